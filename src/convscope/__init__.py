@@ -1,0 +1,82 @@
+"""convscope: look inside convolutional neural networks.
+
+    import convscope as cs
+    net = cs.load_model("efficientnet_lite0")
+    cs.explain(net, "cat.jpg").save("cam.png")
+
+Everything here is loaded when it is first used: importing the package loads no torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from convscope.errors import ConvscopeError as ConvscopeError
+    from convscope.errors import Stopped as Stopped
+    from convscope.methods.activations import activations as activations
+    from convscope.methods.explain import explain as explain
+    from convscope.methods.replay import replay as replay
+    from convscope.methods.report import report as report
+    from convscope.methods.visualize import visualize as visualize
+    from convscope.methods.weights import weights as weights
+    from convscope.models.load import load_model as load_model
+    from convscope.models.network import Network as Network
+    from convscope.models.spec import InputSpec as InputSpec
+    from convscope.objectives.expression import Objective as Objective
+    from convscope.objectives.penalties import lp as lp
+    from convscope.objectives.penalties import total_variation as total_variation
+    from convscope.objectives.text import parse_target as parse_target
+    from convscope.objectives.units import channel as channel
+    from convscope.objectives.units import direction as direction
+    from convscope.objectives.units import layer as layer
+    from convscope.objectives.units import logit as logit
+    from convscope.objectives.units import neuron as neuron
+    from convscope.objectives.units import probability as probability
+    from convscope.progress import Progress as Progress
+    from convscope.results.result import Result as Result
+    from convscope.results.store import load_result as load_result
+    from convscope.taps.record import record as record
+
+_HOME = {
+    "ConvscopeError": "errors",
+    "InputSpec": "models.spec",
+    "Network": "models.network",
+    "Objective": "objectives.expression",
+    "Progress": "progress",
+    "Result": "results.result",
+    "Stopped": "errors",
+    "activations": "methods.activations",
+    "channel": "objectives.units",
+    "direction": "objectives.units",
+    "explain": "methods.explain",
+    "layer": "objectives.units",
+    "load_model": "models.load",
+    "load_result": "results.store",
+    "logit": "objectives.units",
+    "lp": "objectives.penalties",
+    "neuron": "objectives.units",
+    "parse_target": "objectives.text",
+    "probability": "objectives.units",
+    "record": "taps.record",
+    "replay": "methods.replay",
+    "report": "methods.report",
+    "total_variation": "objectives.penalties",
+    "visualize": "methods.visualize",
+    "weights": "methods.weights",
+}
+
+__all__ = sorted([*_HOME, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'convscope' has no attribute {name!r}")
+    value = getattr(import_module(f"convscope.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""Why this answer: tensors in, maps out."""

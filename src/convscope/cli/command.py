@@ -1,0 +1,217 @@
+"""From a verb's typed signature to a command: its options, the common ones, JSON, errors and exit codes."""
+
+import inspect
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import typer
+from rich.console import Console, RenderableType
+
+from convscope.errors import ConvscopeError, InputError, Stopped
+from convscope.methods.options import About
+from convscope.models.catalogue import known_sources
+
+EXIT_ERROR, EXIT_STOPPED = 1, 130
+DEFAULT_MODEL = "efficientnet_lite0"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did. files: written, in order. data: more for --json. shown: what a person reads."""
+
+    files: Sequence[Path | str] = ()
+    data: dict[str, Any] = field(default_factory=dict)
+    shown: Iterable[RenderableType] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Common:
+    """The options that the commands share."""
+
+    model: str
+    weights: str | None
+    device: str | None
+    trust: bool
+    json: bool
+
+    def load(self) -> Any:
+        """The network that was asked for."""
+        from convscope.models.load import load_model
+
+        return load_model(self.model, weights=self.weights, device=self.device, trust=self.trust)
+
+
+def _complete_model(incomplete: str) -> list[str]:
+    return [name for name in known_sources() if name.startswith(incomplete)]
+
+
+_JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+_DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+_TRUST = Annotated[bool, typer.Option("--trust", help="Let a network's file run its own code.")]
+_NETWORK = {
+    "model": (
+        Annotated[
+            str,
+            typer.Option(
+                "--model",
+                "-m",
+                help="A name or a file; see convscope models.",
+                autocompletion=_complete_model,
+            ),
+        ],
+        DEFAULT_MODEL,
+    ),
+    "weights": (Annotated[str | None, typer.Option(help="'none' for random weights, or a file.")], None),
+    "device": (Annotated[str | None, typer.Option(help="cpu or cuda.")], None),
+    "trust": (_TRUST, False),
+}
+
+
+def command(
+    name: str,
+    *,
+    verb: Callable[..., Any] | None = None,
+    shares: Sequence[str] = ("model", "weights", "device", "trust"),
+    examples: Sequence[str] = (),
+) -> Callable[[Callable[..., Outcome]], Any]:
+    """Make a command of a handler `handler(common, ..., **options)`, which returns an Outcome.
+
+    verb: the function whose options (those with an About) the command takes; the handler gets them by name.
+    shares: which of the common options it takes; --json and --debug come always.
+    """
+
+    def decorate(handler: Callable[..., Outcome]) -> Any:
+        own = [
+            parameter
+            for parameter in list(inspect.signature(handler).parameters.values())[1:]
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        taken = {parameter.name for parameter in own}
+        options = {key: value for key, value in _verb_options(verb).items() if key not in taken}
+        shared: dict[str, tuple[Any, Any]] = {key: _NETWORK[key] for key in shares} | {
+            "json": (_JSON, False),
+            "debug": (_DEBUG, False),
+        }
+
+        def call(**given: Any) -> None:
+            debug, as_json = given.pop("debug"), given.pop("json")
+            common = Common(
+                given.pop("model", DEFAULT_MODEL), given.pop("weights", None),
+                given.pop("device", None), given.pop("trust", False), as_json,
+            )  # fmt: skip
+            _carry_out(lambda: handler(common, **_parsed(given, options)), as_json, debug)
+
+        typed = {key: (annotation, default) for key, (annotation, default, _) in options.items()} | shared
+        keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + [
+            inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+            for key, (annotation, default) in typed.items()
+        ]
+        call.__signature__ = inspect.Signature(keyword)  # type: ignore[attr-defined]
+        call.__annotations__ = {p.name: p.annotation for p in keyword}
+        call.__doc__ = handler.__doc__
+        app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False)
+        lines = "\n\n".join(f"[dim]$[/dim] convscope {line}" for line in examples)
+        settings = {"help_option_names": ["-h", "--help"]}
+        app.command(name, epilog=lines, context_settings=settings)(call)
+        return typer.main.get_command(app)
+
+    return decorate
+
+
+def _verb_options(verb: Callable[..., Any] | None) -> dict[str, tuple[Any, Any, bool]]:
+    """The options of a verb as (annotation for typer, default, whether it is a list of numbers)."""
+    if verb is None:
+        return {}
+    hints = get_type_hints(verb, include_extras=True)
+    found: dict[str, tuple[Any, Any, bool]] = {}
+    for parameter in inspect.signature(verb).parameters.values():
+        hint = hints[parameter.name]
+        about = next((extra for extra in get_args(hint)[1:] if isinstance(extra, About)), None)
+        if about is None or get_origin(hint) is not Annotated:
+            continue
+        kind, numbers = _plain(get_args(hint)[0])
+        bounds = {} if kind not in (int, float, int | None) else {"min": about.least, "max": about.most}
+        option = typer.Option(help=about.text[0].upper() + about.text[1:] + ".", **bounds)  # type: ignore[arg-type]
+        found[parameter.name] = (Annotated[kind, option], parameter.default, numbers)
+    return found
+
+
+def _plain(kind: Any) -> tuple[Any, bool]:
+    """A type that typer knows, for a type of ours; and whether it is a list of numbers, given as `3,7,10-15`."""
+    if get_origin(kind) is Literal or kind in (int, float, str, bool):
+        return kind, False
+    if get_origin(kind) in (Union, UnionType):
+        members = get_args(kind)
+        if Sequence[int] in members:
+            return str | None, True
+        for plain in (int, float, str):
+            if plain in members:
+                return (plain | None if type(None) in members else plain), False
+    raise TypeError(f"no command-line form for an option of type {kind}")
+
+
+def _parsed(given: dict[str, Any], options: dict[str, tuple[Any, Any, bool]]) -> dict[str, Any]:
+    return {
+        key: _numbers(value) if key in options and options[key][2] and value is not None else value
+        for key, value in given.items()
+    }
+
+
+def _numbers(text: str) -> list[int]:
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            raise InputError(f"the numbers {text!r} cannot be read; expected such as 3,7,10-15")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def _carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
+    try:
+        _tell(work(), as_json)
+    except Stopped as stopped:
+        outcome = stopped.result if isinstance(stopped.result, Outcome) else Outcome()
+        print(f"{stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)
+        _tell(outcome, as_json, {"stopped": str(stopped)})
+        raise typer.Exit(EXIT_STOPPED) from None
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        raise typer.Exit(EXIT_STOPPED) from None
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        _fail(error, as_json)
+        raise typer.Exit(EXIT_ERROR) from None
+
+
+def _fail(error: Exception, as_json: bool) -> None:
+    text = " ".join(str(error).split())
+    if not isinstance(error, ConvscopeError):
+        text = f"unexpected {type(error).__name__}: {text} (--debug shows where)"
+    print(f"error: {text}", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"error": text, "files": []}, ensure_ascii=False))
+
+
+def _tell(outcome: Outcome, as_json: bool, more: dict[str, Any] | None = None) -> None:
+    for note in outcome.notes:
+        print(f"note: {note}", file=sys.stderr)
+    if as_json:
+        files = [str(file) for file in outcome.files]
+        print(json.dumps({"files": files, **outcome.data, **(more or {})}, ensure_ascii=False))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in outcome.shown:
+        console.print(line)
+    for file in outcome.files if len(outcome.files) <= 6 else [*outcome.files[:3], "...", *outcome.files[-1:]]:
+        console.print(str(file), markup=False)

@@ -1,0 +1,50 @@
+"""`convscope activations`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.methods.activations import activations
+
+
+@command(
+    "activations",
+    verb=activations,
+    examples=[
+        "activations cat.jpg --out cat/",
+        "activations cat.jpg stem.act 'blocks.*.project' --out cat/",
+        "activations cat.jpg blocks.4 --channels 0-7 --scale shared --out blocks4.png",
+        "activations cat.jpg --out cat.npz",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; all layers unless given.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="A folder for one picture per layer, or FILE.png, FILE.npz."),
+    ] = None,
+    **options: object,
+) -> Outcome:
+    """What each layer answers to a photograph: every channel side by side, one picture per layer."""
+    net = common.load()
+    result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
+    target = out or Path(f"{Path(photo).stem}-activations")
+    whole = target.suffix.lower() in (".png", ".npz")
+    files = [result.save(target)] if whole else result.save_pictures(target)
+    facts = result.facts["layers"]
+    rows = []
+    for name, array in result.arrays.items():
+        zeros = facts[name]["zeros"]
+        rows.append(
+            {
+                "name": name,
+                "shape": list(array.shape),
+                "max": max(facts[name]["max"]),
+                "zeros": sum(zeros) / len(zeros),
+            }
+        )
+    return Outcome(files, {"layers": rows}, [f"{len(result.arrays)} layers of {net.name}"], result.notes)

@@ -1,0 +1,56 @@
+"""`convscope layers`."""
+
+from typing import Any
+
+from rich.table import Table
+
+from convscope.cli.command import Common, Outcome, command
+
+
+@command(
+    "layers",
+    examples=["layers", "layers --model keras:VGG16 --weights none", "layers --json | python -m json.tool"],
+)
+def main(common: Common) -> Outcome:
+    """Every layer of a network, in the order in which it runs.
+
+    Field is the receptive field: the pixels that one position sees. A star marks the layer at which answers are
+    explained unless another is named.
+    """
+    net = common.load()
+    recommended = net.recommended_layer().name
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("layer", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    for title in ("output", "params", "stride", "field"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for layer in net.layers():
+        style = "dim" if layer.container else ""
+        mark = " *" if layer.name == recommended else ""
+        shape = "x".join(map(str, layer.shape))
+        parameters = f"{layer.parameters:,}" if layer.parameters else ""
+        field = _pair(layer.stride), _pair(layer.receptive_field)
+        table.add_row(layer.name + mark, layer.kind, shape, parameters, *field, style=style)
+    total = sum(parameter.numel() for parameter in net.adapter.root.parameters())
+    height, width = net.spec.hw
+    headline = f"{net.name}: {total:,} parameters, {net.spec.channels}x{height}x{width} in, {net.note or 'a module'}"
+    data = {
+        "network": net.name,
+        "parameters": total,
+        "input": net.spec.describe(),
+        "recommended": recommended,
+        "layers": [_described(layer) for layer in net.layers()],
+    }
+    notes = [net.spec.warning] if net.spec.warning else []
+    return Outcome(data=data, shown=[headline, table], notes=notes)
+
+
+def _pair(pair: tuple[int, int] | None) -> str:
+    if pair is None:
+        return ""
+    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
+
+
+def _described(layer: Any) -> dict[str, Any]:
+    names = ("name", "kind", "channels", "shape", "parameters", "stride", "receptive_field", "container")
+    return {name: getattr(layer, name) for name in names}

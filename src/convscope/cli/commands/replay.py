@@ -1,0 +1,34 @@
+"""`convscope replay`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.cli.progress import Watcher
+from convscope.methods.replay import replay
+from convscope.results.store import load_result
+
+
+@command(
+    "replay",
+    shares=("trust",),
+    examples=["replay zebra.png --out again.png", "replay cam.png --image cat.jpg"],
+)
+def main(
+    common: Common,
+    file: Annotated[Path, typer.Argument(help="A result of convscope, .png or .npz.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    image: Annotated[str | None, typer.Option(help="The photograph, if it is no longer where the recipe says.")] = None,
+) -> Outcome:
+    """Make a result again from the recipe inside it, and say whether it came out the same."""
+    with Watcher() as watch:
+        result = replay(file, image=image, trust=common.trust, watch=watch)
+    before = np.asarray(load_result(file).image())
+    after = np.asarray(result.image())
+    same = before.shape == after.shape and bool((before == after).all())
+    target = out or file.with_name(f"{file.stem}-again{file.suffix}")
+    said = "the same pixels" if same else "NOT the same pixels (another machine, version or number of threads?)"
+    return Outcome([result.save(target)], {"same_pixels": same}, [said], result.notes)

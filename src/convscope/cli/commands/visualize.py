@@ -1,0 +1,57 @@
+"""`convscope visualize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.cli.progress import Watcher
+from convscope.errors import Stopped
+from convscope.methods.visualize import visualize
+from convscope.results.result import Result, file_name
+
+
+@command(
+    "visualize",
+    verb=visualize,
+    examples=[
+        "visualize class:zebra --out zebra.png",
+        "visualize blocks.10.project:5",
+        "visualize blocks.4.expand:0-15 --out filters.png",
+        "visualize 'class:zebra - 0.5*class:horse cart' --seed 3",
+        "visualize class:zebra --start cat.jpg --steps 32",
+    ],
+)
+def main(
+    common: Common,
+    targets: Annotated[list[str], typer.Argument(help="layer:channel, layer:0-15, layer:3@4,5, class:NAME, sums.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    **options: object,
+) -> Outcome:
+    """What a filter, a neuron, a layer or a class looks for: a picture that drives it as high as can be.
+
+    Several targets, or a range of channels, make one sheet. The picture carries its recipe: convscope replay makes
+    it again.
+    """
+    target = out or Path(f"{file_name('-'.join(targets))[:80]}.png")
+    net = common.load()
+    try:
+        with Watcher() as watch:
+            result = visualize(net, targets, watch=watch, **options)  # type: ignore[arg-type]
+    except Stopped as stopped:
+        if stopped.result is not None:
+            stopped.result = _saved(stopped.result, target)
+        raise
+    return _saved(result, target)
+
+
+def _saved(result: Result, target: Path) -> Outcome:
+    rows, lines = [], []
+    for caption, value, share in zip(
+        result.facts["captions"], result.arrays["values"], result.facts["probabilities"], strict=True
+    ):
+        rows.append({"target": caption, "value": float(value), "probability": share})
+        share = "" if share is None else f", probability {share:.3f}"
+        lines.append(f"{caption}: {value:.4g}{share}")
+    return Outcome([result.save(target)], {"pictures": rows}, lines, result.notes)

@@ -1,0 +1,22 @@
+"""`convscope weights`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.methods.weights import weights
+from convscope.results.result import file_name
+
+
+@command("weights", examples=["weights stem.conv", "weights blocks.4.depthwise --out kernels.png"])
+def main(
+    common: Common,
+    layer: Annotated[str, typer.Argument(help="A layer with kernels; see convscope layers.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+) -> Outcome:
+    """What a layer has learned: its kernels as a labelled mosaic, all on one scale."""
+    result = weights(common.load(), layer)
+    file = result.save(out or Path(f"weights-{file_name(layer)}.png"))
+    return Outcome([file], {"layer": layer, "shape": list(result.arrays["weights"].shape)}, (), result.notes)

@@ -1,0 +1,76 @@
+"""The entry point. It loads no torch until a verb is run, so that help is there at once."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from convscope import __version__
+from convscope.methods.verbs import VERBS
+
+SUMMARIES = {
+    "models": "The networks that can be loaded.",
+    "layers": "Every layer of a network: name, kind, shape, parameters, receptive field.",
+    **{name: verb.summary for name, verb in VERBS.items()},
+}
+
+HELP = """Look inside convolutional neural networks.
+
+What each layer sees, what each filter and class looks for, and why an answer was given.
+"""
+
+EPILOG = """Start with:  convscope report cat.jpg --out cat/
+
+Each command has examples:  convscope visualize --help"""
+
+
+class LazyGroup(TyperGroup):
+    """Lists the commands from a table; the file of one is opened when it is run or its own help is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in SUMMARIES:
+            return None
+        return typer.core.TyperCommand(cmd_name, help=SUMMARIES[cmd_name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in SUMMARIES:
+            command = _opened(name)
+        return name, command, rest
+
+
+def _opened(name: str) -> Any:
+    return import_module(f"convscope.cli.commands.{name}").main
+
+
+app = typer.Typer(
+    cls=LazyGroup, help=HELP, epilog=EPILOG, no_args_is_help=True, rich_markup_mode="rich",
+    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"convscope {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say the version."),
+) -> None:
+    pass
+
+
+def run() -> None:
+    """The `convscope` command."""
+    try:
+        app(prog_name="convscope")
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,63 @@
+"""News of long work on standard error: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from rich.progress import Task as BarTask
+from rich.text import Text
+
+from convscope.progress import Progress
+
+EVERY = 5.0
+"""Seconds between lines where there is no terminal."""
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: BarTask) -> Text:
+        return Text(f"{task.speed:.1f}/s" if task.speed else "", style="dim")
+
+
+class Watcher:
+    """A context whose `__call__` is the watch of the work."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True)
+        self._bars: Bars | None = None
+        self._task: TaskID | None = None
+        self._started = self._told = time.monotonic()
+
+    def __enter__(self) -> "Watcher":
+        if self._console.is_terminal:
+            self._bars = Bars(
+                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+                TextColumn("[dim]{task.fields[note]}"), console=self._console, transient=True,
+            )  # fmt: skip
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def __call__(self, news: Progress) -> None:
+        if self._bars is not None:
+            if self._task is None:
+                self._task = self._bars.add_task(news.what, total=news.total, note=news.note)
+            self._bars.update(self._task, description=news.what, completed=news.done, total=news.total, note=news.note)
+            return
+        now = time.monotonic()
+        if now - self._told >= EVERY:
+            self._told = now
+            rate = news.done / max(now - self._started, 1e-9)
+            left = (news.total - news.done) / rate if rate else 0.0
+            print(
+                f"{news.what}: {news.done} of {news.total}, {rate:.1f}/s, {left:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -1,0 +1,85 @@
+"""The errors a user can meet, as one tree. Each says what was given, what was expected and what to do.
+
+    ConvscopeError
+    ├── InputError            an argument that cannot be used
+    │   ├── ImageError        a picture file or array that cannot be read
+    │   ├── TargetError       a target that cannot be understood
+    │   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
+    ├── NetworkError          a network that cannot be loaded or run
+    │   └── MissingExtraError an optional package is absent; says what to install
+    └── ResultError           a file that is no result, or that cannot be made again
+
+`Stopped` is not an error: it is the KeyboardInterrupt of a long piece of work, carrying what was done.
+"""
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher, get_close_matches
+from typing import Any
+
+
+class ConvscopeError(Exception):
+    """Any error that convscope raises on purpose; its text is one line."""
+
+
+class InputError(ConvscopeError):
+    """An argument that cannot be used."""
+
+
+class ImageError(InputError):
+    """A picture that cannot be read or used."""
+
+
+class TargetError(InputError):
+    """A target that cannot be understood."""
+
+
+class UnknownNameError(InputError):
+    """A name that does not exist; `near` holds existing names like it."""
+
+    def __init__(self, kind: str, given: str, known: Iterable[str], hint: str = "") -> None:
+        names = list(known)
+        self.given = given
+        self.near = near_matches(given, names)
+        text = f"no {kind} named {given!r}"
+        if self.near:
+            text += f"; near matches: {', '.join(self.near)}"
+        elif 0 < len(names) <= 12:
+            text += f"; there are: {', '.join(names)}"
+        super().__init__(f"{text}. {hint}" if hint else text)
+
+
+class NetworkError(ConvscopeError):
+    """A network that cannot be loaded or run."""
+
+
+class MissingExtraError(NetworkError):
+    """An optional package is not installed."""
+
+    def __init__(self, what: str, package: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs the package {package!r}, which is not installed: pip install 'convscope[{extra}]'"
+        )
+
+
+class ResultError(ConvscopeError):
+    """A file that is no result of convscope, or a recipe that cannot be followed."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C during long work. `result` is what was done until then, or None."""
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+def near_matches(given: str, known: Iterable[str], most: int = 5) -> list[str]:
+    """The names in `known` that are most like `given`: close spellings first, then names that contain it."""
+    lowered: dict[str, str] = {}
+    for name in known:
+        lowered.setdefault(name.lower(), name)
+    wanted = given.lower()
+    close = get_close_matches(wanted, lowered, n=most, cutoff=0.6)
+    inside = [name for name in lowered if wanted and (wanted in name or name in wanted)]
+    inside.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
+    return [lowered[name] for name in dict.fromkeys([*close, *inside])][:most]

@@ -1,0 +1,1 @@
+"""What is there: statistics of activations, learned weights."""

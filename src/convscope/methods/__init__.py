@@ -1,0 +1,1 @@
+"""The verbs: one typed function each, returning a Result."""

@@ -1,0 +1,63 @@
+"""What all verbs share: writing the recipe of a call."""
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+
+from convscope.models.network import Network
+from convscope.models.photograph import Photograph
+from convscope.results.recipe import Recipe
+
+PACKAGES = ("convscope", "torch", "numpy", "pillow")
+
+
+def recipe_of(
+    method: str,
+    net: Network,
+    options: Mapping[str, Any],
+    *,
+    photograph: Photograph | None = None,
+    notes: tuple[str, ...] = (),
+) -> Recipe:
+    """The recipe of a call. What the network does not say of its input becomes a note."""
+    warnings = [net.spec.warning] if net.spec.warning else []
+    if net.ends_in_probabilities:
+        warnings.append("the network gives probabilities alone: its class scores here are their logarithms")
+    return Recipe(
+        method=method,
+        network=describe(net),
+        options=options,
+        inputs={"image": photograph.record} if photograph else {},
+        machine=machine(net),
+        notes=(*warnings, *notes),
+    )
+
+
+def describe(net: Network) -> dict[str, Any]:
+    """Which network this is: how to load it again, and the hash of its weights."""
+    return {
+        "name": net.name,
+        "source": net.source,
+        "options": net.options,
+        "weights_sha256": net.weights_hash(),
+        "input": net.spec.describe(),
+    }
+
+
+def machine(net: Network) -> dict[str, Any]:
+    """What the bytes of a result may depend on besides the recipe."""
+    found: dict[str, Any] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return {
+        "versions": {**found, "python": platform.python_version()},
+        "device": str(net.device),
+        "threads": torch.get_num_threads(),
+        "processor": platform.machine(),
+    }

@@ -1,0 +1,105 @@
+"""`convscope.replay`: make a result again from the recipe inside it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convscope.errors import ResultError
+from convscope.methods.activations import activations
+from convscope.methods.explain import explain
+from convscope.methods.visualize import visualize
+from convscope.methods.weights import weights
+from convscope.models.load import load_model
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike
+from convscope.models.spec import InputSpec
+from convscope.progress import Watch, unwatched
+from convscope.results.recipe import Recipe
+from convscope.results.result import Result
+from convscope.results.store import load_result
+
+
+def replay(
+    path: str | Path,
+    *,
+    net: Network | None = None,
+    image: ImageLike | None = None,
+    trust: bool = False,
+    watch: Watch = unwatched,
+) -> Result:
+    """The result in a file, made again: the same bytes on the same machine.
+
+    net: the network, where the recipe cannot load it (a live module). image: the photograph, where it is no longer
+    where the recipe says. Both are checked against the recipe's hashes.
+
+    Raises ResultError where something is missing or is not what it was.
+    """
+    path = Path(path)
+    recipe = load_result(path).recipe
+    if recipe.method not in _VERBS:
+        raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
+    net = _network(recipe, net, trust)
+    photograph = _photograph(recipe, path, image, net) if recipe.inputs else None
+    return _VERBS[recipe.method](net, photograph, dict(recipe.options), watch)
+
+
+def _activations(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    return activations(net, photograph, **options)
+
+
+def _explain(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    return explain(net, photograph, **options)
+
+
+def _visualize(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    if photograph is not None:
+        options["start"] = photograph
+    return visualize(net, options.pop("target"), watch=watch, **options)
+
+
+def _weights(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    return weights(net, **options)
+
+
+_VERBS: dict[str, Callable[[Network, Any, dict[str, Any], Watch], Result]] = {
+    "activations": _activations,
+    "explain": _explain,
+    "visualize": _visualize,
+    "weights": _weights,
+}
+
+
+def _network(recipe: Recipe, net: Network | None, trust: bool) -> Network:
+    source = recipe.network.get("source")
+    if net is None:
+        if not source:
+            raise ResultError(
+                f"the network {recipe.network.get('name')!r} was a live module: give it with replay(..., net=...)"
+            )
+        spec = {name: value for name, value in recipe.network["input"].items() if name != "unknown"}
+        options = recipe.network.get("options", {})
+        net = load_model(source, input=InputSpec(**spec), trust=trust, **options)
+    wanted = recipe.network.get("weights_sha256")
+    if net.weights_hash() != wanted:
+        raise ResultError(
+            f"the weights of {net.name} are not those of the recipe (SHA-256 {net.weights_hash()[:12]}…, "
+            f"expected {str(wanted)[:12]}…)"
+        )
+    return net
+
+
+def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike:
+    """The picture of the recipe: given, where it was, or beside the result; the same to the byte."""
+    record = recipe.inputs["image"]
+    if image is None:
+        told = record.get("path")
+        places = [Path(told), path.parent / Path(told).name] if told else []
+        image = next((place for place in places if place.is_file()), None)
+        if image is None:
+            raise ResultError(f"the photograph {told or 'of the recipe'} is not here: give it with --image (image=...)")
+    found = net.photograph(image).record["sha256"]
+    if found != record["sha256"]:
+        raise ResultError(
+            f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
+        )
+    return image

@@ -1,0 +1,22 @@
+"""The verbs by name, read without loading torch: front ends list them here and open one when it is asked for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: where its function lives (`module:name`), and what it does in a line."""
+
+    home: str
+    summary: str
+
+
+VERBS: Mapping[str, Verb] = {
+    "activations": Verb("convscope.methods.activations:activations", "What each layer answers to a photograph."),
+    "weights": Verb("convscope.methods.weights:weights", "What a layer has learned, as a mosaic."),
+    "visualize": Verb("convscope.methods.visualize:visualize", "What a filter, neuron, layer or class looks for."),
+    "explain": Verb("convscope.methods.explain:explain", "Which parts of a photograph speak for an answer."),
+    "report": Verb("convscope.methods.report:report", "One page on one photograph and one network."),
+    "replay": Verb("convscope.methods.replay:replay", "Make a picture again from the recipe inside it."),
+}

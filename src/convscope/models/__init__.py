@@ -1,0 +1,1 @@
+"""A network one can look into: loading, layers, input contract, labels, photographs."""

@@ -1,0 +1,38 @@
+"""What convscope needs to know of a framework's network. One adapter per framework; see models/sources."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+
+class Adapter(Protocol):
+    """A network of some framework, seen as named modules that can be hooked.
+
+    A new framework is one class with these methods; nothing else in convscope knows which framework it is.
+    """
+
+    @property
+    def root(self) -> nn.Module:
+        """The network, whose parameters and modes are guarded."""
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Every module that can be tapped, by the network's own name for it."""
+
+    def is_container(self, name: str) -> bool:
+        """Whether a module only groups other modules of the list."""
+
+    def forward(self, images: Tensor) -> Any:
+        """Run preprocessed pictures `b c h w` through the network, in evaluation mode."""
+
+    def to_channels_first(self, name: str, tensor: Tensor) -> Tensor:
+        """A module's own output as `b c h w` (or `b c`)."""
+
+    def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
+        """The inverse of to_channels_first."""
+
+    def before_softmax(self, name: str, inputs: tuple[Any, ...]) -> Tensor | None:
+        """The logits, where this module ends in a softmax and was given `inputs`; None where it does not."""
+
+    def kernel(self, name: str) -> Tensor | None:
+        """The learned weights of a module as `out in kh kw` (or `out in`); None where it has none."""

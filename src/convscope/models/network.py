@@ -1,0 +1,278 @@
+"""The network handle: the one thing that every engine sees."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
+from convscope.models.adapter import Adapter
+from convscope.models.labels import Labels
+from convscope.models.layers import INPUT, Layer, Trace, ports, recommended_layer, trace
+from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
+from convscope.models.spec import InputSpec
+from convscope.models.untouched import untouched
+
+Listener = Callable[[Any, Any], Any]
+"""Called with (inputs, output) of a module each time it fires; what it returns, unless None, goes on in place of
+the output. It may raise StopForward."""
+
+
+class StopForward(BaseException):
+    """Raised by a listener that needs nothing of the forward pass beyond its module."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One guess. `score` is the logit; `probability` the softmax over all classes (or the sigmoid of a lone one)."""
+
+    index: int
+    label: str
+    score: float
+    probability: float
+
+
+class Network:
+    """A network one can look into. Made by `convscope.load_model`.
+
+    name: what to call it. source: the text that loads it again, or None for a module that lives only here.
+    spec: its input contract. labels: the names of its classes.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        *,
+        name: str,
+        spec: InputSpec,
+        labels: Labels,
+        source: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        output: int | str | None = None,
+        note: str = "",
+    ) -> None:
+        self.adapter = adapter
+        self.name = name
+        self.spec = spec
+        self.labels = labels
+        self.source = source
+        self.options = dict(options or {})
+        self.note = note
+        self._wanted_output = output
+        self._lock = threading.RLock()
+        self._hash: tuple[tuple[Any, ...], str] | None = None
+
+    def __repr__(self) -> str:
+        height, width = self.spec.hw
+        return f"<convscope network {self.name}: {self.spec.channels}x{height}x{width}, {len(self.layers())} layers>"
+
+    @property
+    def device(self) -> torch.device:
+        parameter = next(self.adapter.root.parameters(), None)
+        return parameter.device if parameter is not None else torch.device("cpu")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        floating = (p.dtype for p in self.adapter.root.parameters() if p.is_floating_point())
+        return next(floating, torch.float32)
+
+    @cached_property
+    def _trace(self) -> Trace:
+        grey = torch.full((1, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
+        try:
+            with self._lock:
+                return trace(self.adapter, self.spec.preprocess(grey))
+        except ConvscopeError:
+            raise
+        except Exception as error:
+            raise self._failed(grey, error) from error
+
+    def _failed(self, images: Tensor, error: Exception) -> NetworkError:
+        shape = "x".join(map(str, images.shape[1:]))
+        text = " ".join(str(error).split())[:300]
+        return NetworkError(
+            f"the network {self.name} failed on a picture of {shape} ({type(error).__name__}: {text}): "
+            "is the InputSpec (size, channels) the one it was made for?"
+        )
+
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer that can be looked at, in the order in which a forward pass completes them."""
+        return self._trace.layers
+
+    @cached_property
+    def _by_name(self) -> dict[str, Layer]:
+        return {layer.name: layer for layer in self.layers()}
+
+    def layer(self, name: str) -> Layer:
+        """One layer by name. Raises UnknownNameError, listing the near matches."""
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
+        several = [layer.name for layer in self.layers() if layer.module == name]
+        if several:
+            raise InputError(f"the layer {name!r} gives more than one output: say which, one of {', '.join(several)}")
+        raise UnknownNameError("layer", name, self._by_name, "All layers: net.layers() or `convscope layers`")
+
+    def recommended_layer(self) -> Layer:
+        """The layer at which to explain an answer, if none is asked for."""
+        layer = recommended_layer(self.layers())
+        if layer is None:
+            raise InputError(f"{self.name} has no layer whose output has positions; name a layer yourself")
+        return layer
+
+    @cached_property
+    def _output(self) -> int | str | None:
+        """Which output holds the class scores."""
+        shapes = self._trace.outputs
+        if self._wanted_output is not None:
+            if self._wanted_output not in shapes:
+                known = [str(port) for port in shapes]
+                raise UnknownNameError("output", str(self._wanted_output), known)
+            return self._wanted_output
+        if "logits" in shapes:
+            return "logits"
+        flat = [port for port, shape in shapes.items() if len(shape) == 1]
+        if len(flat) == 1:
+            return flat[0]
+        told = ", ".join(f"{port}: {'x'.join(map(str, shape))}" for port, shape in shapes.items()) or "none"
+        raise InputError(
+            f"{self.name} has {'several outputs' if flat else 'no output'} of class scores ({told}): "
+            "say which with load_model(..., output=...)"
+        )
+
+    @property
+    def classes(self) -> int:
+        """How many classes the network tells apart."""
+        shape = self._trace.outputs[self._output]
+        if len(shape) != 1:
+            raise InputError(f"the output of {self.name} is {shape}, not one score for each class")
+        return shape[0]
+
+    def class_index(self, wanted: str | int) -> int:
+        """The number of a class given by name or number; see Labels.find for what is raised."""
+        return self.labels.find(wanted, self.classes)
+
+    def run(self, images: Float[Tensor, "b c h w"], listeners: Mapping[str, Listener] | None = None) -> Any | None:
+        """One forward pass of pictures in [0,1], with listeners on modules; the network is left as it was found.
+
+        Returns what the network returns, logits in place of softmaxed outputs, or None where a listener stopped it.
+        Whether gradients are recorded is the caller's affair. The listener named "input" is given the preprocessed
+        pictures.
+        """
+        self._check(images)
+        listeners = dict(listeners or {})
+        heads = self._trace.heads
+        modules = self.adapter.modules()
+        handles = []
+        owner = threading.get_ident()
+        with self._lock:
+            try:
+                for name, listener in listeners.items():
+                    if name != INPUT:
+                        handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
+                for name in heads:
+                    handles.append(modules[name].register_forward_hook(_hook(self._unsoftmax(name), owner)))
+                with untouched(self.adapter.root):
+                    prepared = self.spec.preprocess(images.to(self.dtype))
+                    if INPUT in listeners:
+                        replaced = listeners[INPUT]((), prepared)
+                        prepared = prepared if replaced is None else replaced
+                    return self.adapter.forward(prepared)
+            except StopForward:
+                return None
+            except (ConvscopeError, torch.OutOfMemoryError):
+                raise
+            except Exception as error:
+                raise self._failed(images, error) from error
+            finally:
+                for handle in handles:
+                    handle.remove()
+
+    def _unsoftmax(self, name: str) -> Listener:
+        return lambda inputs, output: self.adapter.before_softmax(name, inputs)
+
+    def _check(self, images: Tensor) -> None:
+        if self.spec.fixed_size and tuple(images.shape[-2:]) != self.spec.hw:
+            raise InputError(
+                f"{self.name} runs at {self.spec.height}x{self.spec.width} pixels alone; "
+                f"given {images.shape[-2]}x{images.shape[-1]}"
+            )
+
+    def scores(self, output: Any) -> Float[Tensor, "b k"]:
+        """The logits in what `run` returned. Where only probabilities are to be had, their logarithms."""
+        port = self._output
+        given = ports(output)
+        tensor = given[port] if port in given else given[None]
+        if self.ends_in_probabilities:
+            tensor = tensor.clamp_min(torch.finfo(tensor.dtype).tiny).log()
+        if tensor.ndim != 2:
+            raise InputError(f"the output of {self.name} is {tuple(tensor.shape)}, not one score for each class")
+        return tensor
+
+    @property
+    def ends_in_probabilities(self) -> bool:
+        """Whether the scores are log-probabilities, the logits being out of reach (a softmax that is no module)."""
+        return not self._trace.heads and self._trace.sums_to_one[self._output]
+
+    def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
+        """Softmax of the logits; of a lone logit, its sigmoid."""
+        return scores.sigmoid() if scores.shape[1] == 1 else scores.softmax(1)
+
+    def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
+        """A picture as this network will see it; see open_photograph."""
+        return open_photograph(image, self.spec, fit=fit)
+
+    def predict(
+        self,
+        images: ImageLike | Photograph | Sequence[ImageLike | Photograph],
+        top: int = 5,
+        *,
+        fit: Fit = "crop",
+    ) -> list[list[Prediction]]:
+        """The `top` guesses for each picture, best first. One picture gives a list of one list."""
+        if top < 1:
+            raise InputError(f"top is {top}; expected at least 1")
+        several: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
+        if not several:
+            raise InputError("no picture was given; expected at least one")
+        batch = torch.cat([self.photograph(image, fit=fit).tensor(self.device) for image in several])
+        with torch.no_grad():
+            return self.rank(self.scores(self.run(batch)), top)
+
+    def rank(self, scores: Float[Tensor, "b k"], top: int) -> list[list[Prediction]]:
+        """The `top` guesses in each row of logits, best first."""
+        probabilities = self.probabilities(scores)
+        order = scores.argsort(dim=1, descending=True, stable=True)[:, :top].tolist()
+        return [
+            [Prediction(i, self.labels.name(i), float(scores[row, i]), float(probabilities[row, i])) for i in best]
+            for row, best in enumerate(order)
+        ]
+
+    def weights_hash(self) -> str:
+        """SHA-256 of all parameters and buffers with their names; computed again only when they have changed."""
+        tensors = self.adapter.root.state_dict()
+        state = tuple((value.data_ptr(), value._version) for value in tensors.values() if isinstance(value, Tensor))
+        if self._hash is None or self._hash[0] != state:
+            digest = hashlib.sha256()
+            for name, value in tensors.items():
+                if isinstance(value, Tensor):
+                    digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
+                    plain = value.detach().cpu().contiguous()
+                    digest.update(plain.view(torch.uint8).numpy().data if plain.ndim else plain.numpy().tobytes())
+            self._hash = (state, digest.hexdigest())
+        return self._hash[1]
+
+
+def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:
+    """A forward hook that hears only the thread that asked for it."""
+
+    def hook(module: Any, inputs: Any, output: Any) -> Any:
+        return listener(inputs, output) if threading.get_ident() == owner else None
+
+    return hook

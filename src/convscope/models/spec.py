@@ -1,0 +1,120 @@
+"""What a network wants at its input. It is stated, never guessed from the name of a class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+
+Order = Literal["RGB", "BGR"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """The input contract of a network. Pictures come as `c h w` in [0,1], RGB; this says what is done to them.
+
+    size: (height, width) in pixels, or one number for a square.
+    channels: 3 (colour), 1 (grey), 4 (colour and alpha), or any other number (arrays only).
+    range: the values that black and white become, before mean and std: (0, 1), (0, 255), (-1, 1).
+    mean, std: one number per channel, in the network's channel order, or one number for all.
+    order: "RGB" or "BGR".
+    fixed_size: True where the network runs at `size` alone.
+
+    `range`, `mean` and `std` may be None: unknown. Then nothing is done in that step, and `unknown` lists it, so
+    that whoever shows a result can say so. Raises InputError for values that cannot be.
+    """
+
+    size: tuple[int, int] | int
+    channels: int = 3
+    range: tuple[float, float] | None = None
+    mean: tuple[float, ...] | float | None = None
+    std: tuple[float, ...] | float | None = None
+    order: Order = "RGB"
+    fixed_size: bool = False
+
+    def __post_init__(self) -> None:
+        size = (self.size, self.size) if isinstance(self.size, int) else tuple(int(side) for side in self.size)
+        if len(size) != 2 or min(size) < 1:
+            raise InputError(f"InputSpec size is {self.size!r}; expected (height, width) of at least 1 pixel")
+        object.__setattr__(self, "size", size)
+        if self.channels < 1:
+            raise InputError(f"InputSpec channels is {self.channels}; expected at least 1")
+        if self.range is not None:
+            if len(self.range) != 2 or not self.range[0] < self.range[1]:
+                raise InputError(f"InputSpec range is {self.range}; expected (low, high) with low < high")
+            object.__setattr__(self, "range", (float(self.range[0]), float(self.range[1])))
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, self._per_channel(name, getattr(self, name)))
+        if self.std is not None and min(self.stds) <= 0:
+            raise InputError(f"InputSpec std is {self.std}; expected numbers above 0")
+        if self.order not in ("RGB", "BGR") or (self.order == "BGR" and self.channels != 3):
+            raise InputError(f"InputSpec order is {self.order!r} for {self.channels} channels; BGR needs 3")
+
+    def _per_channel(self, name: str, value: Sequence[float] | float | None) -> tuple[float, ...] | None:
+        if value is None:
+            return None
+        numbers = (float(value),) * self.channels if isinstance(value, int | float) else tuple(map(float, value))
+        if len(numbers) != self.channels:
+            raise InputError(f"InputSpec {name} has {len(numbers)} numbers; expected {self.channels}, one a channel")
+        return numbers
+
+    @property
+    def height(self) -> int:
+        return self.hw[0]
+
+    @property
+    def width(self) -> int:
+        return self.hw[1]
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        assert not isinstance(self.size, int)
+        return self.size
+
+    @property
+    def means(self) -> tuple[float, ...]:
+        return self.mean if isinstance(self.mean, tuple) else (0.0,) * self.channels
+
+    @property
+    def stds(self) -> tuple[float, ...]:
+        return self.std if isinstance(self.std, tuple) else (1.0,) * self.channels
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The parts of the contract that nobody stated."""
+        return tuple(name for name in ("range", "mean", "std") if getattr(self, name) is None)
+
+    @property
+    def warning(self) -> str | None:
+        """One line for whoever shows a result, where a part is unknown."""
+        if not self.unknown:
+            return None
+        return (
+            f"the network's input {', '.join(self.unknown)} are unknown, so pictures go in as plain [0,1] values: "
+            "give them with load_model(..., input=InputSpec(size=..., range=..., mean=..., std=...))"
+        )
+
+    def preprocess(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """Pictures in [0,1], RGB, become what the network's first layer is given."""
+        if images.shape[1] != self.channels:
+            raise InputError(f"pictures have {images.shape[1]} channels; this network takes {self.channels}")
+        if self.order == "BGR":
+            images = images.flip(1)
+        low, high = self.range or (0.0, 1.0)
+        scale = torch.tensor([(high - low) / std for std in self.stds], dtype=torch.float64)
+        shift = torch.tensor([(low - mean) / std for mean, std in zip(self.means, self.stds, strict=True)])
+        scale, shift = (v.to(images.dtype).to(images.device).view(1, -1, 1, 1) for v in (scale, shift))
+        return images * scale + shift
+
+    def describe(self) -> dict[str, Any]:
+        """The contract as plain JSON values; unknown parts are null."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"unknown": list(self.unknown)}
+
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Channel statistics of ImageNet's training pictures in [0,1], RGB (the field's usual figures)."""

@@ -1,0 +1,1 @@
+"""What to ask of a network, as a frozen expression that is always maximised."""

@@ -1,0 +1,127 @@
+"""Objectives as text, for the command line and for recipes: `0.8*mixed4a:20 + class:zebra - 0.1*tv()`.
+
+    layer:3            channel 3                    class:zebra, class:340    logit of a class
+    layer:3@4,5        one neuron (row, column)     p:zebra                   probability of a class
+    layer              the whole layer, squared     tv(), lp(6)               penalties on the picture
+    direction(layer, 0.5, -1, ...)                  2*term + term - term      sums; a space on each side of + and -
+
+The text form is the JSON form of an objective too: parse_target(objective.text()) == objective.
+"""
+
+import re
+
+from convscope.errors import TargetError
+from convscope.objectives.expression import Objective
+from convscope.objectives.penalties import Lp, TotalVariation
+from convscope.objectives.units import Channel, Direction, LayerNorm2, Logit, Neuron, Probability
+
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*(.+)", re.DOTALL)
+_UNIT = re.compile(r"(.+):(\d+)(?:@(\d+),(\d+))?")
+_SEVERAL = re.compile(r"([^\s*]+):(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+_CALL = re.compile(r"(tv|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
+MOST_CHANNELS = 4096
+EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
+
+
+def parse_target(text: str) -> Objective:
+    """The objective that a text means. Raises TargetError; whether its names exist is seen when it is bound."""
+    terms = _split(text)
+    total: Objective | None = None
+    for sign, words in terms:
+        term = _term(words, text)
+        signed = -term if sign == "-" else term
+        total = signed if total is None else total + signed
+    if total is None:
+        raise TargetError(f"the target is empty; {EXPECTED}")
+    return total
+
+
+def parse_targets(text: str) -> list[Objective]:
+    """One target, or several channels of a layer: `layer:0-15`, `layer:3,7,40-43`."""
+    several = _SEVERAL.fullmatch(text.strip())
+    if not several or text.startswith(("class:", "p:")):
+        return [parse_target(text)]
+    found: list[Objective] = []
+    for part in several[2].split(","):
+        first, _, last = part.partition("-")
+        if int(last or first) < int(first):
+            raise TargetError(f"the channels {part!r} in {text!r} go backwards; expected low-high")
+        if int(last or first) - int(first) >= MOST_CHANNELS:
+            raise TargetError(f"the channels {part!r} in {text!r} are too many; expected at most {MOST_CHANNELS}")
+        found += [Channel(several[1], channel) for channel in range(int(first), int(last or first) + 1)]
+    return found
+
+
+def ensure_objective(target: Objective | str | int) -> Objective:
+    """An objective from what a user gave: an expression, its text, or the number of a class."""
+    if isinstance(target, Objective):
+        return target
+    if isinstance(target, bool) or not isinstance(target, str | int):
+        raise TargetError(f"the target is of type {type(target).__name__}; {EXPECTED}")
+    return Logit(target) if isinstance(target, int) else parse_target(target)
+
+
+def _split(text: str) -> list[tuple[str, str]]:
+    """The signed terms of a sum; signs stand between spaces, outside quotes and parentheses."""
+    terms: list[tuple[str, str]] = []
+    sign, words, quoted, depth = "+", "", False, 0
+    for piece in re.split(r'(\s[+-]\s|["()])', text):
+        if piece == '"':
+            quoted = not quoted
+        elif piece in ("(", ")") and not quoted:
+            depth += 1 if piece == "(" else -1
+        if not quoted and depth == 0 and re.fullmatch(r"\s[+-]\s", piece):
+            terms.append((sign, words))
+            sign, words = piece.strip(), ""
+        else:
+            words += piece
+    if words.strip() or terms:
+        terms.append((sign, words))
+    return terms
+
+
+def _term(words: str, whole: str) -> Objective:
+    words = words.strip()
+    weighted = _WEIGHTED.fullmatch(words)
+    if weighted:
+        return _term(weighted[2], whole) * float(weighted[1])
+    if not words:
+        raise TargetError(f"the target {whole!r} has an empty term; {EXPECTED}")
+    call = _CALL.fullmatch(words)
+    if call:
+        return _call(call[1], call[2], call[3], words)
+    for prefix, kind in (("class:", Logit), ("p:", Probability)):
+        if words.startswith(prefix):
+            return kind(_label(words.removeprefix(prefix), words))
+    unit = _UNIT.fullmatch(words)
+    if unit and unit[3] is not None:
+        return Neuron(unit[1], int(unit[2]), int(unit[3]), int(unit[4]))
+    if unit:
+        return Channel(unit[1], int(unit[2]))
+    if re.search(r":|@|\s|\*", words):
+        raise TargetError(f"the target {words!r} cannot be understood; {EXPECTED}")
+    return LayerNorm2(words)
+
+
+def _label(text: str, words: str) -> str | int:
+    label = text.strip()
+    if len(label) > 1 and label[0] == label[-1] == '"':
+        label = label[1:-1]
+    if not label:
+        raise TargetError(f"the target {words!r} names no class; expected class:NAME or class:NUMBER")
+    return int(label) if label.isdigit() else label
+
+
+def _call(name: str, digits: str, inside: str, words: str) -> Objective:
+    parts = [part.strip() for part in inside.split(",")] if inside.strip() else []
+    try:
+        if name == "tv" and not parts and not digits:
+            return TotalVariation()
+        if name in ("lp", "l") and len(parts) + bool(digits) <= 1:
+            return Lp(float(digits or (parts[0] if parts else 6)))
+        if name == "direction" and len(parts) >= 2:
+            return Direction(parts[0], tuple(float(part) for part in parts[1:]))
+    except ValueError:
+        pass
+    raise TargetError(f"the term {words!r} cannot be understood; expected tv(), lp(6) or direction(layer, numbers)")

@@ -1,0 +1,1 @@
+"""Arrays to pictures: colour, type, grids, overlays, pages. NumPy and Pillow only."""

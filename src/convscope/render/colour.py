@@ -1,0 +1,74 @@
+"""Numbers to colours. Each map is a short list of colours, evenly spaced and interpolated."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+MapName = Literal["inferno", "viridis", "signed", "grey"]
+
+# inferno and viridis: sampled at 17 points from the maps of Smith and van der Walt (2015, CC0).
+# signed: dark in the middle, so that "nothing" is dark on every sheet; cold below zero, warm above.
+_STOPS: dict[str, str] = {
+    "inferno": (
+        "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 "
+        "f2ea69 fcffa4"
+    ),
+    "viridis": (
+        "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 "
+        "d8e219 fde725"
+    ),
+    "signed": "d5f6ff 6fd3f2 2f9bdc 2460b0 1c3270 0d0d14 701c22 b1332a e2622c f5a04a ffe9b8",
+    "grey": "000000 ffffff",
+}
+
+
+def _table(name: str) -> Float[np.ndarray, "256 3"]:
+    stops = np.array([[int(word[i : i + 2], 16) for i in (0, 2, 4)] for word in _STOPS[name].split()], dtype=float)
+    at = np.linspace(0, len(stops) - 1, 256)
+    return np.stack([np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)], axis=1)
+
+
+_TABLES = {name: _table(name) for name in _STOPS}
+MAPS: tuple[str, ...] = tuple(_STOPS)
+
+
+def colourise(
+    values: Float[np.ndarray, "*shape"], low: float, high: float, name: MapName = "inferno"
+) -> UInt8[np.ndarray, "*shape 3"]:
+    """Colours of values between `low` and `high`; what lies outside gets the end colours.
+
+    Where `low` equals `high` nothing is above anything: all is shown as the low end.
+    """
+    span = high - low
+    at = (np.asarray(values, dtype=np.float64) - low) / span if span > 0 else np.zeros_like(values, dtype=np.float64)
+    index = np.rint(np.clip(np.nan_to_num(at), 0, 1) * 255).astype(np.intp)
+    colours: UInt8[np.ndarray, "*shape 3"] = np.rint(_TABLES[name][index]).astype(np.uint8)
+    return colours
+
+
+def scale_of(values: Float[np.ndarray, "*shape"]) -> tuple[float, float, MapName]:
+    """The honest scale for values that nobody else shares: from zero, or about zero where there are negatives."""
+    if values.size == 0:
+        return 0.0, 1.0, "inferno"
+    low, high = float(values.min()), float(values.max())
+    if low < 0:
+        reach = max(-low, high)
+        return -reach, reach, "signed"
+    return 0.0, high, "inferno"
+
+
+def to_bytes(picture: Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
+    """A picture in [0,1] as the bytes 0..255 that files hold."""
+    rounded: UInt8[np.ndarray, "h w c"] = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)
+    return rounded
+
+
+def as_rgb(picture: Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w 3"]:
+    """A picture of any number of channels as colours: grey repeated, alpha laid on white, of others the first three."""
+    channels = picture.shape[2]
+    if channels == 4:
+        picture = picture[..., :3] * picture[..., 3:] + (1 - picture[..., 3:])
+    elif channels < 3:
+        picture = np.repeat(picture[..., :1], 3, axis=2)
+    return to_bytes(picture[..., :3])

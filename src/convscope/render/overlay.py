@@ -1,0 +1,53 @@
+"""A heatmap laid on a photograph, with its colour bar."""
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from convscope.render.colour import MapName, colourise
+from convscope.render.grid import Bar, sheet
+
+
+def overlay(
+    photograph: UInt8[np.ndarray, "h w 3"],
+    heat: Float[np.ndarray, "h w"],
+    low: float,
+    high: float,
+    *,
+    map: MapName = "inferno",
+    strength: float = 0.75,
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The photograph, greyed and darkened where it is cold, glowing in the map's colours where it is hot.
+
+    heat: values shown between `low` and `high`; of a signed map both ends glow. strength: 0 leaves the photograph,
+    1 shows the colours alone where the heat is greatest.
+    """
+    span = max(high - low, 1e-30)
+    at = np.clip((heat - low) / span, 0, 1)
+    weight = np.abs(2 * at - 1) if low < 0 else at
+    weight = (strength * weight**0.7)[..., None]
+    light = photograph.astype(np.float64)
+    grey = (light @ np.array([0.299, 0.587, 0.114]))[..., None]
+    calm = 0.45 * light + 0.35 * grey
+    mixed = calm * (1 - weight) + colourise(heat, low, high, map) * weight
+    rounded: UInt8[np.ndarray, "h w 3"] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+    return rounded
+
+
+def heat_figure(
+    photograph: UInt8[np.ndarray, "h w 3"],
+    heat: Float[np.ndarray, "h w"],
+    bar: Bar,
+    *,
+    title: str,
+    subtitle: str,
+    strength: float = 0.75,
+) -> Image.Image:
+    """The photograph and its overlay side by side, with a colour bar that says the scale."""
+    mixed = overlay(photograph, heat, bar.low, bar.high, map=bar.map, strength=strength)
+    height, width = photograph.shape[:2]
+    factor = max(1.0, 336 / max(height, width))
+    tile = (max(1, round(height * factor)), max(1, round(width * factor)))
+    return sheet(
+        [photograph, mixed], tile=tile, columns=2, title=title, subtitle=subtitle, bar=bar, smooth=True,
+    )  # fmt: skip

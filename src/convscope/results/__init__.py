@@ -1,0 +1,1 @@
+"""Named arrays and the recipe that made them; saving and loading. No torch here."""

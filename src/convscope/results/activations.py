@@ -1,0 +1,86 @@
+"""What looking at a network returns: the activations of its layers."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from PIL import Image
+
+from convscope.render.colour import colourise, scale_of
+from convscope.render.grid import Bar, columns_for, sheet, stacked, tile_size
+from convscope.results.result import Result
+
+OVERVIEW_LAYERS, OVERVIEW_CHANNELS = 12, 16
+
+
+class Activations(Result):
+    """Arrays: one `c h w` per layer, by its name. Facts: per layer the channels kept and the statistics of each
+    (mean, max, share of zeros, where the maximum is)."""
+
+    def pictures(self) -> dict[str, Image.Image]:
+        """One labelled sheet per layer, all its channels side by side; what is inactive is dark."""
+        return {name: self.sheet(name) for name in self.arrays}
+
+    def image(self) -> Image.Image:
+        """The sheet of the one layer; of several layers, the first channels of a selection through the depth."""
+        names = list(self.arrays)
+        if len(names) == 1:
+            return self.sheet(names[0])
+        chosen = names
+        if len(names) > OVERVIEW_LAYERS:
+            chosen = [names[round(i)] for i in np.linspace(0, len(names) - 1, OVERVIEW_LAYERS)]
+        return stacked([self.sheet(name, most=OVERVIEW_CHANNELS) for name in chosen])
+
+    def sheet(self, name: str, most: int | None = None) -> Image.Image:
+        """One layer's channels (at most `most` of them) as a labelled picture."""
+        maps = self.arrays[name]
+        count = len(maps) if most is None else min(most, len(maps))
+        about = self.facts["layers"][name]
+        channels: list[int] = about["channels"]
+        vector = maps.shape[1:] == (1, 1)
+        shared = self.facts["scale"] == "shared" or vector
+        low, high, colours = scale_of(maps)
+        tiles = []
+        for index in range(count):
+            own = (low, high) if shared else own_scale(maps[index], signed=low < 0)
+            tiles.append(colourise(maps[index], *own, colours))
+        tile = (24, 24) if vector else tile_size(maps.shape[1:], count)
+        columns = min(count, OVERVIEW_CHANNELS) if most else columns_for(count, tile)
+        listed = channels[:count] == list(range(channels[0], channels[0] + count))
+        label = "activation" if shared else f"activation; each channel on its own scale, 0 to {_top(colours)}"
+        bar = Bar(low, high, colours, label) if shared else Bar(_low(low), 1, colours, label)
+        return sheet(
+            tiles,
+            tile=tile,
+            columns=columns,
+            title=name,
+            subtitle=_subtitle(about, maps.shape, count),
+            captions=() if listed else [str(channel) for channel in channels[:count]],
+            numbered=listed and count > 1,
+            first_number=channels[0],
+            bar=bar,
+        )
+
+
+def own_scale(channel: Float[np.ndarray, "h w"], *, signed: bool) -> tuple[float, float]:
+    """The scale of one channel in a layer: from zero to its maximum, or as far below zero as above."""
+    if not signed:
+        return 0.0, float(channel.max())
+    reach = float(np.abs(channel).max())
+    return -reach, reach
+
+
+def _low(low: float) -> float:
+    return -1.0 if low < 0 else 0.0
+
+
+def _top(colours: str) -> str:
+    return "±1 = its largest value" if colours == "signed" else "1 = its maximum"
+
+
+def _subtitle(about: dict[str, Any], shape: tuple[int, ...], shown: int) -> str:
+    channels, height, width = shape
+    size = f"{channels} channels of {height}x{width}" if height * width > 1 else f"{channels} numbers"
+    some = "" if shown == channels else f", the first {shown} shown"
+    silent = sum(1 for share in about["zeros"] if share == 1)
+    return f"{about['kind']}, {size}{some}" + (f"; {silent} inactive" if silent else "")

@@ -1,0 +1,115 @@
+"""Writing files whole or not at all, and the two formats of results: .npz and .png with the recipe inside."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from convscope.errors import ResultError
+
+KEY = "convscope"
+"""The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
+
+
+def write_whole(path: str | Path, data: bytes) -> Path:
+    """Write a file by way of a temporary one beside it, so that a failure leaves nothing half-written.
+
+    Folders that are missing are made. Raises ResultError where the file cannot be written.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+    return path
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
+    """A picture as PNG, with `about` inside as JSON."""
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt(KEY, json.dumps(about, ensure_ascii=False), zip=True)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
+    return buffer.getvalue()
+
+
+def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
+    """A picture and what png_bytes put into it. Raises ResultError where it holds no recipe."""
+    try:
+        with Image.open(path) as picture:
+            picture.load()
+            text = picture.info.get(KEY)
+            copy = picture.convert("RGB")
+    except FileNotFoundError:
+        raise ResultError(f"no file {str(path)!r}") from None
+    except Exception as error:  # decoders raise whatever they like on broken files
+        raise ResultError(f"{str(path)!r} is not a picture that can be read: {error}") from None
+    if text is None:
+        raise ResultError(
+            f"{str(path)!r} holds no recipe of convscope: it was made by another program, or saved again by one"
+        )
+    return copy, _parsed(str(text), path)
+
+
+def npz_bytes(arrays: Mapping[str, "np.ndarray[Any, Any]"], about: Mapping[str, Any]) -> bytes:
+    """Arrays and `about` as one compressed .npz."""
+    if KEY in arrays:
+        raise ResultError(f"an array cannot be named {KEY!r}; that name holds the recipe")
+    text = np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), dtype=np.uint8)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
+        # What np.savez_compressed does, but for names: there a layer called "file" would be an error.
+        for name, array in {KEY: text, **arrays}.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def read_npz(path: Path) -> tuple[dict[str, "np.ndarray[Any, Any]"], dict[str, Any]]:
+    """The inverse of npz_bytes. Nothing in the file can run code."""
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            arrays = {name: held[name] for name in held.files}
+    except FileNotFoundError:
+        raise ResultError(f"no file {str(path)!r}") from None
+    except Exception as error:
+        raise ResultError(f"{str(path)!r} is not an .npz that can be read: {error}") from None
+    if KEY not in arrays:
+        raise ResultError(f"{str(path)!r} holds no recipe of convscope")
+    return arrays, _parsed(arrays.pop(KEY).tobytes().decode("utf-8", "replace"), path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        about = json.loads(text)
+    except json.JSONDecodeError:
+        about = None
+    if not isinstance(about, dict):
+        raise ResultError(f"the recipe in {str(path)!r} cannot be read")
+    return about

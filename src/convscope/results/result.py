@@ -1,0 +1,105 @@
+"""What every method returns: named arrays with axes, and the recipe that made them."""
+
+import html
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from convscope.errors import ResultError
+from convscope.results.files import npz_bytes, png_bytes, write_whole
+from convscope.results.recipe import Recipe
+
+FACTS_IN_PNG = 100_000
+"""Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Result(ABC):
+    """Named arrays, unscaled, and the recipe that made them. It shows itself in a notebook.
+
+    arrays: NumPy arrays by name; the docstring of each method says which. axes: the names of their axes.
+    facts: what else was found, as plain JSON (labels, statistics). recipe: how to make it again.
+    """
+
+    arrays: Mapping[str, "np.ndarray[Any, Any]"]
+    axes: Mapping[str, tuple[str, ...]]
+    recipe: Recipe
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "axes", {name: tuple(axes) for name, axes in self.axes.items()})
+        for name, array in self.arrays.items():
+            if len(self.axes.get(name, ())) != array.ndim:
+                raise ResultError(f"the array {name!r} has {array.ndim} axes, named {self.axes.get(name)}")
+
+    @abstractmethod
+    def image(self) -> Image.Image:
+        """The result as one picture."""
+
+    def pictures(self) -> dict[str, Image.Image]:
+        """The result as pictures with names; most results are one, named "picture"."""
+        return {"picture": self.image()}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of this result has to know."""
+        return self.recipe.notes
+
+    def about(self) -> dict[str, Any]:
+        """The recipe, facts and axes as plain JSON."""
+        axes = {name: list(names) for name, names in self.axes.items()}
+        return {"recipe": self.recipe.to_dict(), "facts": dict(self.facts), "axes": axes}
+
+    def png(self, picture: Image.Image | None = None) -> bytes:
+        """The picture (or one of `pictures`) as PNG with the recipe inside."""
+        about: dict[str, Any] = {"recipe": self.recipe.to_dict()}
+        if len(str(self.facts)) <= FACTS_IN_PNG:
+            about["facts"] = dict(self.facts)
+        return png_bytes(picture or self.image(), about)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result: `.npz` keeps every array exactly, `.png` is the picture with the recipe inside.
+
+        Raises ResultError for any other ending, and where the file cannot be written; nothing is left half-written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix == ".npz":
+            return write_whole(path, npz_bytes(self.arrays, self.about()))
+        if suffix == ".png":
+            return write_whole(path, self.png())
+        raise ResultError(f"{str(path)!r} ends in {suffix!r}; results are saved as .png or .npz")
+
+    def save_pictures(self, folder: str | Path) -> list[Path]:
+        """Write each of `pictures` into a folder as PNG with the recipe inside; returns the files."""
+        return [
+            write_whole(Path(folder) / f"{file_name(name)}.png", self.png(picture))
+            for name, picture in self.pictures().items()
+        ]
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.arrays.items())
+        return f"<convscope {self.recipe.method}: {shapes if len(shapes) < 400 else f'{len(self.arrays)} arrays'}>"
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        self.image().save(buffer, "PNG")
+        return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        from convscope.render.page import data_uri
+
+        notes = "".join(f"<p>⚠ {html.escape(note)}</p>" for note in self.notes)
+        text = html.escape(repr(self))
+        picture = f'<img alt="{text}" src="{data_uri(self.image())}" style="max-width:100%">'
+        return f"{picture}<p><small>{text}</small></p>{notes}"
+
+
+def file_name(name: str) -> str:
+    """A layer's name as a file's: what file systems do not like becomes `_`."""
+    return "".join(letter if letter.isalnum() or letter in "._-#" else "_" for letter in name) or "_"

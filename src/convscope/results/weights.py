@@ -1,0 +1,66 @@
+"""What a layer has learned, as a mosaic."""
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from convscope.render.colour import colourise
+from convscope.render.grid import Bar, columns_for, sheet, tile_size
+from convscope.results.result import Result
+
+MOST_OUT, MOST_IN = 48, 24
+
+
+class Weights(Result):
+    """Arrays: `weights` (`out in kh kw`; a dense layer's have kh = kw = 1)."""
+
+    def image(self) -> Image.Image:
+        """Kernels that see colours in colour; others signed, on one scale for all.
+
+        A layer with one input per channel is one tile per output channel. Of other layers rows are output channels
+        and columns input channels, the first 48 by 24 of them; 1x1 and dense layers are one matrix.
+        """
+        weights = self.arrays["weights"]
+        reach = float(np.abs(weights).max()) or 1.0
+        outs, ins, height, width = weights.shape
+        about = f"{self.facts['kind']}, {outs} out, {ins} in, {height}x{width}"
+        title = f"weights of {self.facts['layer']}"
+        if self.facts["colour"]:
+            tiles = [_in_colour(kernel, reach) for kernel in weights]
+            tile = tile_size((height, width), outs)
+            return sheet(
+                tiles, tile=tile, columns=columns_for(outs, tile), title=title, numbered=True,
+                subtitle=f"{about}; grey is zero, the brightest ±{reach:.3g} in each of red, green and blue",
+            )  # fmt: skip
+        bar = Bar(-reach, reach, "signed", "weight; one scale for all")
+        if ins == 1 and height * width > 1:
+            tiles = [colourise(kernel[0], -reach, reach, "signed") for kernel in weights]
+            tile = tile_size((height, width), outs)
+            columns = columns_for(outs, tile)
+            return sheet(tiles, tile=tile, columns=columns, title=title, subtitle=about, numbered=True, bar=bar)
+        if height * width == 1:
+            matrix = colourise(weights[:, :, 0, 0], -reach, reach, "signed")
+            return sheet(
+                [matrix], tile=_matrix_size(outs, ins), columns=1, title=title, bar=bar,
+                subtitle=f"{about}; a row for each output channel, a column for each input channel",
+            )  # fmt: skip
+        rows, columns = min(outs, MOST_OUT), min(ins, MOST_IN)
+        tiles = [colourise(weights[o, i], -reach, reach, "signed") for o in range(rows) for i in range(columns)]
+        factor = max(1, 24 // max(height, width))
+        shown = "" if (rows, columns) == (outs, ins) else f"; the first {rows} out by {columns} in are shown"
+        return sheet(
+            tiles, tile=(height * factor, width * factor), columns=columns, title=title, bar=bar,
+            subtitle=f"{about}; a row for each output channel, a column for each input channel{shown}",
+        )  # fmt: skip
+
+
+def _in_colour(kernel: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", reach: float) -> UInt8[np.ndarray, "h w 3"]:
+    """A kernel `3 kh kw` (red, green, blue) as a picture: zero is mid grey."""
+    return np.rint((kernel.transpose(1, 2, 0) / reach + 1) / 2 * 255).astype(np.uint8)
+
+
+def _matrix_size(rows: int, columns: int) -> tuple[int, int]:
+    factor = min(8.0, max(900 / max(rows, columns), 0.05))
+    if factor >= 1:
+        factor = int(factor)
+    return max(1, round(rows * factor)), max(1, round(columns * factor))

@@ -1,0 +1,184 @@
+"""Record what flows through named layers, in one pass that stops after the last of them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.models.adapter import Adapter
+from convscope.models.layers import INPUT, Layer, ports
+from convscope.models.network import Listener, Network, StopForward
+from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
+
+
+class Recording(Mapping[Tap, Tensor]):
+    """What was recorded in one pass: for each tap a tensor `b c h w` (vectors as `b c 1 1`; scores as `b k`).
+
+    images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
+    several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch.
+    """
+
+    def __init__(
+        self, tensors: Mapping[Tap, Tensor], images: Tensor, pictures: Tensor | None = None, looks: int = 1
+    ) -> None:
+        self._tensors = dict(tensors)
+        self.images = images
+        self.pictures = images if pictures is None else pictures
+        self.looks = looks
+
+    def __getitem__(self, tap: "Tap | str") -> Tensor:
+        return self._tensors[ensure_tap(tap)]
+
+    def __iter__(self) -> Any:
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        return len(self._tensors)
+
+    @property
+    def scores(self) -> Float[Tensor, "b k"]:
+        """The class scores (logits)."""
+        return self._tensors[SCORES_TAP]
+
+    def gradients(self, values: Tensor, taps: "Iterable[Tap | str] | None" = None) -> dict[Tap, Tensor]:
+        """The gradient of the sum of `values` with respect to tensors recorded with gradients=True.
+
+        taps: which of them; all but the scores unless named. Zeros where `values` do not depend on one. The graph is
+        kept, so that it may be asked again.
+        """
+        wanted = [ensure_tap(tap) for tap in taps] if taps else [tap for tap in self if tap != SCORES_TAP]
+        tensors = [self._tensors[tap] for tap in wanted]
+        found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
+        return {
+            tap: torch.zeros_like(tensor) if gradient is None else gradient
+            for tap, tensor, gradient in zip(wanted, tensors, found, strict=True)
+        }
+
+    def picture(self, index: int) -> "Recording":
+        """The part of the recording that belongs to one picture (with all its looks)."""
+        rows = slice(index * self.looks, (index + 1) * self.looks)
+        tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
+        return Recording(tensors, self.images[rows], self.pictures[index : index + 1], self.looks)
+
+    def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
+        """One value per picture: the mean over its looks."""
+        return values.reshape(-1, self.looks).mean(1)
+
+
+def record(
+    net: Network,
+    images: Float[Tensor, "b c h w"],
+    taps: Iterable["Tap | str"],
+    *,
+    gradients: bool = False,
+) -> Recording:
+    """Run pictures in [0,1] through the network and keep what flows through the taps.
+
+    The pass stops after the last tap, so looking at an early layer does not pay for the late ones. What is kept is
+    safe from operations that work in place later on. Gradients with respect to the pictures are recorded where the
+    caller has them on and the pictures ask for them; the network's own parameters never do.
+
+    gradients: keep the tapped tensors so that Recording.gradients can tell the gradient of anything later with
+    respect to them. The graph then begins at the first of them: nothing below is entered on the way back.
+
+    Raises UnknownNameError for a layer that is not there. The network is left as it was found, whatever happens.
+    """
+    wanted = [ensure_tap(tap) for tap in taps]
+    if not wanted:
+        raise InputError("nothing to record: name at least one layer")
+    layers = {tap: tap.resolve(net) for tap in wanted if tap != SCORES_TAP}
+    whole = SCORES_TAP in wanted
+    kept: dict[Tap, Tensor] = {}
+
+    def finished() -> bool:
+        return not whole and len(kept) == len(layers)
+
+    by_module: dict[str, dict[Tap, Layer]] = {}
+    for tap, layer in layers.items():
+        by_module.setdefault(layer.module, {})[tap] = layer
+    listeners = {
+        module: _listener(net.adapter, group, kept, finished, gradients) for module, group in by_module.items()
+    }
+    with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
+        output = net.run(images, listeners)
+        missing = [str(tap) for tap in layers if tap not in kept]
+        if missing:
+            raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
+        if whole:
+            kept[SCORES_TAP] = net.scores(output)
+    return Recording({tap: kept[tap] for tap in wanted}, images)
+
+
+def _listener(
+    adapter: Adapter,
+    group: Mapping[Tap, Layer],
+    kept: dict[Tap, Tensor],
+    finished: Callable[[], bool],
+    gradients: bool,
+) -> Listener:
+    """Listen to one module for all the taps on it, counting its calls."""
+    call = -1
+
+    def listen(inputs: Any, output: Any) -> Any:
+        nonlocal call
+        call += 1
+        given = ports(output)
+        changed = False
+        for tap, layer in group.items():
+            if layer.call != call or layer.port not in given:
+                continue
+            native = given[layer.port]
+            if gradients:
+                maps = _maps(adapter, layer.module, native)
+                kept[tap] = maps.clone() if maps.requires_grad else maps.detach().clone().requires_grad_()
+                # A copy goes on, so that an operation in place cannot overwrite what is kept.
+                given[layer.port] = _native(adapter, layer.module, kept[tap], native).clone()
+                changed = True
+            else:
+                maps = _maps(adapter, layer.module, native)
+                kept[tap] = maps  # counts as kept before `finished` is asked
+                kept[tap] = maps if finished() else maps.clone()
+        if finished():
+            raise StopForward
+        return rebuilt(output, given) if changed else None
+
+    return listen
+
+
+def _maps(adapter: Adapter, module: str, tensor: Tensor) -> Tensor:
+    """A module's own tensor as `b c h w`."""
+    return as_maps(tensor if module == INPUT else adapter.to_channels_first(module, tensor))
+
+
+def _native(adapter: Adapter, module: str, maps: Tensor, like: Tensor) -> Tensor:
+    """The inverse of _maps, for a tensor that looked like `like`."""
+    if like.ndim == 2:
+        return maps[:, :, 0, 0]
+    if like.ndim == 3:
+        return maps[..., 0].transpose(1, 2)
+    return maps if module == INPUT else adapter.from_channels_first(module, maps)
+
+
+def as_maps(tensor: Tensor) -> Float[Tensor, "b c h w"]:
+    """Any layer's output as maps: vectors have one position, tokens (`b n c`) a column of them."""
+    if tensor.ndim == 4:
+        return tensor
+    if tensor.ndim == 2:
+        return tensor[:, :, None, None]
+    if tensor.ndim == 3:
+        return tensor.transpose(1, 2)[..., None]
+    raise InputError(f"a layer's output of shape {tuple(tensor.shape)} cannot be shown; expected b c h w, b n c or b c")
+
+
+def rebuilt(output: Any, given: Mapping[int | str | None, Tensor]) -> Any:
+    """A module's output with its tensors replaced by those of `given`; its kind is kept."""
+    if isinstance(output, Tensor):
+        return given[None]
+    if isinstance(output, Mapping):
+        changed = {key: given.get(str(key), value) for key, value in output.items()}
+        return changed if type(output) is dict else type(output)(**changed)
+    parts = [given.get(i, value) for i, value in enumerate(output)]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
