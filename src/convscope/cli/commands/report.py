@@ -1,0 +1,54 @@
+"""`convscope report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.cli.progress import Watcher
+from convscope.errors import Stopped
+from convscope.methods.report import report
+from convscope.results.result import Result
+
+
+@command(
+    "report",
+    verb=report,
+    examples=[
+        "report cat.jpg --out cat/",
+        "report cat.jpg --out cat.html --filters 12",
+        "report cat.jpg --model keras:VGG16 --out vgg/",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder, or FILE.html.")] = None,
+    **options: object,
+) -> Outcome:
+    """One page on one photograph and one network: what it sees, where, how, and what it looks for.
+
+    The page is one file that needs nothing else: open it in a browser, mail it. Ctrl-C keeps what is done.
+    """
+    net = common.load()
+    try:
+        with Watcher() as watch:
+            result = report(net, photo, out or Path(f"{Path(photo).stem}-report"), watch=watch, **options)  # type: ignore[arg-type]
+    except Stopped as stopped:
+        if stopped.result is not None:
+            stopped.result = _told(stopped.result)
+        raise
+    return _told(result)
+
+
+def _told(result: Result) -> Outcome:
+    guesses = result.facts["guesses"]
+    data = {
+        "predictions": guesses,
+        "seconds": {name: round(value, 2) for name, value in result.facts["seconds"].items()},
+        "finished": result.facts["finished"],
+    }
+    best = guesses[0]
+    said = f"{best['label']}, {100 * best['probability']:.1f} %; {sum(result.facts['seconds'].values()):.0f} s"
+    return Outcome([result.facts["path"]], data, [said], result.notes)

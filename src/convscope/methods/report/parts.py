@@ -1,0 +1,192 @@
+"""The parts of a report: each works out one part and says it in the words and pictures of the page's template."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.attribution.cam import Cam, enlarge, grad_cam
+from convscope.inspection.kernels import layers_with_kernels
+from convscope.inspection.stages import spread, stages
+from convscope.inspection.strongest import strongest_channels
+from convscope.methods.visualize import visualize
+from convscope.methods.weights import weights
+from convscope.models.layers import Layer
+from convscope.models.network import Network, Prediction
+from convscope.models.photograph import Photograph
+from convscope.objectives.units import Channel, Logit
+from convscope.progress import Watch
+from convscope.render.colour import as_rgb, colourise, scale_of
+from convscope.render.overlay import overlay
+from convscope.render.page import data_uri, pixels_uri
+from convscope.render.text import figure
+from convscope.results.pictures import Pictures
+from convscope.taps.record import record
+
+PARTS = ("photograph", "predictions", "evidence", "depth", "filters", "weights", "dream")
+TOP = 5
+CAMS = 3
+CARDS, CARD_CHANNELS = 12, 4
+STAGES = 3
+
+
+@dataclass
+class Findings:
+    """What the parts have found so far; each part reads what those before it wrote."""
+
+    net: Network
+    photograph: Photograph
+    seed: int
+    filters: int
+    guesses: list[Prediction] = field(default_factory=list)
+    cam: Cam | None = None
+    page: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(PARTS))
+
+    @property
+    def picture(self) -> Tensor:
+        return self.photograph.tensor(self.net.device)
+
+    @property
+    def rgb(self) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+        return as_rgb(self.photograph.pixels)
+
+
+def predictions(found: Findings) -> None:
+    """The first guesses with their probabilities."""
+    found.guesses = found.net.predict(found.photograph, top=TOP)[0]
+    found.page["photograph"] = pixels_uri(found.rgb, quality=92)
+    found.page["predictions"] = [
+        {"label": guess.label, "index": guess.index, "percent": 100 * guess.probability, "score": figure(guess.score)}
+        for guess in found.guesses
+    ]
+
+
+def evidence(found: Findings) -> None:
+    """Grad-CAM of the first guesses, side by side on one scale."""
+    layer = found.net.recommended_layer()
+    classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
+    found.cam = grad_cam(found.net, found.picture, classes, layer.name)
+    heats = maps_of(found)
+    top = float(heats.max())
+    ramp = colourise(np.linspace(0, 1, 160)[None].repeat(10, 0), 0, 1, "inferno")
+    found.page["evidence"] = {
+        "layer": layer.name,
+        "shape": shape_of(layer),
+        "high": figure(top),
+        "ramp": pixels_uri(ramp),
+        "maps": [
+            {
+                "label": guess.label,
+                "percent": 100 * guess.probability,
+                "peak": figure(float(heat.max())),
+                "picture": pixels_uri(overlay(found.rgb, heat, 0.0, top), quality=90),
+            }
+            for guess, heat in zip(found.guesses, heats, strict=False)
+        ],
+    }
+
+
+def maps_of(found: Findings) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    """The maps of the first guesses at the picture's size, `k h w`."""
+    if found.cam is None:
+        return np.zeros((1, *found.rgb.shape[:2]), dtype=np.float32)
+    heats: np.ndarray[Any, np.dtype[np.float32]]
+    heats = enlarge(found.cam.maps, (found.rgb.shape[0], found.rgb.shape[1])).float().cpu().numpy()
+    return heats
+
+
+def depth(found: Findings) -> None:
+    """The network from first to last layer, each with the channels that answer most."""
+    shown = spread(stages(found.net), CARDS)
+    answers, blanks = _answers(found, shown)
+    cards = []
+    for layer in shown:
+        maps, blank = answers[layer.name], blanks[layer.name]
+        best = strongest_channels(maps, blank, CARD_CHANNELS)
+        cards.append(
+            {
+                "name": layer.name,
+                "shape": shape_of(layer),
+                "field": layer.receptive_field[0] if layer.receptive_field else None,
+                "tiles": [{"channel": channel, "picture": _tile(maps[channel])} for channel in best],
+            }
+        )
+    found.page["depth"] = {"cards": cards, "total": len(found.net.layers()) - 1}
+
+
+def stage_layers(net: Network) -> list[Layer]:
+    """A stage in each third of the network."""
+    return spread(stages(net), STAGES)
+
+
+def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
+    """The channels of a stage that answer most: the answer, and beside it the picture the channel looks for."""
+    answers, blanks = _answers(found, [layer])
+    maps = answers[layer.name]
+    best = strongest_channels(maps, blanks[layer.name], found.filters)
+    made = visualize(
+        found.net, [Channel(layer.name, channel) for channel in best], steps=steps, seed=found.seed, watch=watch
+    )
+    units = []
+    for channel, tile, value in zip(best, made.tiles(), made.arrays["values"], strict=True):
+        units.append(
+            {
+                "name": f"{layer.name}:{channel}",
+                "answer": _tile(maps[channel]),
+                "mean": figure(float(maps[channel].mean())),
+                "picture": pixels_uri(tile, quality=92),
+                "reached": figure(float(value)),
+            }
+        )
+    stage = {"name": layer.name, "shape": shape_of(layer), "units": units, "notes": list(made.notes)}
+    found.page["filters"] = [*(found.page["filters"] or ()), stage]
+
+
+def first_weights(found: Findings) -> None:
+    """The kernels of the first layer."""
+    first = layers_with_kernels(found.net)[:1]
+    if first:
+        found.page["weights"] = {"layer": first[0], "picture": data_uri(weights(found.net, first[0]).image())}
+
+
+def class_picture(found: Findings, steps: int, watch: Watch) -> None:
+    """What the network looks for in the class it guessed first; the PNG in the page carries its recipe."""
+    guess = found.guesses[0]
+    made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
+    show_class_picture(found, made)
+
+
+def show_class_picture(found: Findings, made: Pictures) -> None:
+    """Put a class picture, finished or not, on the page."""
+    guess = found.guesses[0]
+    share = made.facts["probabilities"][0]
+    found.page["dream"] = {
+        "label": guess.label,
+        "picture": data_uri(made.png()),
+        "probability": None if share is None else 100 * share,
+        "score": figure(float(made.arrays["values"][0])),
+        "photo_score": figure(guess.score),
+        "steps": made.recipe.options["steps"],
+    }
+
+
+def _answers(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The maps of layers on the photograph, and on a blank (mid grey) picture."""
+    both = torch.cat([found.picture, torch.full_like(found.picture, 0.5)])
+    with torch.no_grad():
+        recording = record(found.net, both, [layer.name for layer in layers])
+    first = {layer.name: recording[layer.name][0].float().cpu() for layer in layers}
+    return first, {layer.name: recording[layer.name][1].float().cpu() for layer in layers}
+
+
+def _tile(channel: Tensor) -> str:
+    values = channel.numpy()
+    return pixels_uri(colourise(values, *scale_of(values)))
+
+
+def shape_of(layer: Layer) -> str:
+    """A layer's output in words."""
+    channels, height, width = layer.shape
+    return f"{channels} channels of {height}×{width}"

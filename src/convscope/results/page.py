@@ -1,0 +1,29 @@
+"""What a report returns: the page it wrote, and the numbers in it."""
+
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from convscope.render.grid import Bar, sheet
+from convscope.render.overlay import overlay
+from convscope.results.result import Result
+
+
+class Page(Result):
+    """Arrays: `probabilities` (`k`, of the classes guessed first), `maps` (`k h w`, their Grad-CAM on one scale,
+    unscaled) and `image` (`h w 3`, bytes). Facts: the page's path, the guesses, the seconds of each part."""
+
+    def image(self) -> Image.Image:
+        """The maps of the classes side by side, on one scale."""
+        maps: np.ndarray[Any, Any] = self.arrays["maps"]
+        top = float(maps.max())
+        tiles = [overlay(self.arrays["image"], heat, 0.0, top) for heat in maps]
+        captions = [
+            f"{guess['label']}\n{100 * guess['probability']:.1f} %" for guess in self.facts["guesses"][: len(maps)]
+        ]
+        height, width = maps.shape[1:]
+        return sheet(
+            tiles, tile=(height, width), columns=len(tiles), title=self.facts["network"], captions=captions,
+            bar=Bar(0.0, top, "inferno", "Grad-CAM, unscaled; one scale for all"),
+        )  # fmt: skip
