@@ -29,6 +29,7 @@ Choose = Callable[[Recording], Sequence[Objective]]
 """Objectives (bound) that are chosen when the scores are known, such as the classes guessed first."""
 
 
+@torch.inference_mode(False)
 def grad_cam(
     net: Network,
     image: Float[Tensor, "1 c h w"],
@@ -64,9 +65,9 @@ def grad_cam(
     with torch.enable_grad():
         for objective in bound:
             value = objective.value(recording)
-            if not value.requires_grad:
+            gradient = recording.gradients(value, [tap]).get(tap)
+            if gradient is None:
                 raise InputError(f"{objective} does not depend on the layer {layer!r}: choose an earlier layer")
-            gradient = recording.gradients(value, [tap])[tap]
             weights = gradient.mean((2, 3), keepdim=True)
             maps.append((weights * activations).sum(1)[0])
             values.append(value.detach())

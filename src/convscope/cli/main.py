@@ -54,10 +54,11 @@ app = typer.Typer(
 )  # fmt: skip
 
 
-def _version(asked: bool) -> None:
+def _version(asked: bool) -> bool:
     if asked:
         typer.echo(f"convscope {__version__}")
         raise typer.Exit
+    return asked
 
 
 @app.callback()

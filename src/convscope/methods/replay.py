@@ -76,9 +76,7 @@ def _network(recipe: Recipe, net: Network | None, trust: bool) -> Network:
             raise ResultError(
                 f"the network {recipe.network.get('name')!r} was a live module: give it with replay(..., net=...)"
             )
-        spec = {name: value for name, value in recipe.network["input"].items() if name != "unknown"}
-        options = recipe.network.get("options", {})
-        net = load_model(source, input=InputSpec(**spec), trust=trust, **options)
+        net = load_model(source, input=_spec(recipe), trust=trust, **recipe.network.get("options", {}))
     wanted = recipe.network.get("weights_sha256")
     if net.weights_hash() != wanted:
         raise ResultError(
@@ -86,6 +84,12 @@ def _network(recipe: Recipe, net: Network | None, trust: bool) -> Network:
             f"expected {str(wanted)[:12]}…)"
         )
     return net
+
+
+def _spec(recipe: Recipe) -> InputSpec:
+    told: dict[str, Any] = {key: value for key, value in recipe.network["input"].items() if key != "unknown"}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
+    return InputSpec(**values)
 
 
 def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike:

@@ -190,6 +190,7 @@ class _Maker:
             batch = objectives[first : first + at_once]
             done = self._make(batch, done, total)
 
+    @torch.inference_mode(False)
     def _make(self, batch: Sequence[Objective], done: int, total: int) -> int:
         options = self.options
         generator = torch.Generator().manual_seed(options["seed"])

@@ -1,11 +1,12 @@
 """What convscope needs to know of a framework's network. One adapter per framework; see models/sources."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
 
+@runtime_checkable
 class Adapter(Protocol):
     """A network of some framework, seen as named modules that can be hooked.
 

@@ -58,6 +58,14 @@ def scale_of(values: Float[np.ndarray, "*shape"]) -> tuple[float, float, MapName
     return 0.0, high, "inferno"
 
 
+def own_scale(channel: Float[np.ndarray, "h w"], *, signed: bool) -> tuple[float, float]:
+    """The scale of one channel in a layer: from zero to its maximum, or as far below zero as above."""
+    if not signed:
+        return 0.0, float(channel.max())
+    reach = float(np.abs(channel).max())
+    return -reach, reach
+
+
 def to_bytes(picture: Float[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
     """A picture in [0,1] as the bytes 0..255 that files hold."""
     rounded: UInt8[np.ndarray, "h w c"] = np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8)

@@ -28,7 +28,7 @@ def data_uri(picture: Image.Image | bytes, *, quality: int | None = None, scale:
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def pixels_uri(pixels: "np.ndarray[Any, Any]", *, quality: int | None = None, scale: int = 1) -> str:
+def pixels_uri(pixels: np.ndarray, *, quality: int | None = None, scale: int = 1) -> str:
     """`data_uri` of an `h w 3` array of bytes."""
     return data_uri(Image.fromarray(np.ascontiguousarray(pixels)), quality=quality, scale=scale)
 

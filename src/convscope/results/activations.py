@@ -3,10 +3,9 @@
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from PIL import Image
 
-from convscope.render.colour import colourise, scale_of
+from convscope.render.colour import colourise, own_scale, scale_of
 from convscope.render.grid import Bar, columns_for, sheet, stacked, tile_size
 from convscope.results.result import Result
 
@@ -60,14 +59,6 @@ class Activations(Result):
             first_number=channels[0],
             bar=bar,
         )
-
-
-def own_scale(channel: Float[np.ndarray, "h w"], *, signed: bool) -> tuple[float, float]:
-    """The scale of one channel in a layer: from zero to its maximum, or as far below zero as above."""
-    if not signed:
-        return 0.0, float(channel.max())
-    reach = float(np.abs(channel).max())
-    return -reach, reach
 
 
 def _low(low: float) -> float:

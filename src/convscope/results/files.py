@@ -75,7 +75,7 @@ def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     return copy, _parsed(str(text), path)
 
 
-def npz_bytes(arrays: Mapping[str, "np.ndarray[Any, Any]"], about: Mapping[str, Any]) -> bytes:
+def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
     """Arrays and `about` as one compressed .npz."""
     if KEY in arrays:
         raise ResultError(f"an array cannot be named {KEY!r}; that name holds the recipe")
@@ -91,7 +91,7 @@ def npz_bytes(arrays: Mapping[str, "np.ndarray[Any, Any]"], about: Mapping[str, 
     return buffer.getvalue()
 
 
-def read_npz(path: Path) -> tuple[dict[str, "np.ndarray[Any, Any]"], dict[str, Any]]:
+def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The inverse of npz_bytes. Nothing in the file can run code."""
     try:
         with np.load(path, allow_pickle=False) as held:

@@ -1,6 +1,5 @@
 """What a report returns: the page it wrote, and the numbers in it."""
 
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,7 +15,7 @@ class Page(Result):
 
     def image(self) -> Image.Image:
         """The maps of the classes side by side, on one scale."""
-        maps: np.ndarray[Any, Any] = self.arrays["maps"]
+        maps: np.ndarray = self.arrays["maps"]
         top = float(maps.max())
         tiles = [overlay(self.arrays["image"], heat, 0.0, top) for heat in maps]
         captions = [

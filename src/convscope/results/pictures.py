@@ -12,7 +12,7 @@ from convscope.results.result import Result
 class Pictures(Result):
     """Arrays: `images` (`n h w c` in [0,1]) and `values` (`n`, the objective reached, without transforms)."""
 
-    def tiles(self) -> list["np.ndarray[tuple[int, ...], np.dtype[np.uint8]]"]:
+    def tiles(self) -> list[np.ndarray]:
         """Each picture as `h w 3` bytes."""
         return [as_rgb(picture) for picture in self.arrays["images"]]
 

@@ -39,11 +39,16 @@ class Recipe:
     @staticmethod
     def from_dict(values: Any) -> "Recipe":
         """The inverse of to_dict. Raises ResultError for what is no recipe."""
-        if not isinstance(values, dict) or not isinstance(values.get("method"), str):
+        parts = ("network", "options", "inputs", "machine")
+        if (
+            not isinstance(values, dict)
+            or not isinstance(values.get("method"), str)
+            or not all(isinstance(values.get(part), dict) for part in parts)
+        ):
             raise ResultError("the recipe in the file cannot be read; expected one written by convscope")
         if values.get("format") != FORMAT:
             raise ResultError(
                 f"the recipe is of format {values.get('format')!r}; this convscope reads {FORMAT}: use a newer one"
             )
-        known = Recipe.__dataclass_fields__
-        return Recipe(**{key: value for key, value in values.items() if key in known})
+        notes = tuple(str(note) for note in values.get("notes", ()))
+        return Recipe(values["method"], **{part: values[part] for part in parts}, notes=notes)

@@ -27,7 +27,7 @@ class Result(ABC):
     facts: what else was found, as plain JSON (labels, statistics). recipe: how to make it again.
     """
 
-    arrays: Mapping[str, "np.ndarray[Any, Any]"]
+    arrays: Mapping[str, np.ndarray]
     axes: Mapping[str, tuple[str, ...]]
     recipe: Recipe
     facts: Mapping[str, Any] = field(default_factory=dict)

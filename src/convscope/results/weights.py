@@ -54,7 +54,7 @@ class Weights(Result):
         )  # fmt: skip
 
 
-def _in_colour(kernel: "np.ndarray[tuple[int, ...], np.dtype[np.float32]]", reach: float) -> UInt8[np.ndarray, "h w 3"]:
+def _in_colour(kernel: np.ndarray, reach: float) -> UInt8[np.ndarray, "h w 3"]:
     """A kernel `3 kh kw` (red, green, blue) as a picture: zero is mid grey."""
     return np.rint((kernel.transpose(1, 2, 0) / reach + 1) / 2 * 255).astype(np.uint8)
 

@@ -5,7 +5,7 @@ It is an iterator of steps, to be watched, stopped or gone on with at will. It s
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -32,6 +32,7 @@ class Step:
     moved: Tensor
 
 
+@runtime_checkable
 class Optimiser(Protocol):
     """What the loop asks of an optimiser over the image's parameters; those of torch.optim have it."""
 

@@ -6,7 +6,7 @@ the same for every picture, so that a picture made in a batch is the picture mad
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +16,7 @@ from torch import Tensor
 from convscope.errors import InputError
 
 
+@runtime_checkable
 class Transform(Protocol):
     """Pictures `n c h w` to `n*looks c h' w'`."""
 

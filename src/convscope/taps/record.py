@@ -46,16 +46,15 @@ class Recording(Mapping[Tap, Tensor]):
     def gradients(self, values: Tensor, taps: "Iterable[Tap | str] | None" = None) -> dict[Tap, Tensor]:
         """The gradient of the sum of `values` with respect to tensors recorded with gradients=True.
 
-        taps: which of them; all but the scores unless named. Zeros where `values` do not depend on one. The graph is
-        kept, so that it may be asked again.
+        taps: which of them; all but the scores unless named. What `values` do not depend on is left out. The graph
+        is kept, so that it may be asked again.
         """
         wanted = [ensure_tap(tap) for tap in taps] if taps else [tap for tap in self if tap != SCORES_TAP]
+        if not values.requires_grad:
+            return {}
         tensors = [self._tensors[tap] for tap in wanted]
         found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
-        return {
-            tap: torch.zeros_like(tensor) if gradient is None else gradient
-            for tap, tensor, gradient in zip(wanted, tensors, found, strict=True)
-        }
+        return {tap: gradient for tap, gradient in zip(wanted, found, strict=True) if gradient is not None}
 
     def picture(self, index: int) -> "Recording":
         """The part of the recording that belongs to one picture (with all its looks)."""

@@ -18,7 +18,7 @@ from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
 from convscope.objectives.units import Channel, Logit
 from convscope.progress import Watch
-from convscope.render.colour import as_rgb, colourise, scale_of
+from convscope.render.colour import as_rgb, colourise, own_scale
 from convscope.render.overlay import overlay
 from convscope.render.page import data_uri, pixels_uri
 from convscope.render.text import figure
@@ -49,7 +49,7 @@ class Findings:
         return self.photograph.tensor(self.net.device)
 
     @property
-    def rgb(self) -> "np.ndarray[Any, np.dtype[np.uint8]]":
+    def rgb(self) -> np.ndarray:
         return as_rgb(self.photograph.pixels)
 
 
@@ -88,11 +88,11 @@ def evidence(found: Findings) -> None:
     }
 
 
-def maps_of(found: Findings) -> "np.ndarray[Any, np.dtype[np.float32]]":
+def maps_of(found: Findings) -> np.ndarray:
     """The maps of the first guesses at the picture's size, `k h w`."""
     if found.cam is None:
         return np.zeros((1, *found.rgb.shape[:2]), dtype=np.float32)
-    heats: np.ndarray[Any, np.dtype[np.float32]]
+    heats: np.ndarray
     heats = enlarge(found.cam.maps, (found.rgb.shape[0], found.rgb.shape[1])).float().cpu().numpy()
     return heats
 
@@ -105,12 +105,13 @@ def depth(found: Findings) -> None:
     for layer in shown:
         maps, blank = answers[layer.name], blanks[layer.name]
         best = strongest_channels(maps, blank, CARD_CHANNELS)
+        signed = bool((maps < 0).any())
         cards.append(
             {
                 "name": layer.name,
                 "shape": shape_of(layer),
                 "field": layer.receptive_field[0] if layer.receptive_field else None,
-                "tiles": [{"channel": channel, "picture": _tile(maps[channel])} for channel in best],
+                "tiles": [{"channel": channel, "picture": _tile(maps[channel], signed)} for channel in best],
             }
         )
     found.page["depth"] = {"cards": cards, "total": len(found.net.layers()) - 1}
@@ -134,7 +135,7 @@ def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
         units.append(
             {
                 "name": f"{layer.name}:{channel}",
-                "answer": _tile(maps[channel]),
+                "answer": _spotlight(found, maps[channel]),
                 "mean": figure(float(maps[channel].mean())),
                 "picture": pixels_uri(tile, quality=92),
                 "reached": figure(float(value)),
@@ -181,9 +182,16 @@ def _answers(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], d
     return first, {layer.name: recording[layer.name][1].float().cpu() for layer in layers}
 
 
-def _tile(channel: Tensor) -> str:
+def _tile(channel: Tensor, signed: bool) -> str:
+    """A channel on its own scale, in the colours of its layer."""
     values = channel.numpy()
-    return pixels_uri(colourise(values, *scale_of(values)))
+    return pixels_uri(colourise(values, *own_scale(values, signed=signed), "signed" if signed else "inferno"))
+
+
+def _spotlight(found: Findings, channel: Tensor) -> str:
+    """The photograph, lit where a channel answers above zero; on the channel's own scale."""
+    heat = enlarge(channel[None].relu(), (found.rgb.shape[0], found.rgb.shape[1]))[0].numpy()
+    return pixels_uri(overlay(found.rgb, heat, 0.0, float(heat.max()), strength=0.85), quality=90)
 
 
 def shape_of(layer: Layer) -> str:

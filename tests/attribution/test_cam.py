@@ -1,0 +1,181 @@
+"""Grad-CAM: by the formula, against captum, and on a network whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+from captum.attr import LayerGradCam
+from torch import Tensor, nn
+
+import convscope as cs
+from convscope.attribution.cam import enlarge
+from tests.networks import LABELS, MODULES, SPEC, network, noise, seeded, shared
+
+PAIRS = [
+    ("plain", "conv2"), ("plain", "conv1"), ("inplace", "conv2"), ("residual", "conv"), ("residual", "stem"),
+    ("inception", "act"), ("inception", "pooled.1"), ("depthwise", "pointwise"), ("keras", "inner/deep"),
+    ("keras", "conv1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "layer"), PAIRS)
+@pytest.mark.parametrize("signed", [False, True])
+def test_equals_captum(kind: str, layer: str, signed: bool) -> None:
+    net = shared(kind)
+    for picture, target in ((noise(1), 0), (noise(2), 3)):
+        ours = cs.explain(net, picture, target, layer=layer, signed=signed)
+        theirs = _captum(net, layer, picture, target, relu=not signed)
+        assert np.abs(ours.arrays["coarse"] - theirs).max() <= 1e-5 * max(1.0, np.abs(theirs).max())
+
+
+def _captum(net: cs.Network, layer: str, picture: Tensor, target: int, relu: bool) -> np.ndarray:
+    """LayerGradCam on the same logits; in-place ReLUs are taken out for it, and channels put first."""
+    module = net.adapter.modules()[layer]
+    root = net.adapter.root.eval()
+    if hasattr(root, "relu1") and root.relu1.inplace:
+        root = seeded(MODULES["plain"]).eval()
+        module = dict(root.named_modules())[layer]
+
+    def forward(x: Tensor) -> Tensor:
+        return net.scores(net.run(x)) if root is net.adapter.root else root(net.spec.preprocess(x))
+
+    picture = picture.clone().requires_grad_()
+    if "keras" in type(module).__module__:  # captum averages over dims 2.., so do its arithmetic on channels last
+        found = {}
+        handle = module.register_forward_hook(lambda m, i, o: found.setdefault("a", o))
+        score = forward(picture)[:, target].sum()
+        handle.remove()
+        gradient = torch.autograd.grad(score, found["a"])[0]
+        maps = (gradient.mean((1, 2), keepdim=True) * found["a"]).sum(-1)
+        return (maps.relu() if relu else maps)[0].detach().numpy()
+    attributed = LayerGradCam(forward, module).attribute(picture, target, relu_attributions=relu)
+    return attributed[0, 0].detach().numpy()
+
+
+def test_efficientnet_equals_captum(lite0: cs.Network, photograph: str) -> None:
+    ours = cs.explain(lite0, photograph, "class:tabby")
+    module = lite0.adapter.root
+    picture = lite0.spec.preprocess(lite0.photograph(photograph).tensor()).requires_grad_()
+    theirs = LayerGradCam(module, module.head.act).attribute(picture, target=281, relu_attributions=True)
+    assert np.abs(ours.arrays["coarse"] - theirs[0, 0].detach().numpy()).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_by_the_formula(kind: str) -> None:
+    """alpha by central differences of the score along each channel: nothing of autograd is trusted."""
+    net = shared(kind)
+    layer = net.recommended_layer().name
+    result = cs.explain(net, noise(4), 2)
+    found = net.layer(layer)
+    with torch.no_grad():
+        maps = cs.record(net, noise(4), [layer])[layer].double()
+    alpha = torch.zeros(maps.shape[1], dtype=torch.float64)
+    eps = 1e-2
+    for channel in range(maps.shape[1]):
+        delta = torch.zeros_like(maps)
+        delta[:, channel] = eps
+        alpha[channel] = (_pushed(net, found, delta) - _pushed(net, found, -delta)) / (2 * eps)
+    alpha /= maps.shape[2] * maps.shape[3]
+    expected = (alpha.view(1, -1, 1, 1) * maps).sum(1)[0].relu().numpy()
+    assert np.abs(result.arrays["coarse"] - expected).max() < 0.03 * max(expected.max(), 1e-3)
+
+
+def _pushed(net: cs.Network, layer: object, delta: Tensor) -> float:
+    """The score of class 2 with `delta` added to one call of a layer."""
+    calls = iter(range(100))
+
+    def push(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
+        if next(calls) != layer.call:  # type: ignore[attr-defined]
+            return output
+        return output + net.adapter.from_channels_first(layer.module, delta.float())  # type: ignore[attr-defined]
+
+    handle = net.adapter.modules()[layer.module].register_forward_hook(push)  # type: ignore[attr-defined]
+    with torch.no_grad():
+        score = float(net.scores(net.run(noise(4)))[0, 2])
+    handle.remove()
+    return score
+
+
+class Planted(nn.Module):
+    """Class 1 is the amount of red, averaged over the picture in cells of 8 pixels: its evidence is where red is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = nn.AvgPool2d(8)
+        self.colour = nn.Conv2d(3, 2, 1, bias=False)
+        self.act = nn.ReLU()
+        self.colour.weight.data = torch.tensor([[0.0, 1.0, 0.0], [1.0, -0.5, -0.5]]).view(2, 3, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.colour(self.cells(x))).mean((2, 3)) * 3
+
+
+@pytest.mark.parametrize("size", [32, 40, 56])
+def test_planted_evidence_is_found_in_its_own_cell(size: int) -> None:
+    """In closed form: the map is 3/cells times the red of each cell, and its peak lies over the planted square."""
+    net = cs.load_model(Planted(), input=cs.InputSpec(size=size, range=(0, 1), mean=0.0, std=1.0))
+    cells = size // 8
+    for row in range(cells):
+        for column in range(cells):
+            picture = torch.zeros(1, 3, size, size)
+            picture[0, 0, row * 8 : row * 8 + 8, column * 8 : column * 8 + 8] = 0.8
+            result = cs.explain(net, picture, 1, layer="act")
+            expected = np.zeros((cells, cells))
+            expected[row, column] = 0.8 * 3 / cells**2
+            assert np.allclose(result.arrays["coarse"], expected, atol=1e-6)
+            y, x = np.unravel_index(result.arrays["map"].argmax(), (size, size))
+            assert (y // 8, x // 8) == (row, column)
+
+
+def test_a_map_of_a_neuron_and_of_a_difference() -> None:
+    net = shared("plain")
+    for target in ("conv2:3@4,5", "conv2:3", "class:ant - 0.5*class:bee", "p:eel"):
+        assert cs.explain(net, noise(), target, layer="relu1").arrays["map"].max() > 0
+    both = cs.explain(net, noise(), "class:ant - 0.5*class:bee", signed=True).arrays["coarse"]
+    ant, bee = (cs.explain(net, noise(), f"class:{name}", signed=True).arrays["coarse"] for name in ("ant", "bee"))
+    assert np.allclose(both, ant - 0.5 * bee, atol=1e-6)
+
+
+def test_without_a_target_the_first_guess_is_explained() -> None:
+    net = shared("residual")
+    guess = net.predict(noise())[0][0]
+    result = cs.explain(net, noise())
+    assert result.facts["class"] == guess.index
+    assert float(result.arrays["score"]) == pytest.approx(guess.score, abs=1e-6)
+    assert np.array_equal(result.arrays["map"], cs.explain(net, noise(), guess.index).arrays["map"])
+
+
+def test_what_cannot_be_explained_says_so() -> None:
+    net = shared("plain")
+    with pytest.raises(cs.ConvscopeError, match=r"the layer 'head' has no positions .*'relu2'"):
+        cs.explain(net, noise(), layer="head")
+    with pytest.raises(cs.ConvscopeError, match="conv1:2 does not depend on the layer 'conv2': choose an earlier"):
+        cs.explain(net, noise(), "conv1:2", layer="conv2")
+    with pytest.raises(cs.ConvscopeError, match=r"tv\(\) reads the picture alone"):
+        cs.explain(net, noise(), "tv()")
+    with pytest.raises(cs.ConvscopeError, match="no class named 'tigercat'; near matches: tiger cat"):
+        cs.explain(net, noise(), "class:tigercat")
+    with pytest.raises(cs.ConvscopeError, match="class 5 is not there; this network has classes 0 to 4"):
+        cs.explain(net, noise(), 5)
+
+
+def test_one_forward_pass_is_enough() -> None:
+    net = cs.load_model(seeded(MODULES["residual"]), input=SPEC, labels=LABELS)
+    net.layers()
+    runs: list[int] = []
+    net.adapter.modules()["stem"].register_forward_hook(lambda *_: runs.append(1))
+    cs.explain(net, noise())
+    assert len(runs) == 1
+
+
+def test_nothing_below_the_layer_is_entered_on_the_way_back() -> None:
+    net = network("plain")
+    entered: list[str] = []
+    net.adapter.modules()["conv1"].register_full_backward_hook(lambda *_: entered.append("conv1"))
+    cs.explain(net, noise(), 0, layer="conv2")
+    assert not entered
+
+
+def test_enlarging_keeps_the_centre_of_each_cell() -> None:
+    coarse = torch.arange(9.0).view(1, 3, 3)
+    fine = enlarge(coarse, (15, 15))[0]
+    assert torch.allclose(fine[2::5, 2::5], coarse[0], atol=1e-6)

@@ -1,0 +1,212 @@
+"""The command line: JSON, files, exit codes, one line for an error."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from convscope.cli.main import SUMMARIES, app
+from convscope.methods.verbs import VERBS
+
+
+def run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def answer(*arguments: str | Path) -> dict[str, object]:
+    """The one JSON object that a command prints."""
+    done = run(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    value = json.loads(done.stdout)
+    assert isinstance(value["files"], list)
+    assert all(Path(file).is_file() for file in value["files"])
+    return value
+
+
+def test_help_lists_every_verb() -> None:
+    shown = run("--help").output
+    for name in (*VERBS, "models", "layers"):
+        assert name in shown
+        assert name in SUMMARIES
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_each_command_has_help_with_examples(name: str) -> None:
+    done = run(name, "--help")
+    assert done.exit_code == 0
+    assert f"$ convscope {name}" in done.output
+    assert "--json" in done.output
+
+
+def test_version() -> None:
+    assert run("--version").output.startswith("convscope 0.")
+
+
+def test_models() -> None:
+    names = [model["name"] for model in answer("models")["models"]]  # type: ignore[attr-defined]
+    assert names[0] == "efficientnet_lite0"
+
+
+def test_layers() -> None:
+    told = answer("layers")
+    by_name = {layer["name"]: layer for layer in told["layers"]}  # type: ignore[attr-defined]
+    assert by_name["blocks.10.project"]["shape"] == [112, 14, 14]
+    assert by_name["stem.conv"]["receptive_field"] == [3, 3]
+    assert by_name["stem.conv"]["parameters"] == 3 * 32 * 9
+    assert told["recommended"] == "head.act"
+    assert told["parameters"] == 4652008
+    shown = run("layers").output
+    assert "blocks.10.project" in shown
+    assert "head.act *" in shown
+
+
+def test_activations(tmp_path: Path, photograph: str) -> None:
+    told = answer("activations", photograph, "stem.act", "blocks.1*.project", "--out", tmp_path / "a")
+    layers = ["stem.act", *(f"blocks.{i}.project" for i in (1, 10, 11, 12, 13, 14, 15))]
+    assert [Path(str(file)).stem for file in told["files"]] == layers  # type: ignore[attr-defined]
+    answer(
+        "activations", photograph, "blocks.4", "--channels", "0-2,7", "--scale", "shared", "--out", tmp_path / "b.npz"
+    )
+    with np.load(tmp_path / "b.npz") as held:
+        assert held["blocks.4"].shape == (4, 28, 28)
+
+
+def test_weights(tmp_path: Path) -> None:
+    assert answer("weights", "stem.conv", "--out", tmp_path / "w.png")["shape"] == [32, 3, 3, 3]
+
+
+def test_visualize_and_replay_give_the_same_pixels(tmp_path: Path) -> None:
+    told = answer("visualize", "blocks.10.project:5", "--steps", "4", "--out", tmp_path / "f.png")
+    assert told["pictures"][0]["target"] == "blocks.10.project:5"  # type: ignore[index]
+    again = answer("replay", tmp_path / "f.png", "--out", tmp_path / "g.png")
+    assert again["same_pixels"] is True
+    one, other = (np.asarray(Image.open(tmp_path / name)) for name in ("f.png", "g.png"))
+    assert np.array_equal(one, other)
+    assert one.std() > 5
+
+
+def test_replay_says_when_the_pixels_differ(tmp_path: Path) -> None:
+    answer("visualize", "blocks.1:5", "--steps", "2", "--out", tmp_path / "f.png")
+    with Image.open(tmp_path / "f.png") as picture:
+        text = picture.info["convscope"]
+        changed = picture.convert("RGB")
+    changed.putpixel((3, 3), (255, 0, 255))
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    info.add_itxt("convscope", text)
+    changed.save(tmp_path / "changed.png", pnginfo=info)
+    assert answer("replay", tmp_path / "changed.png", "--out", tmp_path / "g.png")["same_pixels"] is False
+
+
+def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
+    told = answer("explain", photograph, "--target", "class:tiger cat", "--out", tmp_path / "cam.png")
+    assert told["label"] == "tiger cat"
+    assert told["layer"] == "head.act"
+    assert answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png")["same_pixels"] is True
+
+
+def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograph: str) -> None:
+    copy = tmp_path / "in" / "photo.jpg"
+    copy.parent.mkdir()
+    copy.write_bytes(Path(photograph).read_bytes())
+    answer("explain", copy, "--out", tmp_path / "cam.png")
+    copy.unlink()
+    done = run("replay", tmp_path / "cam.png", "--out", tmp_path / "x.png")
+    assert done.exit_code == 1
+    assert "is not here: give it with --image" in done.stderr
+    other = Path(photograph).with_name("coffee.jpg")
+    done = run("replay", tmp_path / "cam.png", "--image", other, "--out", tmp_path / "x.png")
+    assert "the photograph is not that of the recipe" in done.stderr
+    assert answer("replay", tmp_path / "cam.png", "--image", photograph, "--out", tmp_path / "x.png")["same_pixels"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["visualize", "blocks.10.projct:5"], "no layer named 'blocks.10.projct'; near matches: blocks.10.project"),
+        (
+            ["visualize", "blocks.10.project:500"],
+            "channel 500 is not in 'blocks.10.project'; its channels are 0 to 111",
+        ),
+        (["visualize", "class:zebar"], "no class named 'zebar'; near matches: zebra"),
+        (["visualize", "class:"], "names no class"),
+        (["explain", "PHOTO", "--layer", "classifier"], "has no positions"),
+        (["explain", "PHOTO", "--model", "efficientnet_lite1"], "near matches: efficientnet_lite0"),
+        (["explain", "PHOTO", "--model", "missing.keras"], "no file 'missing.keras'"),
+        (["explain", "PHOTO", "--device", "cuda:7"], "the device 'cuda:7' cannot be used"),
+        (["explain", "nothing.jpg"], "no file 'nothing.jpg'"),
+        (["weights", "stem.act"], "has no kernels; layers that have: stem.conv"),
+        (["activations", "PHOTO", "blocks.99.*"], "no layer like named 'blocks.99.*'"),
+        (["activations", "PHOTO", "blocks.4", "--channels", "3-x"], "cannot be read; expected such as 3,7,10-15"),
+        (["replay", "PHOTO"], "expected a result, .png or .npz"),
+        (["explain", "PHOTO", "--out", "cam.jpg"], "results are saved as .png or .npz"),
+    ],
+)
+def test_errors_are_one_line_and_leave_nothing(
+    arguments: list[str], said: str, tmp_path: Path, photograph: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run(*(photograph if argument == "PHOTO" else argument for argument in arguments))
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_with_json_is_one_object(tmp_path: Path) -> None:
+    done = run("explain", tmp_path / "nothing.jpg", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["files"] == []
+    assert "no file" in json.loads(done.stdout)["error"]
+
+
+def test_debug_shows_the_traceback(tmp_path: Path) -> None:
+    assert "Traceback" in run("explain", tmp_path / "nothing.jpg", "--debug").stderr
+
+
+def test_wrong_usage_is_exit_code_2(photograph: str) -> None:
+    assert run("explain").exit_code == 2
+    assert run("explain", photograph, "--steps", "3").exit_code == 2
+    assert run("visualize", "class:zebra", "--steps", "-3").exit_code == 2
+    assert run("explian", photograph).exit_code == 2
+
+
+def test_ctrl_c_saves_what_is_done(tmp_path: Path) -> None:
+    out = tmp_path / "half.png"
+    command = [
+        sys.executable,
+        "-m",
+        "convscope",
+        "visualize",
+        "class:zebra",
+        "--steps",
+        "5000",
+        "--out",
+        str(out),
+        "--json",
+    ]
+    work = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    assert work.stderr is not None
+    line = work.stderr.readline()  # the first news of progress
+    work.send_signal(signal.SIGINT)
+    stdout, stderr = work.communicate(timeout=60)
+    assert "of 5000" in line
+    assert "s left" in line
+    assert work.returncode == 130, stderr
+    told = json.loads(stdout)
+    assert told["files"] == [str(out)]
+    assert told["stopped"].startswith("stopped after step ")
+    assert "Traceback" not in stderr
+    with Image.open(out) as picture:
+        assert picture.size == (224, 224)
+    assert [path.name for path in tmp_path.iterdir()] == ["half.png"]

@@ -1,0 +1,111 @@
+"""The receptive field read off the operations, against the one that perturbing pixels shows."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import convscope as cs
+from convscope.models.efficientnet_lite import SameConv2d
+from convscope.taps.record import record
+from tests.networks import MODULES, shared
+
+
+def measured(net: cs.Network, layer: str) -> tuple[int, int]:
+    """The extent of the pixels whose change moves the middle position of a layer, in float64."""
+    height, width = net.spec.hw
+    generator = torch.Generator().manual_seed(0)
+    picture = torch.rand((1, 3, height, width), generator=generator, dtype=torch.float64)
+    base = record(net, picture, [layer])[layer]
+    y, x = base.shape[2] // 2, base.shape[3] // 2
+    moved = torch.zeros(height, width, dtype=torch.bool)
+    for _ in range(3):  # a max pooling may hide a pixel once, hardly three times
+        other = torch.rand((1, 3, height, width), generator=generator, dtype=torch.float64) * 8 - 4
+        for axis in (0, 1):
+            for i in range((height, width)[axis]):
+                changed = picture.clone()
+                index = (..., i, slice(None)) if axis == 0 else (..., slice(None), i)
+                changed[index] = other[index]
+                now = record(net, changed, [layer])[layer][0, :, y, x]
+                if not torch.equal(now, base[0, :, y, x]):
+                    moved[(i, slice(None)) if axis == 0 else (slice(None), i)] |= True
+    rows, columns = moved.all(1).nonzero(), moved.all(0).nonzero()
+    return int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
+
+
+class Shapes(nn.Module):
+    """Kernels longer one way, strides, dilation, same padding, a shortcut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.long = nn.Conv2d(3, 4, (3, 5), padding=(1, 2))
+        self.stride = SameConv2d(4, 4, 3, 2, bias=False)
+        self.dilated = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.pool = nn.AvgPool2d(2)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stride(self.long(x))
+        x = self.pool(x + self.dilated(x))
+        return self.head(x.mean((2, 3)))
+
+
+def test_by_hand_and_by_perturbation() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = Shapes().double()
+    net = cs.load_model(module, input=cs.InputSpec(size=36, range=(0, 1), mean=0.5, std=1.0))
+    assert {layer.name: (layer.receptive_field, layer.stride) for layer in net.layers()} == {
+        "input": ((1, 1), (1, 1)),
+        "long": ((3, 5), (1, 1)),
+        "stride": ((5, 7), (2, 2)),
+        "dilated": ((13, 15), (2, 2)),
+        "pool": ((15, 17), (4, 4)),
+        "head": (None, None),
+    }
+    for name in ("long", "stride", "dilated", "pool"):
+        assert measured(net, name) == net.layer(name).receptive_field
+
+
+@pytest.mark.parametrize(
+    ("kind", "layer", "field"),
+    [
+        ("plain", "conv2", 3 + 1 + 2 * 2),
+        ("functional", "conv2", 8),
+        ("reused", "again#1", 1 + 2 + 2 + 1 + 4),
+        ("residual", "bn2", 5 + 2 * 2),
+        ("inception", "act", 3 + 4),
+        ("inception", "last", 7 + 2),
+        ("depthwise", "pointwise", 3 + 2 * 2 * 2),
+        ("keras", "inner/deep", 3 + 1 + 2 * 2),
+    ],
+)
+def test_networks_of_every_kind(kind: str, layer: str, field: int) -> None:
+    assert shared(kind).layer(layer).receptive_field == (field, field)
+
+
+def test_every_kind_of_network_has_a_field_everywhere() -> None:
+    for kind in MODULES:
+        assert all(layer.receptive_field for layer in shared(kind).layers() if layer.is_map), kind
+
+
+class Gate(nn.Module):
+    """A map scaled by something that saw all of the picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.act, self.up = nn.Conv2d(3, 4, 3), nn.Sigmoid(), nn.Upsample(scale_factor=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        x = self.act(x * x.mean((2, 3), keepdim=True).sigmoid())
+        return self.up(x).mean((2, 3))
+
+
+def test_what_saw_everything_and_what_is_not_known() -> None:
+    net = cs.load_model(Gate(), input=cs.InputSpec(size=20, range=(0, 1), mean=0.0, std=1.0))
+    assert net.layer("act").receptive_field == (20, 20)
+    assert net.layer("act").stride == (1, 1)
+    assert net.layer("up").receptive_field is None
+    assert not math.isnan(net.layer("act").channels)
