@@ -25,7 +25,7 @@ demo: $(VENV)/.core
 	$(BIN)/convscope report examples/photographs/cat.jpg --out $(DEMO)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -q
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
@@ -34,7 +34,25 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(ONLY)
 
 clean:
 	rm -rf $(VENV) build
+
+$(VENV)/.docs: $(VENV)/.dev
+	@$(PIP) --group docs
+	@touch $@
+
+docs: $(VENV)/.docs
+	$(BIN)/python docs/make_pictures.py
+	$(BIN)/mkdocs build --quiet
+
+# torchvision has no CPU build for the pinned torch, so what needs it lives in an environment of its own (5 GB).
+.venv-zoo/.done: pyproject.toml
+	@test -x .venv-zoo/bin/python || $(PYTHON) -m venv .venv-zoo
+	@.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check \
+		torch torchvision timm grad-cam pytest beartype hypothesis keras scipy -e .
+	@touch $@
+
+test-zoo: .venv-zoo/.done
+	.venv-zoo/bin/python -m pytest -q -m zoo tests/parity

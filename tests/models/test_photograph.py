@@ -582,6 +582,7 @@ def test_odd_files_give_a_picture_or_one_line(write: Write, tmp_path: Path) -> N
     picture_or_line(write(tmp_path))
 
 
+@pytest.mark.filterwarnings("ignore:ComplexHalf support")
 @pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2, torch.uint16, torch.bool, torch.complex32])
 def test_tensors_of_odd_types_give_a_picture_or_one_line(dtype: torch.dtype) -> None:
     picture_or_line(torch.zeros(3, 9, 9, dtype=dtype))

@@ -22,7 +22,7 @@ from convscope.taps.record import Recording, record
 Tree = tuple[Any, ...]
 """A function and what it is called with, trees among them."""
 
-laws = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+laws = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 small = st.floats(-100, 100)
@@ -87,7 +87,7 @@ def test_the_text_of_an_objective_means_the_same(tree: Tree) -> None:
     assert parse_target(objective.text()).text() == objective.text()
 
 
-@laws
+@settings(laws, max_examples=400)
 @given(expressions(terms(layer_names, labels | any_labels | quoted_labels), large))
 def test_the_text_of_an_objective_with_any_label_means_the_same(tree: Tree) -> None:
     objective = built(tree)

@@ -87,8 +87,8 @@ def test_each_method_gets_its_own_kind_back(method: str, kind: type[Result], tmp
 
 
 NAMES = [
-    "file", "a/b", "relu#1", "x[0]", "x[some key]", "arr_0", "self", "args", "allow_pickle", "kwds", "/root", "../up", ".",
-    "", " ", "a b", "Ünï/猫", "CONVSCOPE", "convscope.npy", "a\\b", "x:0", "'", '"', "a" * 3000,
+    "file", "a/b", "relu#1", "x[0]", "x[some key]", "arr_0", "self", "args", "allow_pickle", "kwds", "/root", "../up",
+    ".", "", " ", "a b", "Ünï/猫", "CONVSCOPE", "convscope.npy", "a\\b", "x:0", "'", '"', "a" * 3000,
 ]  # fmt: skip
 
 
@@ -243,6 +243,10 @@ def saved(suffix: str, folder: Path) -> bytes:
     return data
 
 
+def cut(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)]
+
+
 def zipped(name: str, data: bytes) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -274,7 +278,7 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "png, an npz": ("x.png", lambda folder: saved(".npz", folder), "not a picture that can be read"),
     **{
         f"npz, {share:.0%} of it": (
-            "x.npz", lambda folder, share=share: (lambda data: data[: int(len(data) * share)])(saved(".npz", folder)), "is",
+            "x.npz", lambda folder, share=share: cut(saved(".npz", folder), share), "is",
         )
         for share in (0.0, 0.1, 0.5, 0.9, 0.99)
     },
@@ -314,6 +318,17 @@ def test_what_is_no_result_is_told_in_one_line(name: str, tmp_path: Path) -> Non
     told = refused(lambda: load_result(tmp_path / file))
     assert text in told
     assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open files are listed on Linux alone")
+@pytest.mark.parametrize("name", ["npz, 50% of it", "npz, text", "npz with words", "png, half of it", "png with words"])
+def test_a_file_that_is_no_result_is_closed_again(name: str, tmp_path: Path) -> None:
+    file, data, _ = NO_RESULTS[name]
+    (tmp_path / file).write_bytes(data(tmp_path))
+    with pytest.raises(ResultError):
+        load_result(tmp_path / file)
+    open_files = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert os.path.realpath(tmp_path / file) not in open_files
 
 
 @pytest.mark.parametrize("file", ["none.png", "none.npz"])
@@ -376,7 +391,9 @@ def test_names_that_cannot_be(name: str, suffix: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a" * 251 + ".png", "猫" * 80 + ".png", "two\nlines.png", "- x.png"])
+@pytest.mark.parametrize(
+    "name", ["a" * 251 + ".png", "猫" * 80 + ".png", "two\nlines.png", "- x.png"], ids=lambda n: n[:9]
+)
 def test_names_that_can_be(name: str, tmp_path: Path) -> None:
     """Names of up to 255 bytes are names; the temporary file beside them has to be one too."""
     assert load_result(pictures().save(tmp_path / name)).recipe == RECIPE

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -49,15 +50,17 @@ def describe(net: Network) -> dict[str, Any]:
 
 def machine(net: Network) -> dict[str, Any]:
     """What the bytes of a result may depend on besides the recipe."""
-    found: dict[str, Any] = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
     return {
-        "versions": {**found, "python": platform.python_version()},
+        "versions": {package: _version(package) for package in PACKAGES} | {"python": platform.python_version()},
         "device": str(net.device),
         "threads": torch.get_num_threads(),
         "processor": platform.machine(),
     }
+
+
+@cache
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

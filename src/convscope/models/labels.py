@@ -1,5 +1,6 @@
 """The names of a network's classes, and finding one by name or number."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,7 +24,7 @@ class Labels:
         Raises UnknownNameError, with near matches, for a name that is not there; InputError for a number outside
         0..classes-1 and for a name that several classes have.
         """
-        if isinstance(wanted, int) or wanted.strip().lstrip("-").isdigit():
+        if isinstance(wanted, int) or re.fullmatch(r"\s*-?[0-9]{1,9}\s*", wanted):
             index = int(wanted)
             if not 0 <= index < classes:
                 raise InputError(f"class {index} is not there; this network has classes 0 to {classes - 1}")
@@ -33,13 +34,19 @@ class Labels:
                 f"class {wanted!r} was given by name, but this network has no labels: give its number "
                 f"(0 to {classes - 1}) or load it with labels=[...]"
             )
-        key = " ".join(wanted.lower().replace("_", " ").split())
-        hits = [i for i, name in enumerate(self.names) if name.lower().replace("_", " ") == key]
+        hits = [i for i, name in enumerate(self.names) if name == wanted] or [
+            i for i, name in enumerate(self.names) if _key(name) == _key(wanted)
+        ]
         if not hits:
             raise UnknownNameError("class", wanted, self.names)
         if len(hits) > 1:
             raise InputError(f"several classes are named {wanted!r}: say one of the numbers {hits}")
         return hits[0]
+
+
+def _key(name: str) -> str:
+    """What two spellings of a name have in common."""
+    return " ".join(name.lower().replace("_", " ").split())
 
 
 def ensure_labels(labels: Labels | Sequence[str] | None) -> Labels:
@@ -50,7 +57,7 @@ def ensure_labels(labels: Labels | Sequence[str] | None) -> Labels:
         return labels
     if isinstance(labels, str):
         raise InputError(f"labels is the text {labels!r}; expected a list of names, one for each class")
-    return Labels(tuple(str(name) for name in labels))
+    return Labels(tuple(str(name).strip() for name in labels))
 
 
 def imagenet_labels() -> Labels:

@@ -1,6 +1,7 @@
 """The network handle: the one thing that every engine sees."""
 
 import hashlib
+import html
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,16 @@ class Network:
     def __repr__(self) -> str:
         height, width = self.spec.hw
         return f"<convscope network {self.name}: {self.spec.channels}x{height}x{width}, {len(self.layers())} layers>"
+
+    def _repr_html_(self) -> str:
+        """A notebook shows the network as the table of its layers."""
+        rows = "".join(
+            f"<tr><td>{html.escape(layer.name)}</td><td>{html.escape(layer.kind)}</td>"
+            f"<td>{'×'.join(map(str, layer.shape))}</td><td>{layer.parameters:,}</td></tr>"
+            for layer in self.layers()
+        )
+        head = "<tr><th>layer</th><th>kind</th><th>output</th><th>parameters</th></tr>"
+        return f"<p><b>{html.escape(self.name)}</b> {html.escape(self.note)}</p><table>{head}{rows}</table>"
 
     @property
     def device(self) -> torch.device:
@@ -255,12 +266,18 @@ class Network:
         ]
 
     def weights_hash(self) -> str:
-        """SHA-256 of all parameters and buffers with their names; computed again only when they have changed."""
-        tensors = self.adapter.root.state_dict()
-        state = tuple((value.data_ptr(), value._version) for value in tensors.values() if isinstance(value, Tensor))
+        """SHA-256 of all parameters and buffers with their names; computed again only when they have changed.
+
+        Changes are noticed as autograd notices them: what is written through `.data` is not.
+        """
+        root = self.adapter.root
+        state = tuple(
+            (value.data_ptr(), 0 if value.is_inference() else value._version)
+            for value in (*root.parameters(), *root.buffers())
+        )
         if self._hash is None or self._hash[0] != state:
             digest = hashlib.sha256()
-            for name, value in tensors.items():
+            for name, value in root.state_dict().items():
                 if isinstance(value, Tensor):
                     digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
                     plain = value.detach().cpu().contiguous()

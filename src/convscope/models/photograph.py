@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from convscope.errors import ImageError
@@ -23,6 +23,11 @@ from convscope.models.spec import InputSpec
 Fit = Literal["crop", "pad", "stretch"]
 ImageLike = str | Path | Image.Image | np.ndarray | Tensor
 
+FORMATS = (
+    "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "MPO", "ICO", "TGA", "PCX", "AVIF", "DIB", "SGI",
+    "QOI",
+)  # fmt: skip
+"""What is read: pictures of pixels. Not PostScript, whose reading would start another program."""
 MAX_PIXELS = 150_000_000
 """A picture above this is refused before it is decoded: it is more likely a decompression bomb than a photograph."""
 MAX_SIDE_RATIO = 200
@@ -61,14 +66,20 @@ def open_photograph(image: "ImageLike | Photograph", spec: InputSpec, *, fit: Fi
     if isinstance(image, str | Path):
         picture, record = _from_file(Path(image))
     elif isinstance(image, Image.Image):
-        picture, record = _upright(image, {"given": "PIL picture"})
+        try:
+            picture, record = _upright(image, {"given": "PIL picture"})
+        except Exception as error:  # a picture that PIL opened but has not decoded yet
+            raise ImageError(f"the PIL picture is broken or cut short: {_reason(error)}") from None
     elif isinstance(image, Tensor):
         picture, record = _from_array(_channels_last(image), spec, {"given": "tensor"})
     elif isinstance(image, np.ndarray):
         picture, record = _from_array(image, spec, {"given": "array"})
     else:
         raise ImageError(f"a picture was given as {type(image).__name__}; expected a path, PIL, NumPy array or tensor")
-    planes = _planes(picture, spec.channels, record)
+    try:
+        planes = _planes(picture, spec.channels, record)
+    except ImageError as error:
+        raise ImageError(f"{record['path']!r}: {error}" if "path" in record else str(error)) from None
     height, width = planes[0].shape
     _check_size(width, height)
     record["size"] = [height, width]
@@ -94,7 +105,7 @@ def _from_file(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            picture = Image.open(io.BytesIO(data))
+            picture = Image.open(io.BytesIO(data), formats=_formats())
             _check_size(*picture.size)
             return _upright(picture, record)
     except UnidentifiedImageError:
@@ -107,6 +118,12 @@ def _from_file(path: Path) -> tuple[Image.Image, dict[str, Any]]:
         raise ImageError(f"{str(path)!r}: {error}") from None
     except Exception as error:  # decoders raise whatever they like on broken files
         raise ImageError(f"{str(path)!r} is broken or cut short: {_reason(error)}") from None
+
+
+def _formats() -> list[str]:
+    """Those of FORMATS that this Pillow can read."""
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]
 
 
 def _reason(error: Exception) -> str:
@@ -128,39 +145,71 @@ def _check_size(width: int, height: int) -> None:
 
 def _upright(picture: Image.Image, record: dict[str, Any]) -> tuple[Image.Image, dict[str, Any]]:
     """First frame, rotated as its EXIF says, in sRGB; each step that changed something is recorded."""
+    _check_size(*picture.size)
     done: list[str] = []
     if getattr(picture, "n_frames", 1) > 1:
+        at = picture.tell()
         picture.seek(0)
+        first = picture.copy()
+        picture.seek(at)  # a caller's picture stays where it was
+        picture = first
         done.append("first frame")
-    picture.load()
-    profile = picture.info.get("icc_profile")
-    upright = ImageOps.exif_transpose(picture)
-    if upright.size != picture.size or upright.getexif() != picture.getexif():
+    turned = _orientation(picture) > 1
+    picture.load()  # turns a TIFF by itself
+    upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
+    if turned:
         done.append("rotated by EXIF")
-    if profile and upright.mode in ("RGB", "CMYK"):
-        converted = _to_srgb(upright, profile)
-        if converted is not None:
-            upright = converted
-            done.append("colour profile to sRGB")
+    converted = _to_srgb(upright)
+    if converted is not None:
+        upright = converted
+        done.append("colour profile to sRGB")
     record["mode"] = picture.mode
     record["done"] = done
     return upright, record
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image | None:
-    """The picture in sRGB, or None where the profile is sRGB already or is of no use."""
+def _orientation(picture: Image.Image) -> int:
+    """How EXIF says the picture is turned, 1 to 8; 1 where it says nothing, or nothing legible."""
+    try:
+        turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
+        return turn if turn in range(2, 9) else 1
+    except Exception:  # EXIF of any kind of nonsense; the pixels are sound all the same
+        return 1
+
+
+def _to_srgb(picture: Image.Image) -> Image.Image | None:
+    """The picture in sRGB, or None where it has no colour profile, or one that is sRGB already or of no use."""
+    profile = picture.info.get("icc_profile")
+    if not profile:
+        return None
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if "srgb" in (ImageCms.getProfileDescription(source) or "").lower():
             return None
+        alpha = picture.convert("RGBA").getchannel("A") if picture.has_transparency_data else None
+        if picture.mode not in ("RGB", "CMYK", "L"):
+            if picture.mode not in ("P", "PA", "RGBA", "RGBX", "LA"):
+                return None
+            picture = picture.convert("L" if picture.mode == "LA" else "RGB")
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        return converted if isinstance(converted, Image.Image) else None
+        if converted is not None and alpha is not None:
+            converted.putalpha(alpha)
+        return converted
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
 
 
 def _channels_last(tensor: Tensor) -> np.ndarray:
-    array: np.ndarray = tensor.detach().cpu().numpy() if tensor.dtype != torch.bfloat16 else tensor.float().numpy()
+    try:
+        if tensor.is_complex():
+            raise TypeError("complex numbers")
+        plain = tensor.detach().cpu()
+        whole = not plain.is_floating_point() or plain.dtype in (torch.float32, torch.float64, torch.float16)
+        array: np.ndarray = (plain if whole else plain.float()).numpy()
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise ImageError(
+            f"a picture tensor of {tensor.dtype} cannot be read ({_reason(error)}); expected plain"
+        ) from None
     if array.ndim == 4 and array.shape[0] == 1:
         array = array[0]
     if array.ndim == 3:
@@ -239,6 +288,8 @@ def _to_array(picture: Image.Image, channels: int, record: dict[str, Any]) -> np
         return np.asarray(picture).astype(np.float32)[..., None] / 65535
     if mode in ("I", "F"):
         values = np.asarray(picture).astype(np.float64)[..., None]
+        if not values.size:
+            raise ImageError("the picture has no pixels; expected at least 1x1")
         if not np.isfinite(values).all():
             raise ImageError("the picture holds values that are not finite")
         low, top = float(values.min()), float(values.max())
@@ -246,6 +297,8 @@ def _to_array(picture: Image.Image, channels: int, record: dict[str, Any]) -> np
         if full is None or low < 0 or top > full:
             raise ImageError(f"the picture holds values from {low:.3g} to {top:.3g}; expected 0 to 1, 255 or 65535")
         return (values / full).astype(np.float32)
+    if mode == "La":
+        picture = picture.convert("LA")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         values = np.asarray(picture).astype(np.float32) / 255
@@ -264,6 +317,8 @@ def _resize(plane: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:
     """One plane at the wanted size, by Pillow's antialiased bicubic filter."""
     height, width = plane.shape
     want_h, want_w = size
+    if (height, width) == size:
+        return plane
     picture = Image.fromarray(np.ascontiguousarray(plane, dtype=np.float32))
     box = (0.0, 0.0, float(width), float(height))
     if fit == "stretch" or height * want_w == width * want_h:

@@ -5,6 +5,7 @@ line, compares, turns to JSON and back, and knows what it needs to read. The sam
 and what to explain.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.taps.record import Recording
 from convscope.taps.tap import Tap
@@ -56,6 +58,8 @@ class Objective(ABC):
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: float) -> "Objective":
+        if divisor == 0:
+            raise InputError(f"{self} is divided by 0; expected any other number")
         return self * (1 / divisor)
 
     def __neg__(self) -> "Objective":
@@ -70,9 +74,12 @@ class Scaled(Objective):
     term: Objective
 
     def __post_init__(self) -> None:
+        if not math.isfinite(self.weight):
+            raise InputError(f"the weight of {self.term} is {self.weight}; expected a finite number")
         if isinstance(self.term, Scaled):
             object.__setattr__(self, "weight", self.weight * self.term.weight)
             object.__setattr__(self, "term", self.term.term)
+            self.__post_init__()
 
     def taps(self) -> frozenset[Tap]:
         return self.term.taps()

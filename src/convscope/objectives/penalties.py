@@ -1,5 +1,6 @@
 """Objectives that read the picture itself; they are used with a minus sign."""
 
+import math
 from dataclasses import dataclass
 
 from jaxtyping import Float
@@ -51,6 +52,8 @@ class Lp(_OfPicture):
     def __post_init__(self) -> None:
         if not self.p >= 1:
             raise InputError(f"the norm's p is {self.p:g}; expected at least 1")
+        if math.isinf(self.p):
+            raise InputError("the norm's p is inf; expected a finite number")
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         x = (2 * recording.pictures - 1).abs()

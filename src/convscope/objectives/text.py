@@ -10,15 +10,16 @@ The text form is the JSON form of an objective too: parse_target(objective.text(
 
 import re
 
-from convscope.errors import TargetError
+from convscope.errors import InputError, TargetError
 from convscope.objectives.expression import Objective
 from convscope.objectives.penalties import Lp, TotalVariation
 from convscope.objectives.units import Channel, Direction, LayerNorm2, Logit, Neuron, Probability
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*(.+)", re.DOTALL)
-_UNIT = re.compile(r"(.+):(\d+)(?:@(\d+),(\d+))?")
-_SEVERAL = re.compile(r"([^\s*]+):(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)")
+_WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*")
+_UNIT = re.compile(r"(.+):([0-9]{1,9})(?:@([0-9]{1,9}),([0-9]{1,9}))?", re.DOTALL)
+_RANGE = "[0-9]{1,9}(?:-[0-9]{1,9})?"
+_SEVERAL = re.compile(rf"([^\s*]+):({_RANGE}(?:,{_RANGE})*)")
 _CALL = re.compile(r"(tv|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
 MOST_CHANNELS = 4096
 EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
@@ -26,12 +27,16 @@ EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NA
 
 def parse_target(text: str) -> Objective:
     """The objective that a text means. Raises TargetError; whether its names exist is seen when it is bound."""
-    terms = _split(text)
     total: Objective | None = None
-    for sign, words in terms:
-        term = _term(words, text)
-        signed = -term if sign == "-" else term
-        total = signed if total is None else total + signed
+    try:
+        for sign, words in _split(text):
+            term = _term(words, text)
+            signed = -term if sign == "-" else term
+            total = signed if total is None else total + signed
+    except TargetError:
+        raise
+    except InputError as error:
+        raise TargetError(f"the target {_shown(text)} cannot be used: {error}") from None
     if total is None:
         raise TargetError(f"the target is empty; {EXPECTED}")
     return total
@@ -49,7 +54,7 @@ def parse_targets(text: str) -> list[Objective]:
             raise TargetError(f"the channels {part!r} in {text!r} go backwards; expected low-high")
         if int(last or first) - int(first) >= MOST_CHANNELS:
             raise TargetError(f"the channels {part!r} in {text!r} are too many; expected at most {MOST_CHANNELS}")
-        found += [Channel(several[1], channel) for channel in range(int(first), int(last or first) + 1)]
+        found += [Channel(_unquoted(several[1]), channel) for channel in range(int(first), int(last or first) + 1)]
     return found
 
 
@@ -66,7 +71,7 @@ def _split(text: str) -> list[tuple[str, str]]:
     """The signed terms of a sum; signs stand between spaces, outside quotes and parentheses."""
     terms: list[tuple[str, str]] = []
     sign, words, quoted, depth = "+", "", False, 0
-    for piece in re.split(r'(\s[+-]\s|["()])', text):
+    for piece in re.split(r"""(\\.|\s[+-]\s|["()])""", text, flags=re.DOTALL):
         if piece == '"':
             quoted = not quoted
         elif piece in ("(", ")") and not quoted:
@@ -76,6 +81,13 @@ def _split(text: str) -> list[tuple[str, str]]:
             sign, words = piece.strip(), ""
         else:
             words += piece
+        if depth < 0:
+            break
+    if quoted or depth:
+        raise TargetError(
+            f"the quotes or parentheses in the target {_shown(text)} are not balanced; put such a name in quotes, with "
+            'a backslash before each quote in it: class:"5\\" nail"'
+        )
     if words.strip() or terms:
         terms.append((sign, words))
     return terms
@@ -83,11 +95,19 @@ def _split(text: str) -> list[tuple[str, str]]:
 
 def _term(words: str, whole: str) -> Objective:
     words = words.strip()
-    weighted = _WEIGHTED.fullmatch(words)
-    if weighted:
-        return _term(weighted[2], whole) * float(weighted[1])
+    weights = []
+    while (weighted := _WEIGHTED.match(words)) and weighted.end() < len(words):
+        weights.append(float(weighted[1]))
+        words = words[weighted.end() :]
     if not words:
-        raise TargetError(f"the target {whole!r} has an empty term; {EXPECTED}")
+        raise TargetError(f"the target {_shown(whole)} has an empty term; {EXPECTED}")
+    objective = _unweighted(words)
+    for weight in weights:
+        objective = objective * weight
+    return objective
+
+
+def _unweighted(words: str) -> Objective:
     call = _CALL.fullmatch(words)
     if call:
         return _call(call[1], call[2], call[3], words)
@@ -95,22 +115,36 @@ def _term(words: str, whole: str) -> Objective:
         if words.startswith(prefix):
             return kind(_label(words.removeprefix(prefix), words))
     unit = _UNIT.fullmatch(words)
+    name = _unquoted(unit[1] if unit else words)
     if unit and unit[3] is not None:
-        return Neuron(unit[1], int(unit[2]), int(unit[3]), int(unit[4]))
+        return Neuron(name, int(unit[2]), int(unit[3]), int(unit[4]))
     if unit:
-        return Channel(unit[1], int(unit[2]))
-    if re.search(r":|@|\s|\*", words):
-        raise TargetError(f"the target {words!r} cannot be understood; {EXPECTED}")
-    return LayerNorm2(words)
+        return Channel(name, int(unit[2]))
+    if name == words and re.search(r'[:@*"\s]', words):
+        raise TargetError(f"the target {_shown(words)} cannot be understood; {EXPECTED}")
+    return LayerNorm2(name)
+
+
+def _shown(text: str, most: int = 120) -> str:
+    """What a user wrote, for an error."""
+    return repr(text if len(text) <= most else f"{text[:most]}…")
+
+
+def _unquoted(text: str) -> str:
+    """A name without its quotes, if it has any."""
+    inside = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', text, flags=re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", inside[1], flags=re.DOTALL) if inside else text
 
 
 def _label(text: str, words: str) -> str | int:
-    label = text.strip()
-    if len(label) > 1 and label[0] == label[-1] == '"':
-        label = label[1:-1]
-    if not label:
-        raise TargetError(f"the target {words!r} names no class; expected class:NAME or class:NUMBER")
-    return int(label) if label.isdigit() else label
+    given = text.strip()
+    if given in ("", '""'):
+        raise TargetError(f"the target {_shown(words)} names no class; expected class:NAME or class:NUMBER")
+    if re.fullmatch(r"[0-9]+", given):
+        if len(given) > 9:
+            raise TargetError(f"the class number in {_shown(words)} is too large; expected class:NAME or class:NUMBER")
+        return int(given)
+    return _unquoted(given)
 
 
 def _call(name: str, digits: str, inside: str, words: str) -> Objective:
@@ -124,4 +158,6 @@ def _call(name: str, digits: str, inside: str, words: str) -> Objective:
             return Direction(parts[0], tuple(float(part) for part in parts[1:]))
     except ValueError:
         pass
-    raise TargetError(f"the term {words!r} cannot be understood; expected tv(), lp(6) or direction(layer, numbers)")
+    raise TargetError(
+        f"the term {_shown(words)} cannot be understood; expected tv(), lp(6) or direction(layer, numbers)"
+    )

@@ -1,5 +1,6 @@
 """Objectives that read a network: a channel, a neuron, a layer, a direction, a class."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Channel(Objective):
         return recording.per_picture(recording[self.layer][:, self.channel].mean((1, 2)))
 
     def text(self) -> str:
-        return f"{self.layer}:{self.channel}"
+        return f"{_named(self.layer)}:{self.channel}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Neuron(Objective):
         return recording.per_picture(maps[:, self.channel, self.y, self.x])
 
     def text(self) -> str:
-        return f"{self.layer}:{self.channel}@{self.y},{self.x}"
+        return f"{_named(self.layer)}:{self.channel}@{self.y},{self.x}"
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class LayerNorm2(Objective):
         return recording.per_picture(recording[self.layer].square().mean((1, 2, 3)))
 
     def text(self) -> str:
-        return self.layer
+        return _named(self.layer)
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,10 @@ class Direction(Objective):
 
     layer: str
     vector: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, self.vector)):
+            raise InputError(f"the direction in {self.layer!r} holds numbers that are not finite; expected finite ones")
 
     def taps(self) -> frozenset[Tap]:
         return frozenset({Tap(self.layer)})
@@ -165,9 +170,23 @@ class Probability(Logit):
 
 
 def _quoted(label: str | int) -> str:
-    """Class names that hold what separates terms are quoted in text."""
-    text = str(label)
-    return f'"{text}"' if re.search(r"\s[+-]\s|^\s|\s$", text) or '"' in text else text
+    """A class as text: names that would be read otherwise are quoted."""
+    if isinstance(label, int):
+        return str(label)
+    clear = re.fullmatch(r"[^\s\"\\()](?:[^\"\\()]*[^\s\"\\()])?", label)
+    return label if clear and not re.search(r"\s[+-]\s", label) and not label.isdigit() else _in_quotes(label)
+
+
+def _named(layer: str) -> str:
+    """A layer as text: names that would be read otherwise are quoted."""
+    misleading = layer in ("class", "p") or layer.startswith(("class:", "p:"))
+    unclear = re.search(r'[\s*@"\\()]|:[0-9,-]+$|^$', layer)
+    return _in_quotes(layer) if misleading or unclear else layer
+
+
+def _in_quotes(name: str) -> str:
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def channel(layer: str, channel: int) -> Objective:

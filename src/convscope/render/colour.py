@@ -38,17 +38,21 @@ def colourise(
 ) -> UInt8[np.ndarray, "*shape 3"]:
     """Colours of values between `low` and `high`; what lies outside gets the end colours.
 
-    Where `low` equals `high` nothing is above anything: all is shown as the low end.
+    Where `low` equals `high` nothing is above anything, and what is no number has no place on a scale: both are
+    dark, which is the middle of the signed map and the low end of the others.
     """
+    dark = 0.5 if name == "signed" else 0.0
     span = high - low
-    at = (np.asarray(values, dtype=np.float64) - low) / span if span > 0 else np.zeros_like(values, dtype=np.float64)
-    index = np.rint(np.clip(np.nan_to_num(at), 0, 1) * 255).astype(np.intp)
+    values = np.asarray(values, dtype=np.float64)
+    at = (values - low) / span if span > 0 else np.full_like(values, dark)
+    index = np.rint(np.clip(np.nan_to_num(at, nan=dark), 0, 1) * 255).astype(np.intp)
     colours: UInt8[np.ndarray, "*shape 3"] = np.rint(_TABLES[name][index]).astype(np.uint8)
     return colours
 
 
 def scale_of(values: Float[np.ndarray, "*shape"]) -> tuple[float, float, MapName]:
     """The honest scale for values that nobody else shares: from zero, or about zero where there are negatives."""
+    values = values[np.isfinite(values)]
     if values.size == 0:
         return 0.0, 1.0, "inferno"
     low, high = float(values.min()), float(values.max())

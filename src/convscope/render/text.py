@@ -1,5 +1,6 @@
 """Words on pictures, in the typeface that comes with Pillow."""
 
+from bisect import bisect_left
 from functools import cache
 
 from PIL import ImageDraw, ImageFont
@@ -22,15 +23,16 @@ def width_of(text: str, size: int) -> int:
 
 
 def shortened(text: str, size: int, room: int) -> str:
-    """The text, with its middle left out where it does not fit into `room` pixels."""
+    """The text on one line, with its middle left out where it does not fit into `room` pixels."""
+    text = " ".join(text.split())
     if width_of(text, size) <= room:
         return text
-    for kept in range(len(text) - 1, 1, -1):
-        head, tail = text[: kept // 2], text[len(text) - (kept - kept // 2) :]
-        short = f"{head}…{tail}"
-        if width_of(short, size) <= room:
-            return short
-    return ""
+
+    def short(kept: int) -> str:
+        return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+
+    fits = bisect_left(range(len(text)), True, lo=2, key=lambda kept: width_of(short(kept), size) > room) - 1
+    return short(fits) if fits >= 2 else ""
 
 
 def write(

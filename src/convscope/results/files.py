@@ -28,13 +28,14 @@ def write_whole(path: str | Path, data: bytes) -> Path:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".convscope-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
-    except OSError as error:
-        raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ResultError(f"{str(path)!r} cannot be written: {reason}") from None
     finally:
         if temporary is not None:
             with contextlib.suppress(FileNotFoundError):
@@ -51,7 +52,7 @@ def _umask() -> int:
 def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
     """A picture as PNG, with `about` inside as JSON."""
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(KEY, json.dumps(about, ensure_ascii=False), zip=True)
+    info.add_itxt(KEY, json.dumps(about), zip=True)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
     return buffer.getvalue()
@@ -79,12 +80,12 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> byt
     """Arrays and `about` as one compressed .npz."""
     if KEY in arrays:
         raise ResultError(f"an array cannot be named {KEY!r}; that name holds the recipe")
-    text = np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), dtype=np.uint8)
+    text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
         # What np.savez_compressed does, but for names: there a layer called "file" would be an error.
         for name, array in {KEY: text, **arrays}.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry = zipfile.ZipInfo(f"{name}.npy")  # np.load takes this ending off again
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
@@ -94,21 +95,29 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> byt
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The inverse of npz_bytes. Nothing in the file can run code."""
     try:
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
+        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+            if f"{KEY}.npy" not in archive.namelist() and KEY not in archive.namelist():
+                raise ResultError(f"{str(path)!r} holds no recipe of convscope")
+            arrays = {entry.removesuffix(".npy"): _array(archive, entry) for entry in archive.namelist()}
     except FileNotFoundError:
         raise ResultError(f"no file {str(path)!r}") from None
-    except Exception as error:
+    except ResultError:
+        raise
+    except Exception as error:  # zip files can be broken in any way
         raise ResultError(f"{str(path)!r} is not an .npz that can be read: {error}") from None
-    if KEY not in arrays:
-        raise ResultError(f"{str(path)!r} holds no recipe of convscope")
     return arrays, _parsed(arrays.pop(KEY).tobytes().decode("utf-8", "replace"), path)
+
+
+def _array(archive: zipfile.ZipFile, entry: str) -> np.ndarray:
+    with archive.open(entry) as member:
+        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
+        return array
 
 
 def _parsed(text: str, path: Path) -> dict[str, Any]:
     try:
         about = json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         about = None
     if not isinstance(about, dict):
         raise ResultError(f"the recipe in {str(path)!r} cannot be read")

@@ -1,6 +1,5 @@
 """What a report returns: the page it wrote, and the numbers in it."""
 
-
 import numpy as np
 from PIL import Image
 

@@ -44,6 +44,7 @@ class Recipe:
             not isinstance(values, dict)
             or not isinstance(values.get("method"), str)
             or not all(isinstance(values.get(part), dict) for part in parts)
+            or not isinstance(values.get("notes", []), list)
         ):
             raise ResultError("the recipe in the file cannot be read; expected one written by convscope")
         if values.get("format") != FORMAT:

@@ -77,10 +77,15 @@ class Result(ABC):
 
     def save_pictures(self, folder: str | Path) -> list[Path]:
         """Write each of `pictures` into a folder as PNG with the recipe inside; returns the files."""
-        return [
-            write_whole(Path(folder) / f"{file_name(name)}.png", self.png(picture))
-            for name, picture in self.pictures().items()
-        ]
+        written: dict[str, Path] = {}
+        for name, picture in self.pictures().items():
+            plain = own = file_name(name)
+            count = 1
+            while own.lower() in written:  # two layers may differ in letters that files cannot hold, or in case
+                count += 1
+                own = f"{plain}-{count}"
+            written[own.lower()] = write_whole(Path(folder) / f"{own}.png", self.png(picture))
+        return list(written.values())
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.arrays.items())

@@ -1,6 +1,7 @@
 """Results back from files."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,6 +32,17 @@ KINDS: dict[str, type[Result]] = {
 }
 
 
+_PICTURE = {"picture": ("h", "w", "c")}
+
+
+def _told(about: dict[str, Any], path: Path) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe and the facts in a file."""
+    facts = about.get("facts", {})
+    if not isinstance(facts, dict):
+        raise ResultError(f"the facts in {str(path)!r} cannot be read")
+    return Recipe.from_dict(about.get("recipe")), facts
+
+
 def load_result(path: str | Path) -> Result:
     """A result from a file: an `.npz` gives back every array exactly, a `.png` the picture and its recipe.
 
@@ -40,14 +52,16 @@ def load_result(path: str | Path) -> Result:
     suffix = path.suffix.lower()
     if suffix == ".png":
         picture, about = read_png(path)
-        recipe = Recipe.from_dict(about.get("recipe"))
-        arrays = {"picture": np.asarray(picture)}
-        return SavedPicture(arrays, {"picture": ("h", "w", "c")}, recipe, about.get("facts", {}))
+        return SavedPicture({"picture": np.asarray(picture)}, _PICTURE, *_told(about, path))
     if suffix == ".npz":
         held, about = read_npz(path)
-        recipe = Recipe.from_dict(about.get("recipe"))
+        recipe, facts = _told(about, path)
         if recipe.method not in KINDS:
             raise ResultError(f"{str(path)!r} is a result of {recipe.method!r}, which this convscope does not know")
-        axes = {name: tuple(names) for name, names in about.get("axes", {}).items()}
-        return KINDS[recipe.method](held, axes, recipe, about.get("facts", {}))
+        axes = about.get("axes", {})
+        if not isinstance(axes, dict) or not all(isinstance(names, list) for names in axes.values()):
+            raise ResultError(f"the names of the axes in {str(path)!r} cannot be read")
+        if set(held) == {"picture"} and axes == {name: list(names) for name, names in _PICTURE.items()}:
+            return SavedPicture(held, _PICTURE, recipe, facts)
+        return KINDS[recipe.method](held, {name: tuple(names) for name, names in axes.items()}, recipe, facts)
     raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png or .npz")
