@@ -1,9 +1,12 @@
 """What convscope needs to know of a framework's network. One adapter per framework; see models/sources."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
+
+Squash = Literal["softmax", "sigmoid"]
+"""What turns logits into probabilities at the end of a network."""
 
 
 @runtime_checkable
@@ -32,8 +35,8 @@ class Adapter(Protocol):
     def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
         """The inverse of to_channels_first."""
 
-    def before_softmax(self, name: str, inputs: tuple[Any, ...]) -> Tensor | None:
-        """The logits, where this module ends in a softmax and was given `inputs`; None where it does not."""
+    def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
+        """Where this module, given `inputs`, ends in a softmax or sigmoid: the logits before it, and which it is."""
 
     def kernel(self, name: str) -> Tensor | None:
         """The learned weights of a module as `out in kh kw` (or `out in`); None where it has none."""

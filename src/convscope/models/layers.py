@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from convscope.models.adapter import Adapter
+from convscope.models.adapter import Adapter, Squash
 from convscope.models.receptive import Field, FieldTracker
 from convscope.models.untouched import untouched
 
@@ -59,12 +59,13 @@ class _Firing:
 class Trace:
     """What one forward pass shows: the layers in order of completion, and the network's outputs by port.
 
-    heads: the modules that end the network with a softmax, whose logits are to be had from what they are given.
+    heads: the modules that end the network with a softmax or sigmoid, whose logits are to be had from what they are
+        given, and the port of the network's output that each fills.
     outputs: shape of each output, without the batch. sums_to_one: whether each, as it stands, is a distribution.
     """
 
     layers: tuple[Layer, ...]
-    heads: tuple[str, ...]
+    heads: Mapping[str, tuple[Squash, int | str | None]]
     outputs: Mapping[int | str | None, tuple[int, ...]]
     sums_to_one: Mapping[int | str | None, bool]
 
@@ -73,7 +74,7 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
     """Run `sample` (`1 c h w`, preprocessed) once and write down what happens."""
     modules = adapter.modules()
     firings: list[_Firing] = []
-    softmaxes: dict[str, int] = {}
+    squashing: dict[str, tuple[Squash, int]] = {}
     calls: dict[str, int] = dict.fromkeys(modules, 0)
     handles = []
     tracker = FieldTracker(sample)
@@ -83,8 +84,9 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
             for port, tensor in ports(output).items():
                 shape = tuple(adapter.to_channels_first(name, tensor).shape[1:])
                 firings.append(_Firing(name, calls[name], port, shape, tracker.field(tensor)))
-                if len(shape) == 1 and adapter.before_softmax(name, inputs) is not None:
-                    softmaxes[name] = tensor.data_ptr()
+                found = adapter.squashed(name, inputs) if len(shape) == 1 else None
+                if found is not None:
+                    squashing[name] = found[1], tensor.data_ptr()
             calls[name] += 1
 
         return hook
@@ -99,10 +101,10 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
             handle.remove()
     height, width = sample.shape[-2:]
     first = Layer(INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), INPUT)
-    ends = {tensor.data_ptr() for tensor in given.values()}
+    ends = {tensor.data_ptr(): port for port, tensor in given.items()}
     return Trace(
         layers=(first, *(_layer(adapter, modules, firing, calls, (height, width)) for firing in firings)),
-        heads=tuple(name for name, pointer in softmaxes.items() if pointer in ends),
+        heads={name: (kind, ends[pointer]) for name, (kind, pointer) in squashing.items() if pointer in ends},
         outputs={port: tuple(tensor.shape[1:]) for port, tensor in given.items()},
         sums_to_one={port: _is_distribution(tensor) for port, tensor in given.items()},
     )

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
-from convscope.models.adapter import Adapter
+from convscope.models.adapter import Adapter, Squash
 from convscope.models.labels import Labels
 from convscope.models.layers import INPUT, Layer, Trace, ports, recommended_layer, trace
 from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
@@ -163,6 +163,11 @@ class Network:
         shape = self._trace.outputs[self._output]
         if len(shape) != 1:
             raise InputError(f"the output of {self.name} is {shape}, not one score for each class")
+        if self.labels.names and len(self.labels.names) != shape[0]:
+            raise InputError(
+                f"{len(self.labels.names)} labels were given; {self.name} has {shape[0]} class scores: "
+                "give one label for each"
+            )
         return shape[0]
 
     def class_index(self, wanted: str | int) -> int:
@@ -188,7 +193,7 @@ class Network:
                     if name != INPUT:
                         handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
                 for name in heads:
-                    handles.append(modules[name].register_forward_hook(_hook(self._unsoftmax(name), owner)))
+                    handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name), owner)))
                 with untouched(self.adapter.root):
                     prepared = self.spec.preprocess(images.to(self.dtype))
                     if INPUT in listeners:
@@ -205,8 +210,17 @@ class Network:
                 for handle in handles:
                     handle.remove()
 
-    def _unsoftmax(self, name: str) -> Listener:
-        return lambda inputs, output: self.adapter.before_softmax(name, inputs)
+    def _unsquash(self, name: str) -> Listener:
+        def logits(inputs: Any, output: Any) -> Tensor | None:
+            found = self.adapter.squashed(name, inputs)
+            return found[0] if found else None
+
+        return logits
+
+    @property
+    def _squash(self) -> Squash | None:
+        """What the network itself puts behind its logits, where that is a module."""
+        return next((kind for kind, port in self._trace.heads.values() if port == self._output), None)
 
     def _check(self, images: Tensor) -> None:
         if self.spec.fixed_size and tuple(images.shape[-2:]) != self.spec.hw:
@@ -229,11 +243,11 @@ class Network:
     @property
     def ends_in_probabilities(self) -> bool:
         """Whether the scores are log-probabilities, the logits being out of reach (a softmax that is no module)."""
-        return not self._trace.heads and self._trace.sums_to_one[self._output]
+        return self._squash is None and self._trace.sums_to_one[self._output]
 
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
-        """Softmax of the logits; of a lone logit, its sigmoid."""
-        return scores.sigmoid() if scores.shape[1] == 1 else scores.softmax(1)
+        """Softmax of the logits; their sigmoids where there is one alone, or where the network ends in sigmoids."""
+        return scores.sigmoid() if scores.shape[1] == 1 or self._squash == "sigmoid" else scores.softmax(1)
 
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
@@ -259,7 +273,7 @@ class Network:
     def rank(self, scores: Float[Tensor, "b k"], top: int) -> list[list[Prediction]]:
         """The `top` guesses in each row of logits, best first."""
         probabilities = self.probabilities(scores)
-        order = scores.argsort(dim=1, descending=True, stable=True)[:, :top].tolist()
+        order = scores.argsort(dim=1, descending=True, stable=True)[:, : min(top, self.classes)].tolist()
         return [
             [Prediction(i, self.labels.name(i), float(scores[row, i]), float(probabilities[row, i])) for i in best]
             for row, best in enumerate(order)

@@ -158,12 +158,10 @@ class Logit(Objective):
 
 @dataclass(frozen=True)
 class Probability(Logit):
-    """The probability of a class: softmax over all classes (sigmoid of a lone one)."""
+    """The probability of a class: softmax over all classes (sigmoid of a lone one, or where the network has that)."""
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
-        scores = recording.scores
-        share = scores.sigmoid() if scores.shape[1] == 1 else scores.softmax(1)
-        return recording.per_picture(self._column(share))
+        return recording.per_picture(self._column(recording.probabilities))
 
     def text(self) -> str:
         return f"p:{_quoted(self.label)}"

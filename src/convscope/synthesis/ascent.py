@@ -81,5 +81,5 @@ def evaluate(
     looks = transform(pictures, generator)
     taps = sorted(frozenset().union(*(objective.taps() for objective in objectives)))
     recorded = dict(record(net, looks, taps)) if taps else {}
-    recording = Recording(recorded, looks, pictures, transform.looks)
+    recording = Recording(net, recorded, looks, pictures, transform.looks)
     return torch.cat([objective.value(recording.picture(i)) for i, objective in enumerate(objectives)])

@@ -22,8 +22,14 @@ class Recording(Mapping[Tap, Tensor]):
     """
 
     def __init__(
-        self, tensors: Mapping[Tap, Tensor], images: Tensor, pictures: Tensor | None = None, looks: int = 1
+        self,
+        net: Network,
+        tensors: Mapping[Tap, Tensor],
+        images: Tensor,
+        pictures: Tensor | None = None,
+        looks: int = 1,
     ) -> None:
+        self._net = net
         self._tensors = dict(tensors)
         self.images = images
         self.pictures = images if pictures is None else pictures
@@ -43,6 +49,11 @@ class Recording(Mapping[Tap, Tensor]):
         """The class scores (logits)."""
         return self._tensors[SCORES_TAP]
 
+    @property
+    def probabilities(self) -> Float[Tensor, "b k"]:
+        """What the network makes of the scores: their softmax, or sigmoids."""
+        return self._net.probabilities(self.scores)
+
     def gradients(self, values: Tensor, taps: "Iterable[Tap | str] | None" = None) -> dict[Tap, Tensor]:
         """The gradient of the sum of `values` with respect to tensors recorded with gradients=True.
 
@@ -60,7 +71,7 @@ class Recording(Mapping[Tap, Tensor]):
         """The part of the recording that belongs to one picture (with all its looks)."""
         rows = slice(index * self.looks, (index + 1) * self.looks)
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
-        return Recording(tensors, self.images[rows], self.pictures[index : index + 1], self.looks)
+        return Recording(self._net, tensors, self.images[rows], self.pictures[index : index + 1], self.looks)
 
     def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
         """One value per picture: the mean over its looks."""
@@ -108,7 +119,7 @@ def record(
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
         if whole:
             kept[SCORES_TAP] = net.scores(output)
-    return Recording({tap: kept[tap] for tap in wanted}, images)
+    return Recording(net, {tap: kept[tap] for tap in wanted}, images)
 
 
 def _listener(

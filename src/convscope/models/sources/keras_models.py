@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from convscope.errors import InputError, MissingExtraError, NetworkError, UnknownNameError
+from convscope.models.adapter import Squash
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
 from convscope.models.network import Network
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
@@ -68,20 +69,22 @@ class KerasAdapter:
     def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
         return tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 and self._is_last(name) else tensor
 
-    def before_softmax(self, name: str, inputs: tuple[Any, ...]) -> Tensor | None:
+    def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
         layer: Any = self._modules[name]
         keras = _keras()
         if not inputs or not isinstance(inputs[0], Tensor):
             return None
         if isinstance(layer, keras.layers.Softmax):
-            return inputs[0]
-        if getattr(layer, "activation", None) is not keras.activations.softmax:
+            return inputs[0], "softmax"
+        activation = getattr(layer, "activation", None)
+        kinds: dict[Any, Squash] = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
+        if activation not in kinds:
             return None
         if isinstance(layer, keras.layers.Activation):
-            return inputs[0]
+            return inputs[0], kinds[activation]
         if isinstance(layer, keras.layers.Dense):
             logits = torch.matmul(inputs[0], layer.kernel.value)
-            return logits if layer.bias is None else logits + layer.bias.value
+            return (logits if layer.bias is None else logits + layer.bias.value), kinds[activation]
         return None
 
     def kernel(self, name: str) -> Tensor | None:

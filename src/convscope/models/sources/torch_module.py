@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from convscope.models.adapter import Squash
+
 
 class TorchAdapter:
     """A torch.nn.Module, with its own dotted names."""
@@ -32,10 +34,12 @@ class TorchAdapter:
     def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
         return tensor
 
-    def before_softmax(self, name: str, inputs: tuple[Any, ...]) -> Tensor | None:
-        if isinstance(self._modules[name], nn.Softmax) and inputs and isinstance(inputs[0], Tensor):
-            return inputs[0]
-        return None
+    def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
+        if not inputs or not isinstance(inputs[0], Tensor):
+            return None
+        if isinstance(self._modules[name], nn.Softmax):
+            return inputs[0], "softmax"
+        return (inputs[0], "sigmoid") if isinstance(self._modules[name], nn.Sigmoid) else None
 
     def kernel(self, name: str) -> Tensor | None:
         module = self._modules[name]
