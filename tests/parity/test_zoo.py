@@ -11,10 +11,14 @@ from tests.networks import noise
 pytestmark = [pytest.mark.zoo, pytest.mark.filterwarnings("default")]
 
 SPEC = cs.InputSpec(size=96, range=(0, 1), mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+# Layers whose output no operation in place overwrites later: there pytorch-grad-cam reads what it was overwritten with.
 NETWORKS = {
     "torchvision resnet18": ("layer4.1.conv2", lambda: __import__("torchvision").models.resnet18()),
-    "torchvision vgg11": ("features.18", lambda: __import__("torchvision").models.vgg11()),
-    "torchvision densenet121": ("features.norm5", lambda: __import__("torchvision").models.densenet121()),
+    "torchvision vgg11": ("features.19", lambda: __import__("torchvision").models.vgg11()),
+    "torchvision densenet121": (
+        "features.denseblock4.denselayer16.conv2",
+        lambda: __import__("torchvision").models.densenet121(),
+    ),
     "torchvision mobilenet_v2": ("features.18.0", lambda: __import__("torchvision").models.mobilenet_v2()),
     "timm resnetv2_50": ("stages.3.blocks.2.conv3", lambda: __import__("timm").create_model("resnetv2_50")),
     "timm convnext_atto": ("stages.3.blocks.1.conv_dw", lambda: __import__("timm").create_model("convnext_atto")),
@@ -51,4 +55,7 @@ def test_every_layer_can_be_looked_at(name: str) -> None:
     net, _, layer = load(name)
     result = cs.activations(net, noise(size=96))
     assert len(result.arrays) > 20
-    assert cs.visualize(net, [f"{layer}:1", "class:5"], steps=2).arrays["images"].std() > 0.01
+    made = cs.visualize(net, [f"{layer}:1", "class:5"], steps=3)
+    start = cs.visualize(net, [f"{layer}:1", "class:5"], steps=1, rate=1e-6)
+    assert np.abs(made.arrays["images"] - start.arrays["images"]).max(axis=(1, 2, 3)).min() > 0.01
+    assert not made.notes

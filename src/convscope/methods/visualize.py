@@ -31,6 +31,8 @@ Views = Literal["auto", "crops", "wobble", "plain"]
 ImageKind = Literal["fourier", "pixels"]
 Target = Objective | str | int
 
+EPS = 1e-18
+"""Adam's own 1e-8 would stop it on networks whose gradients are tiny, such as untrained ones."""
 START_NOISE = {"fourier": 0.01, "pixels": 0.05}
 
 
@@ -195,7 +197,7 @@ class _Maker:
         options = self.options
         generator = torch.Generator().manual_seed(options["seed"])
         image = self._image(len(batch), generator).to(self.net.device)
-        optimiser = torch.optim.Adam(image.parameters(), lr=options["rate"])
+        optimiser = torch.optim.Adam(image.parameters(), lr=options["rate"], eps=EPS)
         self.batch, self.steps_done = (batch, image), 0
         moved = torch.zeros(len(batch), dtype=torch.bool)
         what = str(batch[0]) if len(batch) == 1 else f"{len(batch)} pictures"
