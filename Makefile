@@ -45,7 +45,7 @@ $(VENV)/.docs: $(VENV)/.dev
 
 docs: $(VENV)/.docs
 	$(BIN)/python docs/make_pictures.py
-	$(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 # torchvision has no CPU build for the pinned torch, so what needs it lives in an environment of its own (5 GB).
 .venv-zoo/.done: pyproject.toml

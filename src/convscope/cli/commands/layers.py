@@ -20,17 +20,13 @@ def main(common: Common) -> Outcome:
     net = common.load()
     recommended = net.recommended_layer().name
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("layer", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for title in ("output", "params", "stride", "field"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for layer in net.layers():
-        style = "dim" if layer.container else ""
-        mark = " *" if layer.name == recommended else ""
-        shape = "x".join(map(str, layer.shape))
-        parameters = f"{layer.parameters:,}" if layer.parameters else ""
-        field = _pair(layer.stride), _pair(layer.receptive_field)
-        table.add_row(layer.name + mark, layer.kind, shape, parameters, *field, style=style)
+    rows = [_row(layer, layer.name == recommended) for layer in net.layers()]
+    for i, title in enumerate(("layer", "kind", "output", "params", "stride", "field")):
+        # Where the terminal is narrow the kind is shortened, never a name or a number.
+        widest = None if title == "kind" else max(len(title), *(len(row[i]) for row in rows))
+        table.add_column(title, justify="left" if i < 2 else "right", no_wrap=True, min_width=widest)
+    for layer, row in zip(net.layers(), rows, strict=True):
+        table.add_row(*row, style="dim" if layer.container else "")
     total = sum(parameter.numel() for parameter in net.adapter.root.parameters())
     height, width = net.spec.hw
     headline = f"{net.name}: {total:,} parameters, {net.spec.channels}x{height}x{width} in, {net.note or 'a module'}"
@@ -43,6 +39,17 @@ def main(common: Common) -> Outcome:
     }
     notes = [net.spec.warning] if net.spec.warning else []
     return Outcome(data=data, shown=[headline, table], notes=notes)
+
+
+def _row(layer: Any, recommended: bool) -> tuple[str, ...]:
+    return (
+        layer.name + (" *" if recommended else ""),
+        layer.kind,
+        "x".join(map(str, layer.shape)),
+        f"{layer.parameters:,}" if layer.parameters else "",
+        _pair(layer.stride),
+        _pair(layer.receptive_field),
+    )
 
 
 def _pair(pair: tuple[int, int] | None) -> str:

@@ -4,13 +4,14 @@ A Keras layer is a torch module, so hooks work on it as on any other; what diffe
 last, kernels stored as `kh kw in out`, and activations fused into layers.
 """
 
+import io
 import os
 import random
 import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,7 @@ def _network(
 
 def _application(build: Any, name: str, weights: str | None) -> Any:
     try:
-        with _seeded(0), _quiet():
+        with _seeded(0), redirect_stdout(_Downloads()):
             return build(weights="imagenet" if weights is None else None if weights == "none" else weights)
     except Exception as error:
         text = " ".join(str(error).split())
@@ -190,15 +191,20 @@ def _seeded(seed: int) -> Iterator[None]:
             np.random.set_state(states[1])
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keras tells of downloads on standard output, which belongs to --json: send that to standard error."""
-    held = sys.stdout
-    sys.stdout = sys.stderr
-    try:
-        yield
-    finally:
-        sys.stdout = held
+class _Downloads(io.TextIOBase):
+    """Keras tells of downloads on standard output, which belongs to --json. This sends that to standard error, the
+    announcement only when something follows it: of a download that fails, the error says all."""
+
+    def __init__(self) -> None:
+        self._announced = ""
+
+    def write(self, text: str) -> int:
+        if "Downloading data from" in text or (self._announced and not text.strip()):
+            self._announced += text
+        else:
+            sys.stderr.write(self._announced + text)
+            self._announced = ""
+        return len(text)
 
 
 def _load_file(path: Path, trust: bool) -> Any:
