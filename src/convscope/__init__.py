@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from convscope.progress import Progress as Progress
     from convscope.results.result import Result as Result
     from convscope.results.store import load_result as load_result
+    from convscope.taps.activation_model import activation_model as activation_model
     from convscope.taps.record import record as record
 
 _HOME = {
@@ -47,6 +48,7 @@ _HOME = {
     "Progress": "progress",
     "Result": "results.result",
     "Stopped": "errors",
+    "activation_model": "taps.activation_model",
     "activations": "methods.activations",
     "channel": "objectives.units",
     "direction": "objectives.units",
