@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convscope.errors import InputError, NetworkError, Stopped
+from convscope.errors import InputError, Stopped
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
 from convscope.models.network import Network
@@ -23,11 +23,10 @@ from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import ascend, evaluate
 from convscope.synthesis.batching import pictures_at_once
 from convscope.synthesis.images import Fourier, Image, Pixels
-from convscope.synthesis.transforms import Crops, Plain, Transform, Wobble, smallest_side
-from convscope.taps.record import record
+from convscope.synthesis.plan import Plan, Views, plan_for
+from convscope.synthesis.transforms import Plain
 from convscope.taps.tap import SCORES_TAP, Tap
 
-Views = Literal["auto", "crops", "wobble", "plain"]
 ImageKind = Literal["fourier", "pixels"]
 Target = Objective | str | int
 
@@ -68,7 +67,7 @@ def visualize(
     """
     objectives = [objective.bind(net) for objective in _targets(target)]
     _check_numbers(steps, rate, image, views, size)
-    plan = _plan(net, objectives, views, size)
+    plan = plan_for(net, objectives, views, size)
     started = _start(net, start, plan.size)
     options = {
         "target": [str(objective) for objective in objectives],
@@ -108,59 +107,6 @@ def _check_numbers(steps: int, rate: float, image: str, views: str, size: int | 
         raise InputError(f"size is {size}; expected 16 to 4096 pixels")
 
 
-class _Plan:
-    """How large the pictures are, and how they are looked at."""
-
-    def __init__(self, size: tuple[int, int], transform: Transform, look_size: tuple[int, int]) -> None:
-        self.size = size
-        self.transform = transform
-        self.look_size = look_size
-
-
-def _plan(net: Network, objectives: Sequence[Objective], views: Views, size: int | None) -> _Plan:
-    """Crops for what sees the whole, wobble for what sees a part; sizes that the network can run at."""
-    taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
-    whole = any(_sees_most(net, tap) for tap in taps)
-    kind = views if views != "auto" else "crops" if whole else "wobble"
-    classes = SCORES_TAP in taps
-    spec = net.spec.hw
-    natural = spec if classes else smallest_side(spec, 192 if kind == "crops" else 128)
-    if size is not None:
-        natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
-    if kind == "crops":
-        look = _runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
-        return _Plan(natural, Crops(looks=4 if classes else 2, size=look), look)
-    look = _runs_at(net, taps, natural)
-    if look != natural:  # the network runs at its own size alone
-        if size is not None:
-            raise InputError(
-                f"{net.name} runs at {spec[0]}x{spec[1]} pixels alone: leave size out, or take views='crops'"
-            )
-        natural = look
-    return _Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
-
-
-def _sees_most(net: Network, tap: Tap) -> bool:
-    """Whether what is tapped sees more than half of the picture's side."""
-    if tap == SCORES_TAP:
-        return True
-    field = net.layer(tap.layer).receptive_field
-    return field is None or field[0] > net.spec.height / 2
-
-
-def _runs_at(net: Network, taps: Sequence[Tap], size: tuple[int, int]) -> tuple[int, int]:
-    """`size`, or the network's own where it cannot run at that."""
-    if size == net.spec.hw or not taps:
-        return size
-    try:
-        with torch.no_grad():
-            trial = torch.full((1, net.spec.channels, *size), 0.5, device=net.device)
-            record(net, trial, taps)
-    except (NetworkError, InputError):
-        return net.spec.hw
-    return size
-
-
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:
     """The photograph to start from, or None for noise or grey."""
     if isinstance(start, str) and start in ("noise", "grey"):
@@ -174,7 +120,7 @@ class _Maker:
     """The pictures of one call, batch after batch, kept as far as they are."""
 
     def __init__(
-        self, net: Network, plan: _Plan, options: dict[str, Any], started: Photograph | None, watch: Watch
+        self, net: Network, plan: Plan, options: dict[str, Any], started: Photograph | None, watch: Watch
     ) -> None:
         self.net, self.plan, self.options, self.started, self.watch = net, plan, options, started, watch
         self.objectives: list[Objective] = []

@@ -1,0 +1,69 @@
+"""How to look at the pictures that are made for a target: how large they are, and which random looks suit it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from convscope.errors import InputError, NetworkError
+from convscope.models.network import Network
+from convscope.objectives.expression import Objective
+from convscope.synthesis.transforms import Crops, Plain, Transform, Wobble, smallest_side
+from convscope.taps.record import record
+from convscope.taps.tap import SCORES_TAP, Tap
+
+Views = Literal["auto", "crops", "wobble", "plain"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How large the pictures are, and how they are looked at: by `transform`, at `look_size`."""
+
+    size: tuple[int, int]
+    transform: Transform
+    look_size: tuple[int, int]
+
+
+def plan_for(net: Network, objectives: Sequence[Objective], views: Views, size: int | None) -> Plan:
+    """Crops for what sees the whole, wobble for what sees a part; sizes that the network can run at."""
+    taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
+    whole = any(_sees_most(net, tap) for tap in taps)
+    kind = views if views != "auto" else "crops" if whole else "wobble"
+    classes = SCORES_TAP in taps
+    spec = net.spec.hw
+    natural = spec if classes else smallest_side(spec, 192 if kind == "crops" else 128)
+    if size is not None:
+        natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
+    if kind == "crops":
+        look = _runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
+        return Plan(natural, Crops(looks=4 if classes else 2, size=look), look)
+    look = _runs_at(net, taps, natural)
+    if look != natural:  # the network runs at its own size alone
+        if size is not None:
+            raise InputError(
+                f"{net.name} runs at {spec[0]}x{spec[1]} pixels alone: leave size out, or take views='crops'"
+            )
+        natural = look
+    return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
+
+
+def _sees_most(net: Network, tap: Tap) -> bool:
+    """Whether what is tapped sees more than half of the picture's side."""
+    if tap == SCORES_TAP:
+        return True
+    field = net.layer(tap.layer).receptive_field
+    return field is None or field[0] > net.spec.height / 2
+
+
+def _runs_at(net: Network, taps: Sequence[Tap], size: tuple[int, int]) -> tuple[int, int]:
+    """`size`, or the network's own where it cannot run at that."""
+    if size == net.spec.hw or not taps:
+        return size
+    try:
+        with torch.no_grad():
+            trial = torch.full((1, net.spec.channels, *size), 0.5, device=net.device)
+            record(net, trial, taps)
+    except (NetworkError, InputError):
+        return net.spec.hw
+    return size
