@@ -180,6 +180,15 @@ def test_starts(photograph: str) -> None:
         cs.visualize(net, "conv1:0", start="nosie")
 
 
+@pytest.mark.parametrize("views", ["auto", "crops", "plain"])
+def test_the_last_neuron_of_a_map_can_be_asked_for(views: str) -> None:
+    """Its place exists only at the network's own size, however the picture is looked at."""
+    net = cs.load_model(seeded(MODULES["residual"]), input=cs.InputSpec(size=150, range=(0, 1), mean=0.5, std=0.25))
+    rows, columns = net.layer("conv").shape[1:]
+    made = cs.visualize(net, f"2*conv:1@{rows - 1},{columns - 1} - 0.1*tv()", steps=3, views=views)  # type: ignore[arg-type]
+    assert made.arrays["images"].shape == (1, 150, 150, 3)
+
+
 def test_numbers_that_cannot_be() -> None:
     net = shared("plain")
     for options, text in (

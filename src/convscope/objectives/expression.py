@@ -41,6 +41,11 @@ class Objective(ABC):
     def text(self) -> str:
         """The objective as it is written on the command line."""
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it asks about one place of a map, so that the picture must have the network's own size."""
+        return False
+
     def __str__(self) -> str:
         return self.text()
 
@@ -84,6 +89,10 @@ class Scaled(Objective):
     def taps(self) -> frozenset[Tap]:
         return self.term.taps()
 
+    @property
+    def has_place(self) -> bool:
+        return self.term.has_place
+
     def bind(self, net: Network) -> Objective:
         return Scaled(self.weight, self.term.bind(net))
 
@@ -109,6 +118,10 @@ class Sum(Objective):
 
     def taps(self) -> frozenset[Tap]:
         return frozenset[Tap]().union(*(term.taps() for term in self.terms))
+
+    @property
+    def has_place(self) -> bool:
+        return any(term.has_place for term in self.terms)
 
     def bind(self, net: Network) -> Objective:
         return Sum(tuple(term.bind(net) for term in self.terms))

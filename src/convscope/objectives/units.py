@@ -52,6 +52,10 @@ class Neuron(Objective):
     y: int
     x: int
 
+    @property
+    def has_place(self) -> bool:
+        return True
+
     def taps(self) -> frozenset[Tap]:
         return frozenset({Tap(self.layer)})
 

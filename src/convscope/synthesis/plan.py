@@ -26,17 +26,18 @@ class Plan:
 
 
 def plan_for(net: Network, objectives: Sequence[Objective], views: Views, size: int | None) -> Plan:
-    """Crops for what sees the whole, wobble for what sees a part; sizes that the network can run at."""
+    """Crops for what sees the whole, wobble for what sees a part or has a place; sizes that the network runs at."""
     taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
     whole = any(_sees_most(net, tap) for tap in taps)
-    kind = views if views != "auto" else "crops" if whole else "wobble"
+    placed = any(objective.has_place for objective in objectives)
+    kind = views if views != "auto" else "crops" if whole and not placed else "wobble"
     classes = SCORES_TAP in taps
     spec = net.spec.hw
-    natural = spec if classes else smallest_side(spec, 192 if kind == "crops" else 128)
+    natural = spec if classes or placed else smallest_side(spec, 192 if kind == "crops" else 128)
     if size is not None:
         natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
     if kind == "crops":
-        look = _runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
+        look = spec if placed else _runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
         return Plan(natural, Crops(looks=4 if classes else 2, size=look), look)
     look = _runs_at(net, taps, natural)
     if look != natural:  # the network runs at its own size alone
