@@ -163,6 +163,9 @@ def test_tuple_outputs_are_addressed_by_position() -> None:
 def test_several_outputs_must_be_chosen_from() -> None:
     net = load(Several())
     assert record(net, noise(), ["inside[0]"])["inside[0]"].shape == (1, 4, 30, 30)
+    assert set(cs.activations(net, noise(), "inside*").arrays) == {"inside.conv", "inside[0]", "inside[2]"}
+    assert cs.visualize(net, "inside[0]:1", steps=2).arrays["images"].shape[0] == 1
+    assert cs.weights(net, "inside.conv").arrays["weights"].shape == (4, 3, 3, 3)
     with pytest.raises(cs.ConvscopeError, match=r"several outputs of class scores \(shape: 3, colour: 7\): say which"):
         net.predict(noise())
     with pytest.raises(cs.ConvscopeError, match="no output named 'colours'; near matches: colour"):

@@ -242,7 +242,14 @@ class Network:
 
     @property
     def ends_in_probabilities(self) -> bool:
-        """Whether the scores are log-probabilities, the logits being out of reach (a softmax that is no module)."""
+        """Whether the scores are log-probabilities, the logits being out of reach (a softmax that is no module).
+
+        False where which output holds the scores is not said.
+        """
+        try:
+            self._output  # noqa: B018 - asked whether it can be told
+        except InputError:
+            return False
         return self._squash is None and self._trace.sums_to_one[self._output]
 
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:

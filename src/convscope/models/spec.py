@@ -106,7 +106,8 @@ class InputSpec:
             images = images.flip(1)
         low, high = self.range or (0.0, 1.0)
         scale = torch.tensor([(high - low) / std for std in self.stds], dtype=torch.float64)
-        shift = torch.tensor([(low - mean) / std for mean, std in zip(self.means, self.stds, strict=True)])
+        offsets = [(low - mean) / std for mean, std in zip(self.means, self.stds, strict=True)]
+        shift = torch.tensor(offsets, dtype=torch.float64)
         scale, shift = (v.to(images.dtype).to(images.device).view(1, -1, 1, 1) for v in (scale, shift))
         return images * scale + shift
 
