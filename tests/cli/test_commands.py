@@ -144,9 +144,9 @@ def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograp
         (["explain", "PHOTO", "--device", "cuda:7"], "the device 'cuda:7' cannot be used"),
         (["explain", "nothing.jpg"], "no file 'nothing.jpg'"),
         (["weights", "stem.act"], "has no kernels; layers that have: stem.conv"),
-        (["activations", "PHOTO", "blocks.99.*"], "no layer like named 'blocks.99.*'"),
+        (["activations", "PHOTO", "blocks.99.*"], "no layer matches 'blocks.99.*'"),
         (["activations", "PHOTO", "blocks.4", "--channels", "3-x"], "cannot be read; expected such as 3,7,10-15"),
-        (["replay", "PHOTO"], "expected a result, .png or .npz"),
+        (["replay", "PHOTO", "--out", "x.png"], "expected a result, .png or .npz"),
         (["explain", "PHOTO", "--out", "cam.jpg"], "results are saved as .png or .npz"),
     ],
 )

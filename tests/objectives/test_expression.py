@@ -59,7 +59,7 @@ RAMP = torch.zeros(1, 3, 8, 8).index_copy(1, torch.tensor([0]), torch.arange(64.
 
 def values(net: Network, objective: Objective, images: torch.Tensor = FLAT) -> list[float]:
     bound = objective.bind(net)
-    recording = record(net, images, bound.taps()) if bound.taps() else Recording({}, images)
+    recording = record(net, images, bound.taps()) if bound.taps() else Recording(net, {}, images)
     return bound.value(recording).tolist()
 
 
@@ -119,7 +119,7 @@ def test_total_variation_adds_down_and_across(net: Network) -> None:
 
 def test_looks_at_one_picture_are_averaged(net: Network) -> None:
     recording = record(net, FLAT, ONE.taps())
-    looks = Recording(dict(recording), FLAT, FLAT[:1], looks=2)
+    looks = Recording(net, dict(recording), FLAT, FLAT[:1], looks=2)
     assert ONE.value(looks).tolist() == pytest.approx([1.25])
     assert (2 * ONE - cs.lp(1)).value(looks).tolist() == pytest.approx([2.5 - 2 / 3])
 

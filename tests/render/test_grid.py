@@ -55,8 +55,8 @@ SIZES: list[tuple[dict[str, Any], tuple[int, int]]] = [
     ({"title": "x"}, (360, PLAIN[1] + 27)),
     ({"title": "x", "subtitle": "x"}, (360, PLAIN[1] + 27 + 21)),
     ({"bar": Bar(0, 1, "inferno")}, (360, PLAIN[1] + 37)),
-    ({"captions": list("abcdef")}, (PLAIN[0], PLAIN[1] + 2 * (16 + 4))),
-    ({"captions": ["a\nb", *"bcdef"]}, (PLAIN[0], PLAIN[1] + 2 * (2 * 16 + 4))),
+    ({"captions": list("abcdef")}, (PLAIN[0], PLAIN[1] + 2 * (16 + 12))),
+    ({"captions": ["a\nb", *"bcdef"]}, (PLAIN[0], PLAIN[1] + 2 * (2 * 16 + 12))),
     ({"numbered": True}, (PLAIN[0] + width_of("3", 13) + 8, PLAIN[1] + 18)),
     ({"numbered": True, "first_number": 100}, (PLAIN[0] + width_of("103", 13) + 8, PLAIN[1] + 18)),
 ]

@@ -379,7 +379,7 @@ def test_a_folder_that_is_a_file(suffix: str, tmp_path: Path) -> None:
 def test_a_file_that_is_a_folder(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"x{suffix}"
     path.mkdir()
-    assert "cannot be written: Is a directory" in refused(lambda: pictures().save(path))
+    assert "is a folder; results are saved as" in refused(lambda: pictures().save(path))
     assert list(tmp_path.iterdir()) == [path]
     assert list(path.iterdir()) == []
 

@@ -97,7 +97,7 @@ def test_a_value_that_is_not_finite_ends_it() -> None:
             return self.conv(x).mean((2, 3)) / 0
 
     net = cs.load_model(seeded(Exploding), input=SPEC)
-    with pytest.raises(cs.ConvscopeError, match="no longer finite at step 0"):
+    with pytest.raises(cs.ConvscopeError, match=r"not finite"):
         cs.visualize(net, "class:0", steps=2)
 
 

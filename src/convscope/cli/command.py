@@ -68,7 +68,7 @@ _NETWORK = {
         ],
         DEFAULT_MODEL,
     ),
-    "weights": (Annotated[str | None, typer.Option(help="'none' for random weights, or a file.")], None),
+    "weights": (Annotated[str | None, typer.Option(help="'none' for random weights; for Keras also a file.")], None),
     "device": (Annotated[str | None, typer.Option(help="cpu or cuda.")], None),
     "trust": (_TRUST, False),
 }
@@ -170,6 +170,8 @@ def _numbers(text: str) -> list[int]:
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()):
             raise InputError(f"the numbers {text!r} cannot be read; expected such as 3,7,10-15")
+        if int(last or first) < int(first):
+            raise InputError(f"the numbers {part!r} go backwards; expected low-high")
         found += range(int(first), int(last or first) + 1)
     return found
 

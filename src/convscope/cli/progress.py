@@ -28,7 +28,8 @@ class Watcher:
         self._console = Console(stderr=True)
         self._bars: Bars | None = None
         self._task: TaskID | None = None
-        self._started = self._told = time.monotonic()
+        self._told = time.monotonic()
+        self._first: tuple[float, int] | None = None
 
     def __enter__(self) -> "Watcher":
         if self._console.is_terminal:
@@ -52,9 +53,11 @@ class Watcher:
             self._bars.update(self._task, description=news.what, completed=news.done, total=news.total, note=news.note)
             return
         now = time.monotonic()
+        if self._first is None:
+            self._first = now, news.done
         if now - self._told >= EVERY:
             self._told = now
-            rate = news.done / max(now - self._started, 1e-9)
+            rate = (news.done - self._first[1]) / max(now - self._first[0], 1e-9)
             left = (news.total - news.done) / rate if rate else 0.0
             print(
                 f"{news.what}: {news.done} of {news.total}, {rate:.1f}/s, {left:.0f} s left",

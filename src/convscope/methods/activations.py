@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 
-from convscope.errors import InputError, UnknownNameError
+from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
@@ -73,7 +73,7 @@ def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Laye
         exact = any(layer.name == name for layer in net.layers())
         matching = [] if exact else [layer.name for layer in net.layers() if fnmatchcase(layer.name, name)]
         if "*" in name and not matching:
-            raise UnknownNameError("layer like", name, [layer.name for layer in net.layers()])
+            raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")
         chosen.update(matching or [net.layer(name).name])
     return [layer for layer in net.layers() if layer.name in chosen]
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from convscope.errors import InputError
+from convscope.methods.options import MOST_SEED
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.results.recipe import Recipe
@@ -35,6 +37,12 @@ def recipe_of(
         machine=machine(net),
         notes=(*warnings, *notes),
     )
+
+
+def check_seed(seed: int) -> None:
+    """Raises InputError for a seed that a generator cannot take."""
+    if not 0 <= seed <= MOST_SEED:
+        raise InputError(f"the seed is {seed}; expected 0 to {MOST_SEED}")
 
 
 def describe(net: Network) -> dict[str, Any]:

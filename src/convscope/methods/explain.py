@@ -1,5 +1,6 @@
 """`convscope.explain`: which parts of a photograph speak for an answer."""
 
+import re
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -47,6 +48,8 @@ def explain(
     objective = None if target is None else ensure_objective(target).bind(net)
     if objective is not None and not objective.taps():
         raise InputError(f"{objective} reads the picture alone, not the network; name a class, channel or neuron")
+    if objective is None:
+        _ = net.classes  # raises where labels and class scores do not agree
     cam = grad_cam(
         net,
         photograph.tensor(net.device),
@@ -82,6 +85,11 @@ def heat_arrays(cam: Cam, index: int, photograph: Photograph) -> dict[str, np.nd
     }
 
 
+def in_words(net: Network, objective: Objective) -> str:
+    """An objective with the names of its classes in place of their numbers."""
+    return re.sub(r"\b(?:class|p):(\d+)\b", lambda found: net.labels.name(int(found[1])), str(objective))
+
+
 def _facts(net: Network, cam: Cam, asked: Objective, layer: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"target": str(asked), "layer": layer, "unit": "Grad-CAM, unscaled"}
     if isinstance(asked, Logit) and isinstance(asked.label, int) and cam.scores is not None:
@@ -90,6 +98,6 @@ def _facts(net: Network, cam: Cam, asked: Objective, layer: str) -> dict[str, An
         facts["title"] = f"{facts['label']}  {100 * share:.1f} %"
         facts["subtitle"] = f"Grad-CAM at {layer}; coarse: it tells the region, not the outline"
     else:
-        facts["title"] = str(asked)
+        facts["title"] = in_words(net, asked)
         facts["subtitle"] = f"Grad-CAM at {layer}"
     return facts

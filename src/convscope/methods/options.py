@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+MOST_SEED = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class About:

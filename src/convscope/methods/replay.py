@@ -1,6 +1,7 @@
 """`convscope.replay`: make a result again from the recipe inside it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
 from convscope.models.load import load_model
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.spec import InputSpec
 from convscope.progress import Watch, unwatched
 from convscope.results.recipe import Recipe
@@ -92,7 +93,7 @@ def _spec(recipe: Recipe) -> InputSpec:
     return InputSpec(**values)
 
 
-def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike:
+def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike | Photograph:
     """The picture of the recipe: given, where it was, or beside the result; the same to the byte."""
     record = recipe.inputs["image"]
     if image is None:
@@ -106,4 +107,7 @@ def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Networ
         raise ResultError(
             f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
         )
-    return image
+    if "fit" not in recipe.options:
+        return image
+    # The recipe of the replay is that of the original, wherever the photograph lies now.
+    return replace(net.photograph(image, fit=recipe.options["fit"]), record=record)

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convscope.errors import InputError, Stopped
-from convscope.methods.calls import recipe_of
-from convscope.methods.options import About
+from convscope.methods.calls import check_seed, recipe_of
+from convscope.methods.options import MOST_SEED, About
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.objectives.expression import Objective
@@ -45,7 +45,7 @@ def visualize(
     rate: Annotated[float, About("the optimiser's (Adam's) rate", 1e-6, 10)] = 0.05,
     views: Annotated[Views, About("looks taken at the picture in each step; auto goes by the target")] = "auto",
     image: Annotated[ImageKind, About("what is optimised: frequencies or pixels")] = "fourier",
-    seed: Annotated[int, About("of all that is random", 0)] = 0,
+    seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Pictures:
     """Pictures that drive targets as high as can be, by gradient ascent on the input.
@@ -66,7 +66,7 @@ def visualize(
     Departs from both: crops of an unconstrained Fourier image, as those were recognised best by other networks.
     """
     objectives = [objective.bind(net) for objective in _targets(target)]
-    _check_numbers(steps, rate, image, views, size)
+    _check_numbers(steps, rate, image, views, size, seed)
     plan = plan_for(net, objectives, views, size)
     started = _start(net, start, plan.size)
     options = {
@@ -94,7 +94,8 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
     return found
 
 
-def _check_numbers(steps: int, rate: float, image: str, views: str, size: int | None) -> None:
+def _check_numbers(steps: int, rate: float, image: str, views: str, size: int | None, seed: int) -> None:
+    check_seed(seed)
     if steps < 1:
         raise InputError(f"steps is {steps}; expected at least 1")
     if not 0 < rate < float("inf"):

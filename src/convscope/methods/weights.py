@@ -15,7 +15,7 @@ def weights(net: Network, layer: str) -> Weights:
     Raises UnknownNameError for a layer that is not there, InputError for one without kernels.
     """
     kernel = kernel_of(net, layer).float().cpu()
-    colour = sees_colours(net, layer)
+    colour = sees_colours(net, layer) and kernel.shape[1] == 3
     facts = {"layer": layer, "kind": net.layer(layer).kind, "colour": colour, "order": net.spec.order}
     return Weights(
         {"weights": kernel.numpy().copy()},

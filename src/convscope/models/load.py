@@ -36,6 +36,10 @@ def load_model(
 
     Raises UnknownNameError with near matches; NetworkError where loading fails; InputError for a contract missing.
     """
+    if isinstance(source, torch.jit.ScriptModule):
+        raise InputError(
+            "a scripted or traced module was given, whose layers cannot be listened to; give the nn.Module"
+        )
     if isinstance(source, torch.nn.Module) and not _is_keras(source):
         if weights is not None:
             raise InputError("weights= is for named networks; a module brings its own")
@@ -89,6 +93,6 @@ def _place(network: Network, device: str | None) -> Network:
     try:
         network.adapter.root.to(torch.device(device))
     except (RuntimeError, AssertionError) as error:
-        text = " ".join(str(error).split())[:200]
-        raise InputError(f"the device {device!r} cannot be used ({text}); expected 'cpu' or 'cuda'") from None
+        there = "'cpu' or 'cuda'" if torch.cuda.is_available() else "'cpu', as torch sees no graphics card here"
+        raise InputError(f"the device {device!r} cannot be used; expected {there}") from error
     return network

@@ -134,7 +134,7 @@ class Network:
         """The layer at which to explain an answer, if none is asked for."""
         layer = recommended_layer(self.layers())
         if layer is None:
-            raise InputError(f"{self.name} has no layer whose output has positions; name a layer yourself")
+            raise InputError(f"{self.name} has no layer whose output has positions, which a heatmap needs")
         return layer
 
     @cached_property
@@ -152,9 +152,11 @@ class Network:
         if len(flat) == 1:
             return flat[0]
         told = ", ".join(f"{port}: {'x'.join(map(str, shape))}" for port, shape in shapes.items()) or "none"
+        if not flat:
+            told = told.removeprefix("None: ")
+            raise InputError(f"{self.name} gives no class scores (its output is {told}): ask for a layer or a channel")
         raise InputError(
-            f"{self.name} has {'several outputs' if flat else 'no output'} of class scores ({told}): "
-            "say which with load_model(..., output=...)"
+            f"{self.name} has several outputs of class scores ({told}): say which with load_model(..., output=...)"
         )
 
     @property
@@ -238,6 +240,10 @@ class Network:
             tensor = tensor.clamp_min(torch.finfo(tensor.dtype).tiny).log()
         if tensor.ndim != 2:
             raise InputError(f"the output of {self.name} is {tuple(tensor.shape)}, not one score for each class")
+        if not bool(torch.isfinite(tensor).all()):
+            raise NetworkError(
+                f"the class scores of {self.name} are not finite: look at its weights and at the range in its InputSpec"
+            )
         return tensor
 
     @property

@@ -140,7 +140,9 @@ def _check_size(width: int, height: int) -> None:
             f"the limit is {MAX_PIXELS // 10**6} million: make it smaller first"
         )
     if max(width, height) > MAX_SIDE_RATIO * min(width, height):
-        raise ImageError(f"the picture is {width}x{height}; expected sides of at most 1 to {MAX_SIDE_RATIO}")
+        raise ImageError(
+            f"the picture is {width}x{height}; expected sides of at most 1 to {MAX_SIDE_RATIO}: crop it first"
+        )
 
 
 def _upright(picture: Image.Image, record: dict[str, Any]) -> tuple[Image.Image, dict[str, Any]]:

@@ -44,7 +44,7 @@ class InputSpec:
         if self.channels < 1:
             raise InputError(f"InputSpec channels is {self.channels}; expected at least 1")
         if self.range is not None:
-            if len(self.range) != 2 or not self.range[0] < self.range[1]:
+            if not isinstance(self.range, tuple | list) or len(self.range) != 2 or not self.range[0] < self.range[1]:
                 raise InputError(f"InputSpec range is {self.range}; expected (low, high) with low < high")
             object.__setattr__(self, "range", (float(self.range[0]), float(self.range[1])))
         for name in ("mean", "std"):

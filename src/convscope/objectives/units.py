@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.errors import InputError
+from convscope.errors import InputError, TargetError, UnknownNameError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective, number_text
 from convscope.taps.record import Recording
@@ -95,7 +95,12 @@ class LayerNorm2(Objective):
         return frozenset({Tap(self.layer)})
 
     def bind(self, net: Network) -> Objective:
-        net.layer(self.layer)
+        try:
+            net.layer(self.layer)
+        except UnknownNameError as error:
+            if any(self.layer.lower() == name.lower() for name in net.labels.names):
+                raise TargetError(f"{error} A class is asked for as class:{self.layer}") from None
+            raise
         return self
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:

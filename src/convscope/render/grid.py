@@ -70,7 +70,7 @@ def sheet(
     rows = math.ceil(len(tiles) / columns)
     height, width = tile
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
-    cell_h = height + GAP + (lines * (SMALL + 3) + 4 if lines else 0)
+    cell_h = height + GAP + (lines * (SMALL + 3) + 12 if lines else 0)
     cell_w = width + GAP
     left = MARGIN + (width_of(str(first_number + (rows - 1) * columns), SMALL) + 8 if numbered else 0)
     top = MARGIN + (TITLE + 8 if title else 0) + (SMALL + 8 if subtitle else 0)

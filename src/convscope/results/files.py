@@ -19,6 +19,17 @@ KEY = "convscope"
 """The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
 
 
+ENDINGS = (".png", ".npz")
+
+
+def check_ending(path: str | Path) -> None:
+    """Raises ResultError, before any work, for a file that a result cannot be saved as."""
+    folder, suffix = os.path.isdir(path), Path(path).suffix.lower()
+    if folder or suffix not in ENDINGS:
+        what = "is a folder" if folder else f"ends in {suffix!r}"
+        raise ResultError(f"{str(path)!r} {what}; results are saved as .png or .npz")
+
+
 def write_whole(path: str | Path, data: bytes) -> Path:
     """Write a file by way of a temporary one beside it, so that a failure leaves nothing half-written.
 

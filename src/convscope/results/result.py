@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from convscope.errors import ResultError
-from convscope.results.files import npz_bytes, png_bytes, write_whole
+from convscope.results.files import check_ending, npz_bytes, png_bytes, write_whole
 from convscope.results.recipe import Recipe
 
 FACTS_IN_PNG = 100_000
@@ -68,12 +68,10 @@ class Result(ABC):
 
         Raises ResultError for any other ending, and where the file cannot be written; nothing is left half-written.
         """
-        suffix = Path(path).suffix.lower()
-        if suffix == ".npz":
+        check_ending(path)
+        if Path(path).suffix.lower() == ".npz":
             return write_whole(path, npz_bytes(self.arrays, self.about()))
-        if suffix == ".png":
-            return write_whole(path, self.png())
-        raise ResultError(f"{str(path)!r} ends in {suffix!r}; results are saved as .png or .npz")
+        return write_whole(path, self.png())
 
     def save_pictures(self, folder: str | Path) -> list[Path]:
         """Write each of `pictures` into a folder as PNG with the recipe inside; returns the files."""

@@ -60,7 +60,8 @@ def ascend(
             with torch.enable_grad():
                 values = evaluate(net, objectives, image(), transform, generator)
                 if not bool(torch.isfinite(values).all()):
-                    raise NetworkError(f"the objective is no longer finite at step {index}: try a smaller rate")
+                    told = "no longer finite; try a smaller rate" if index else "not finite from the start"
+                    raise NetworkError(f"the objective is {told} (step {index})")
                 gradients = torch.autograd.grad(-values.sum(), parameters, allow_unused=True)
             moved = torch.zeros(len(objectives), dtype=torch.bool)
             for parameter, gradient in zip(parameters, gradients, strict=True):

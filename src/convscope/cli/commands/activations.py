@@ -47,4 +47,9 @@ def main(
                 "zeros": sum(zeros) / len(zeros),
             }
         )
-    return Outcome(files, {"layers": rows}, [f"{len(result.arrays)} layers of {net.name}"], result.notes)
+    return Outcome(
+        files,
+        {"layers": rows},
+        [f"{len(result.arrays)} layer{'s' * (len(result.arrays) > 1)} of {net.name}"],
+        result.notes,
+    )

@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.command import Common, Outcome, command
 from convscope.methods.explain import explain
+from convscope.results.files import check_ending
 
 
 @command(
@@ -30,6 +31,8 @@ def main(
     **options: object,
 ) -> Outcome:
     """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale."""
+    if out is not None:
+        check_ending(out)
     net = common.load()
     result = explain(net, photo, target, **options)  # type: ignore[arg-type]
     file = result.save(out or Path(f"{Path(photo).stem}-{result.recipe.options['method']}.png"))

@@ -9,6 +9,7 @@ import typer
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.methods.replay import replay
+from convscope.results.files import check_ending
 from convscope.results.store import load_result
 
 
@@ -24,11 +25,12 @@ def main(
     image: Annotated[str | None, typer.Option(help="The photograph, if it is no longer where the recipe says.")] = None,
 ) -> Outcome:
     """Make a result again from the recipe inside it, and say whether it came out the same."""
+    target = out or file.with_name(f"{file.stem}-again{file.suffix}")
+    check_ending(target)
     with Watcher() as watch:
         result = replay(file, image=image, trust=common.trust, watch=watch)
     before = np.asarray(load_result(file).image())
     after = np.asarray(result.image())
     same = before.shape == after.shape and bool((before == after).all())
-    target = out or file.with_name(f"{file.stem}-again{file.suffix}")
     said = "the same pixels" if same else "NOT the same pixels (another machine, version or number of threads?)"
     return Outcome([result.save(target)], {"same_pixels": same}, [said], result.notes)

@@ -9,6 +9,7 @@ from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import Stopped
 from convscope.methods.visualize import visualize
+from convscope.results.files import check_ending
 from convscope.results.result import Result, file_name
 
 
@@ -35,6 +36,7 @@ def main(
     it again.
     """
     target = out or Path(f"{file_name('-'.join(targets))[:80]}.png")
+    check_ending(target)
     net = common.load()
     try:
         with Watcher() as watch:

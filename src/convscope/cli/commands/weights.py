@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.command import Common, Outcome, command
 from convscope.methods.weights import weights
+from convscope.results.files import check_ending
 from convscope.results.result import file_name
 
 
@@ -17,6 +18,8 @@ def main(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
 ) -> Outcome:
     """What a layer has learned: its kernels as a labelled mosaic, all on one scale."""
+    target = out or Path(f"weights-{file_name(layer)}.png")
+    check_ending(target)
     result = weights(common.load(), layer)
-    file = result.save(out or Path(f"weights-{file_name(layer)}.png"))
+    file = result.save(target)
     return Outcome([file], {"layer": layer, "shape": list(result.arrays["weights"].shape)}, (), result.notes)

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from convscope.errors import Stopped
-from convscope.methods.calls import recipe_of
-from convscope.methods.options import About
+from convscope.errors import ResultError, Stopped
+from convscope.methods.calls import check_seed, recipe_of
+from convscope.methods.options import MOST_SEED, About
 from convscope.methods.report import parts
 from convscope.methods.report.parts import Findings
 from convscope.models.network import Network
@@ -32,7 +32,7 @@ def report(
     filters: Annotated[int, About("channels shown of each stage, with the picture each looks for", 1, 24)] = 6,
     filter_steps: Annotated[int, About("steps of the ascent for each filter's picture", 1, 10000)] = 64,
     class_steps: Annotated[int, About("steps of the ascent for the class's picture", 1, 10000)] = 96,
-    seed: Annotated[int, About("of all that is random", 0)] = 0,
+    seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
     watch: Watch = unwatched,
 ) -> Page:
@@ -43,7 +43,8 @@ def report(
 
     Returns a Page with the figures of the report; its facts hold the file's path and the seconds of each part.
     """
-    path = Path(out) if str(out).lower().endswith((".html", ".htm")) else Path(out) / FILE
+    check_seed(seed)
+    path = _page_path(Path(out))
     found = Findings(net, net.photograph(image, fit=fit), seed, filters)
     options = {
         "filters": filters, "filter_steps": filter_steps, "class_steps": class_steps, "seed": seed, "fit": fit,
@@ -67,6 +68,15 @@ def report(
         result = maker.write(finished=False) if found.guesses else None
         raise Stopped(f"stopped after {maker.done} of {maker.total} steps", result) from None
     return maker.write(finished=True)
+
+
+def _page_path(out: Path) -> Path:
+    """Where the page goes. Raises ResultError, before any work, where it cannot go."""
+    if out.suffix.lower() in (".html", ".htm"):
+        return out
+    if out.is_file() or out.suffix.lower() in (".pdf", ".png", ".jpg", ".jpeg", ".npz"):
+        raise ResultError(f"a report is written to a folder or an .html file; given {str(out)!r}")
+    return out / FILE
 
 
 class _Maker:

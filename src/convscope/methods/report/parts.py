@@ -13,7 +13,7 @@ from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
-from convscope.models.layers import Layer
+from convscope.models.layers import Layer, recommended_layer
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
 from convscope.objectives.units import Channel, Logit
@@ -65,7 +65,9 @@ def predictions(found: Findings) -> None:
 
 def evidence(found: Findings) -> None:
     """Grad-CAM of the first guesses, side by side on one scale."""
-    layer = found.net.recommended_layer()
+    layer = recommended_layer(found.net.layers())
+    if layer is None:
+        return
     classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
     found.cam = grad_cam(found.net, found.picture, classes, layer.name)
     heats = maps_of(found)
@@ -100,6 +102,8 @@ def maps_of(found: Findings) -> np.ndarray:
 def depth(found: Findings) -> None:
     """The network from first to last layer, each with the channels that answer most."""
     shown = spread(stages(found.net), CARDS)
+    if not shown:
+        return
     answers, blanks = _answers(found, shown)
     cards = []
     for layer in shown:
@@ -141,7 +145,12 @@ def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
                 "reached": figure(float(value)),
             }
         )
-    stage = {"name": layer.name, "shape": shape_of(layer), "units": units, "notes": list(made.notes)}
+    stage = {
+        "name": layer.name,
+        "shape": shape_of(layer),
+        "units": units,
+        "notes": [note for note in made.notes if "gradient" in note],
+    }
     found.page["filters"] = [*(found.page["filters"] or ()), stage]
 
 

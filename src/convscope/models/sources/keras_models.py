@@ -214,8 +214,12 @@ def _load_file(path: Path, trust: bool) -> Any:
         return _keras().saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         text = " ".join(str(error).split())[:300]
-        advice = "" if trust else "; if it holds code of its own and you trust it, say --trust (trust=True)"
-        raise NetworkError(f"{str(path)!r} cannot be loaded by Keras: {text}{advice}") from None
+        if not trust and "safe" in text.lower():
+            raise NetworkError(
+                f"{str(path)!r} holds code of its own (a Lambda layer, say), which is not run: "
+                "if you trust whoever made it, say --trust (trust=True)"
+            ) from None
+        raise NetworkError(f"{str(path)!r} cannot be loaded by Keras: {text}") from None
 
 
 def _application_spec(name: str, model: Any) -> InputSpec:
