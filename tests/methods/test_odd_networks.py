@@ -1,0 +1,135 @@
+"""Networks and options that a newcomer tried: each works, or says in one line what is the matter."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import convscope as cs
+from tests.networks import SPEC, Plain, noise, seeded, shared
+
+
+class Dense(nn.Module):
+    """No convolution at all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(3 * 32 * 32, 16), nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(self.first(x.flatten(1)).relu())
+
+
+class Segmenter(nn.Module):
+    """A map of scores, not a score for each class."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.f, self.g = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.g(self.f(x).relu())
+
+
+def test_a_network_without_positions(tmp_path: Path) -> None:
+    net = cs.load_model(seeded(Dense), input=SPEC)
+    cs.weights(net, "first").save(tmp_path / "w.png")
+    assert cs.visualize(net, "class:2", steps=2).arrays["images"].shape == (1, 32, 32, 3)
+    with pytest.raises(
+        cs.ConvscopeError, match=r"Dense has no layer whose output has positions, which a heatmap needs"
+    ):
+        cs.explain(net, noise())
+    cs.report(net, noise(), tmp_path, filters=2, filter_steps=2, class_steps=2)
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Where it looks" not in text
+    assert "What it would call the perfect" in text
+
+
+def test_a_network_without_class_scores() -> None:
+    net = cs.load_model(seeded(Segmenter), input=SPEC)
+    assert set(cs.activations(net, noise()).arrays) == {"input", "f", "g"}
+    assert cs.visualize(net, "f:2", steps=2).arrays["values"].shape == (1,)
+    assert cs.explain(net, noise(), "g:1@3,4", layer="f").arrays["map"].shape == (32, 32)
+    with pytest.raises(cs.ConvscopeError, match=r"gives no class scores \(its output is 4x32x32\): ask for a layer"):
+        cs.explain(net, noise())
+
+
+def test_scores_that_are_not_finite_are_told() -> None:
+    module = seeded(Plain)
+    module.head.weight.data.fill_(math.nan)  # type: ignore[union-attr, operator]
+    net = cs.load_model(module, input=SPEC)
+    for call in (lambda: net.predict(noise()), lambda: cs.explain(net, noise()), lambda: cs.visualize(net, "class:1")):
+        with pytest.raises(cs.ConvscopeError, match=r"the class scores of Plain are not finite"):
+            call()
+
+
+@pytest.mark.parametrize("seed", [-1, 10**25])
+def test_seeds_that_no_generator_takes(seed: int, tmp_path: Path) -> None:
+    with pytest.raises(cs.ConvscopeError, match=r"the seed is .*; expected 0 to"):
+        cs.visualize(shared("plain"), "conv1:0", seed=seed)
+    with pytest.raises(cs.ConvscopeError, match=r"the seed is .*; expected 0 to"):
+        cs.report(shared("plain"), noise(), tmp_path, seed=seed)
+
+
+def test_a_report_says_at_once_where_it_cannot_go(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    for out in ("file", "cat.pdf"):
+        with pytest.raises(cs.ConvscopeError, match=r"a report is written to a folder or an .html file; given"):
+            cs.report(shared("plain"), noise(), tmp_path / out)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_class_asked_for_as_a_layer_is_understood() -> None:
+    with pytest.raises(cs.ConvscopeError, match=r"no layer named 'bee'.* A class is asked for as class:bee"):
+        cs.visualize(shared("plain"), "bee")
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_scripted_modules_are_refused_by_name() -> None:
+    with pytest.raises(cs.ConvscopeError, match=r"a scripted or traced module was given"):
+        cs.load_model(torch.jit.trace(seeded(Plain).eval(), noise()), input=SPEC)
+
+
+def test_titles_have_the_names_of_classes() -> None:
+    result = cs.explain(shared("plain"), noise(), "class:bee - 0.5*class:tiger cat", signed=True)
+    assert result.facts["title"] == "bee - 0.5*tiger cat"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_a_keras_file_is_read_in_safe_mode(tmp_path: Path) -> None:
+    import keras
+
+    start = keras.layers.Input((32, 32, 3))
+    plain = keras.Model(start, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(start)))
+    plain.save(tmp_path / "plain.keras")
+    net = cs.load_model(tmp_path / "plain.keras")
+    assert net.spec.unknown == ("range", "mean", "std")
+    assert net.predict(noise())[0][0].label in "012"
+    odd = keras.Model(start, keras.layers.GlobalAveragePooling2D()(keras.layers.Lambda(lambda x: x * 2)(start)))
+    odd.save(tmp_path / "odd.keras")
+    with pytest.raises(cs.ConvscopeError, match=r"holds code of its own .*--trust"):
+        cs.load_model(tmp_path / "odd.keras")
+    assert cs.load_model(tmp_path / "odd.keras", trust=True).classes == 3
+    (tmp_path / "text.keras").write_text("hello")
+    with pytest.raises(cs.ConvscopeError, match=r"is no \.keras file"):
+        cs.load_model(tmp_path / "text.keras")
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_a_keras_file_replays(tmp_path: Path) -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    start = keras.layers.Input((32, 32, 3))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(start)
+    x = keras.layers.Conv2D(4, 3, activation="relu", name="see")(x)
+    keras.Model(start, keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))).save(tmp_path / "own.keras")
+    net = cs.load_model(tmp_path / "own.keras", labels=["a", "b", "c"])
+    assert net.spec.range == (0.0, 255.0)
+    result = cs.visualize(net, ["see:1", "class:b"], steps=3)
+    result.save(tmp_path / "made.png")
+    again = cs.replay(tmp_path / "made.png")
+    assert again.image().tobytes() == result.image().tobytes()
+    assert again.recipe == result.recipe
