@@ -6,7 +6,8 @@
     │   ├── TargetError       a target that cannot be understood
     │   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
     ├── NetworkError          a network that cannot be loaded or run
-    │   └── MissingExtraError an optional package is absent; says what to install
+    │   ├── MissingExtraError an optional package is absent; says what to install
+    │   └── OutOfMemoryError  memory ran out; callers that work in batches halve them and go on
     └── ResultError           a file that is no result, or that cannot be made again
 
 `Stopped` is not an error: it is the KeyboardInterrupt of a long piece of work, carrying what was done.
@@ -59,6 +60,10 @@ class MissingExtraError(NetworkError):
         super().__init__(
             f"{what} needs the package {package!r}, which is not installed: pip install 'convscope[{extra}]'"
         )
+
+
+class OutOfMemoryError(NetworkError):
+    """Memory ran out. Whoever works in batches halves them and goes on."""
 
 
 class ResultError(ConvscopeError):

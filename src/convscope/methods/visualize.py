@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convscope.errors import InputError, Stopped
+from convscope.errors import InputError, OutOfMemoryError, Stopped
 from convscope.methods.calls import check_seed, recipe_of
 from convscope.methods.options import MOST_SEED, About
 from convscope.models.network import Network
@@ -127,20 +127,27 @@ class _Maker:
         self.objectives: list[Objective] = []
         self.pictures: list[Tensor] = []
         self.blocked: list[str] = []
-        self.steps_done = 0
+        self.steps_done = self.halved = 0
         self.batch: tuple[Sequence[Objective], Image] | None = None
 
     def run(self, objectives: Sequence[Objective]) -> None:
         taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
         at_once = pictures_at_once(self.net, taps, self.plan.transform.looks, self.plan.look_size)
-        total = self.options["steps"] * -(-len(objectives) // at_once)
+        steps = self.options["steps"]
         done = 0
-        for first in range(0, len(objectives), at_once):
-            batch = objectives[first : first + at_once]
-            done = self._make(batch, done, total)
+        while rest := objectives[len(self.objectives) :]:
+            total = done + steps * -(-len(rest) // at_once)
+            try:
+                self._make(rest[:at_once], done, total)
+                done += steps
+            except OutOfMemoryError:
+                if at_once == 1:
+                    raise
+                at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
+                self.halved = at_once
 
     @torch.inference_mode(False)
-    def _make(self, batch: Sequence[Objective], done: int, total: int) -> int:
+    def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
         options = self.options
         generator = torch.Generator().manual_seed(options["seed"])
         image = self._image(len(batch), generator).to(self.net.device)
@@ -153,13 +160,11 @@ class _Maker:
             transform=self.plan.transform, steps=options["steps"], generator=generator,
         ):  # fmt: skip
             moved |= step.moved
-            done += 1
             self.steps_done = step.index + 1
-            self.watch(Progress(what, done, total, f"{float(step.values.mean()):.4g}"))
+            self.watch(Progress(what, done + self.steps_done, total, f"{float(step.values.mean()):.4g}"))
         self._keep(batch, image)
         self.batch = None
         self.blocked += [str(objective) for objective, any_ in zip(batch, moved.tolist(), strict=True) if not any_]
-        return done
 
     def _image(self, count: int, generator: torch.Generator) -> Image:
         kind = Fourier if self.options["image"] == "fourier" else Pixels
@@ -197,6 +202,8 @@ class _Maker:
             f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
             for text in self.blocked
         )
+        if self.halved:
+            notes += (f"memory ran out: made {self.halved} at a time, which may change the last digits",)
         return Pictures(
             {"images": pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy(), "values": values},
             {"images": ("n", "h", "w", "c"), "values": ("n",)},

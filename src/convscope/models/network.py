@@ -16,6 +16,7 @@ from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNa
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.labels import Labels
 from convscope.models.layers import INPUT, Layer, Trace, ports, recommended_layer, trace
+from convscope.models.memory import memory_watched
 from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
 from convscope.models.spec import InputSpec
 from convscope.models.untouched import untouched
@@ -196,7 +197,8 @@ class Network:
                         handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
                 for name in heads:
                     handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name), owner)))
-                with untouched(self.adapter.root):
+                looks = f"{len(images)} pictures of {images.shape[-2]}x{images.shape[-1]} in {self.name}"
+                with memory_watched(looks), untouched(self.adapter.root):
                     prepared = self.spec.preprocess(images.to(self.dtype))
                     if INPUT in listeners:
                         replaced = listeners[INPUT]((), prepared)
@@ -204,7 +206,7 @@ class Network:
                     return self.adapter.forward(prepared)
             except StopForward:
                 return None
-            except (ConvscopeError, torch.OutOfMemoryError):
+            except ConvscopeError:
                 raise
             except Exception as error:
                 raise self._failed(images, error) from error

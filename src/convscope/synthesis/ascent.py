@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import NetworkError
+from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.synthesis.images import Image
@@ -52,12 +53,12 @@ def ascend(
 ) -> Iterator[Step]:
     """Move each picture of `image` uphill on its own objective (bound to `net`), all of them as one batch.
 
-    Raises NetworkError where a value is no longer finite.
+    Raises NetworkError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
     parameters = [parameter for parameter in image.parameters() if parameter.requires_grad]
     with torch.inference_mode(False):
         for index in range(steps):
-            with torch.enable_grad():
+            with memory_watched(f"a step of {len(objectives)} pictures"), torch.enable_grad():
                 values = evaluate(net, objectives, image(), transform, generator)
                 if not bool(torch.isfinite(values).all()):
                     told = "no longer finite; try a smaller rate" if index else "not finite from the start"

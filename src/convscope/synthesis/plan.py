@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from convscope.errors import InputError, NetworkError
+from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.synthesis.transforms import Crops, Plain, Transform, Wobble, smallest_side
@@ -65,6 +65,8 @@ def _runs_at(net: Network, taps: Sequence[Tap], size: tuple[int, int]) -> tuple[
         with torch.no_grad():
             trial = torch.full((1, net.spec.channels, *size), 0.5, device=net.device)
             record(net, trial, taps)
+    except OutOfMemoryError:
+        raise
     except (NetworkError, InputError):
         return net.spec.hw
     return size
