@@ -1,9 +1,13 @@
 """`convscope.replay`: make a result again from the recipe inside it."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from convscope.errors import ResultError
 from convscope.methods.activations import activations
@@ -28,7 +32,7 @@ def replay(
     trust: bool = False,
     watch: Watch = unwatched,
 ) -> Result:
-    """The result in a file, made again: the same bytes on the same machine.
+    """The result in a file, made again: the same bytes on the same machine, with as many threads as then.
 
     net: the network, where the recipe cannot load it (a live module). image: the photograph, where it is no longer
     where the recipe says. Both are checked against the recipe's hashes.
@@ -41,7 +45,20 @@ def replay(
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
     net = _network(recipe, net, trust)
     photograph = _photograph(recipe, path, image, net) if recipe.inputs else None
-    return _VERBS[recipe.method](net, photograph, dict(recipe.options), watch)
+    with _threads(recipe.machine.get("threads")):
+        return _VERBS[recipe.method](net, photograph, dict(recipe.options), watch)
+
+
+@contextmanager
+def _threads(wanted: Any) -> Iterator[None]:
+    """Work with this many threads: how sums are split among them shows in their last bits."""
+    before = torch.get_num_threads()
+    if isinstance(wanted, int) and 1 <= wanted <= (os.cpu_count() or 1):
+        torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _activations(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
