@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from convscope.models.spec import InputSpec as InputSpec
     from convscope.objectives.expression import Objective as Objective
     from convscope.objectives.penalties import lp as lp
+    from convscope.objectives.penalties import squared_l2 as squared_l2
     from convscope.objectives.penalties import total_variation as total_variation
     from convscope.objectives.text import parse_target as parse_target
     from convscope.objectives.units import channel as channel
@@ -64,6 +65,7 @@ _HOME = {
     "record": "taps.record",
     "replay": "methods.replay",
     "report": "methods.report",
+    "squared_l2": "objectives.penalties",
     "total_variation": "objectives.penalties",
     "visualize": "methods.visualize",
     "weights": "methods.weights",

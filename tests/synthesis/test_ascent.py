@@ -83,8 +83,50 @@ class Blocked(nn.Module):
 def test_a_silent_unit_is_told() -> None:
     net = cs.load_model(seeded(Blocked), input=SPEC)
     result = cs.visualize(net, ["act:0", "conv:1"], steps=2)
-    assert [note for note in result.notes if "no gradient ever reached the picture of act:0" in note]
+    assert [note for note in result.notes if "act:0 was silent at the start" in note and "redirected" in note]
     assert not [note for note in result.notes if "conv:1" in note]
+
+
+class Cut(nn.Module):
+    """A unit that no gradient can reach by any rule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.dead = nn.Conv2d(3, 2, 1), nn.Hardshrink(1e6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dead(self.conv(x)).mean((2, 3))
+
+
+def test_a_unit_that_stays_silent_is_told() -> None:
+    net = cs.load_model(seeded(Cut), input=SPEC)
+    result = cs.visualize(net, "dead:0", steps=2)
+    assert [note for note in result.notes if "no gradient ever reached the picture of dead:0" in note]
+
+
+class Asleep(nn.Module):
+    """Channel 0 wakes where red is above .8; a grey picture gives its rectifier nothing."""
+
+    def __init__(self, act: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.act = nn.Conv2d(3, 2, 1), act
+        with torch.no_grad():
+            self.conv.weight.zero_()
+            self.conv.weight[0, 0] = 1
+            self.conv.bias.copy_(torch.tensor([-0.8, 0.0]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.conv(x)).mean((2, 3))
+
+
+@pytest.mark.parametrize("act", [nn.ReLU(), nn.ReLU(inplace=True), nn.ReLU6(), nn.Hardtanh(0, 9)])
+def test_a_unit_that_is_silent_at_the_start_wakes_up(act: nn.Module) -> None:
+    spec = cs.InputSpec(size=(32, 32), range=(0, 1), mean=0, std=1)
+    net = cs.load_model(Asleep(act), input=spec)
+    result = cs.visualize(net, "act:0", steps=40, rate=0.2, start="grey", image="pixels", views="plain")
+    assert float(result.arrays["values"][0]) > 0.01
+    red, green = result.arrays["images"][0, ..., 0].mean(), result.arrays["images"][0, ..., 1].mean()
+    assert red > 0.8 > green
 
 
 def test_a_value_that_is_not_finite_ends_it() -> None:
@@ -176,7 +218,7 @@ def test_starts(photograph: str) -> None:
     expected = net.photograph(photograph).pixels.clip(1e-3, 1 - 1e-3)
     assert np.allclose(seen.arrays["images"][0], expected, atol=2e-3)
     assert seen.recipe.options["start"] == "photograph"
-    with pytest.raises(cs.ConvscopeError, match="start is 'nosie'; expected 'noise', 'grey' or the path"):
+    with pytest.raises(cs.ConvscopeError, match="start is 'nosie'; expected one of noise, grey"):
         cs.visualize(net, "conv1:0", start="nosie")
 
 

@@ -137,7 +137,7 @@ def _verb_options(verb: Callable[..., Any] | None) -> dict[str, tuple[Any, Any, 
         if about is None or get_origin(hint) is not Annotated:
             continue
         kind, numbers = _plain(get_args(hint)[0])
-        bounds = {} if kind not in (int, float, int | None) else {"min": about.least, "max": about.most}
+        bounds = {} if kind not in (int, float, int | None, float | None) else {"min": about.least, "max": about.most}
         option = typer.Option(help=about.text[0].upper() + about.text[1:] + ".", **bounds)  # type: ignore[arg-type]
         found[parameter.name] = (Annotated[kind, option], parameter.default, numbers)
     return found
@@ -151,6 +151,9 @@ def _plain(kind: Any) -> tuple[Any, bool]:
         members = get_args(kind)
         if Sequence[int] in members:
             return str | None, True
+        choices = next((member for member in members if get_origin(member) is Literal), None)
+        if choices is not None:
+            return (choices | None if type(None) in members else choices), False
         for plain in (int, float, str):
             if plain in members:
                 return (plain | None if type(None) in members else plain), False

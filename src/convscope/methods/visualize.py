@@ -1,50 +1,56 @@
 """`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_args
 
-import numpy as np
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from convscope.errors import InputError, OutOfMemoryError, Stopped
-from convscope.methods.calls import check_seed, recipe_of
+from convscope.errors import InputError, Stopped
+from convscope.methods.calls import check_seed
 from convscope.methods.options import MOST_SEED, About
+from convscope.methods.picture_maker import PictureMaker
+from convscope.methods.presets import VISUALIZE, filled
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_targets
-from convscope.objectives.units import Logit, Probability
-from convscope.progress import Progress, Watch, unwatched
+from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import ascend, evaluate
-from convscope.synthesis.batching import pictures_at_once
-from convscope.synthesis.images import Fourier, Image, Pixels
-from convscope.synthesis.plan import Plan, Views, plan_for
-from convscope.synthesis.transforms import Plain
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.making import KINDS, ImageKind, Making
+from convscope.synthesis.optimisers import OptimiserName
+from convscope.synthesis.plan import plan_for
+from convscope.synthesis.schedule import parse_schedule
+from convscope.synthesis.starts import STARTS
 
-ImageKind = Literal["fourier", "pixels"]
 Target = Objective | str | int
-
-EPS = 1e-18
-"""Adam's own 1e-8 would stop it on networks whose gradients are tiny, such as untrained ones."""
-START_NOISE = {"fourier": 0.01, "pixels": 0.05}
 
 
 def visualize(
     net: Network,
     target: Target | Sequence[Target],
     *,
-    start: Annotated[str | ImageLike | Photograph, About("noise, grey, or a photograph to start from")] = "noise",
+    preset: Annotated[
+        str, About("draft, default, fine, or a source: strika, gerretsen, holbrook, calvino")
+    ] = "default",
+    start: Annotated[
+        str | ImageLike | Photograph | None,
+        About("noise, grey, blank, black, uniform, normal, random, gradient, or a photograph to start from"),
+    ] = None,
     size: Annotated[int | None, About("pixels on the short side; chosen by the target unless given", 16, 4096)] = None,
-    steps: Annotated[int, About("steps of the ascent", 1, 100000)] = 96,
-    rate: Annotated[float, About("the optimiser's (Adam's) rate", 1e-6, 10)] = 0.05,
-    views: Annotated[Views, About("looks taken at the picture in each step; auto goes by the target")] = "auto",
-    image: Annotated[ImageKind, About("what is optimised: frequencies or pixels")] = "fourier",
+    steps: Annotated[int | None, About("steps of the ascent, at each size of the schedule", 1, 100000)] = None,
+    rate: Annotated[float | None, About("the optimiser's rate", 1e-6, 1000)] = None,
+    views: Annotated[
+        str | None,
+        About("looks in each step: auto, crops, wobble, plain, or transforms such as 'pad(12) jitter(8) rotate(10)'"),
+    ] = None,
+    image: Annotated[ImageKind | None, About("what is optimised: frequencies, pixels, raw values, ...")] = None,
+    optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
+    gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
+    schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
+    penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
+    variants: Annotated[int, About("different pictures of each target", 1, 16)] = 1,
+    frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
     seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Pictures:
@@ -54,27 +60,44 @@ def visualize(
     "class:zebra" a class, "layer:3@4,5" a neuron, and any sum with penalties: "class:zebra - 0.5*tv()". Each picture
     of a batch is the one that its target would give alone (to rounding).
 
+    preset: fills in what is left open; `convscope.methods.presets` lists what each says and costs.
     views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
     recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
     "auto" takes crops for classes and for units that see more than half of the picture.
+    image: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in [0,1]),
+    "phase" (under the magnitudes of photographs), "pyramid" (Laplacian).
+    variants: of each target, held apart by a diversity term, from different noise.
 
-    Returns `images` (`n h w c` in [0,1]) and `values` (`n`: each objective on the finished picture, without
-    transforms). Raises Stopped on Ctrl-C, whose `result` holds what was done.
+    A unit that is silent behind its activation gets a gradient through it for the first steps; a note says so.
+
+    Returns `images` (`n h w c` in [0,1]), `values` (`n`: each objective on the finished picture, without transforms
+    and penalty) and, where asked for, `frames` (`f n h w c`, bytes). Raises Stopped on Ctrl-C, whose `result` holds
+    what was done.
 
     Source: Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017); random crops after Fel et al.,
     "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization" (NeurIPS 2023).
     Departs from both: crops of an unconstrained Fourier image, as those were recognised best by other networks.
     """
     objectives = [objective.bind(net) for objective in _targets(target)]
-    _check_numbers(steps, rate, image, views, size, seed)
-    plan = plan_for(net, objectives, views, size)
-    started = _start(net, start, plan.size)
-    options = {
-        "target": [str(objective) for objective in objectives],
-        "start": start if isinstance(start, str) and started is None else "photograph",
-        "size": size, "steps": steps, "rate": rate, "views": views, "image": image, "seed": seed,
-    }  # fmt: skip
-    maker = _Maker(net, plan, options, started, watch)
+    options = filled(
+        VISUALIZE, preset,
+        {
+            "start": start, "steps": steps, "rate": rate, "views": views, "image": image,
+            "optimiser": optimiser, "gradient": gradient, "schedule": schedule, "penalty": penalty,
+        },
+    )  # fmt: skip
+    options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
+    _check(options)
+    plan = plan_for(net, objectives, options["views"], size)
+    started = _start(net, options["start"], plan.size)
+    if started is not None:
+        options["start"] = "photograph"
+    sizes = parse_schedule(options["schedule"]).sizes(plan.size)
+    making = Making(
+        options["image"], options["optimiser"], options["rate"], sizes, options["steps"], lambda _: plan.transform,
+        parse_changes(options["gradient"]),
+    )  # fmt: skip
+    maker = PictureMaker(net, plan, making, options, started, watch)
     try:
         maker.run(objectives)
     except KeyboardInterrupt:
@@ -94,154 +117,26 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
     return found
 
 
-def _check_numbers(steps: int, rate: float, image: str, views: str, size: int | None, seed: int) -> None:
-    check_seed(seed)
+def _check(options: Mapping[str, Any]) -> None:
+    check_seed(options["seed"])
+    steps, rate, size, variants = (options[name] for name in ("steps", "rate", "size", "variants"))
     if steps < 1:
         raise InputError(f"steps is {steps}; expected at least 1")
     if not 0 < rate < float("inf"):
         raise InputError(f"rate is {rate}; expected a number above 0")
-    if image not in START_NOISE:
-        raise InputError(f"image is {image!r}; expected 'fourier' or 'pixels'")
-    if views not in ("auto", "crops", "wobble", "plain"):
-        raise InputError(f"views is {views!r}; expected 'auto', 'crops', 'wobble' or 'plain'")
+    for name, known in (("image", tuple(KINDS)), ("optimiser", get_args(OptimiserName))):
+        if options[name] not in known:
+            raise InputError(f"{name} is {options[name]!r}; expected one of {', '.join(known)}")
     if size is not None and not 16 <= size <= 4096:
         raise InputError(f"size is {size}; expected 16 to 4096 pixels")
+    if not 1 <= variants <= 16:
+        raise InputError(f"variants is {variants}; expected 1 to 16")
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:
-    """The photograph to start from, or None for noise or grey."""
-    if isinstance(start, str) and start in ("noise", "grey"):
+    """The photograph to start from, or None where the start has a name."""
+    if isinstance(start, str) and start in STARTS:
         return None
     if isinstance(start, str) and not Path(start).exists():
-        raise InputError(f"start is {start!r}; expected 'noise', 'grey' or the path of a photograph")
+        raise InputError(f"start is {start!r}; expected one of {', '.join(STARTS)}, or the path of a photograph")
     return open_photograph(start, replace(net.spec, size=size))
-
-
-class _Maker:
-    """The pictures of one call, batch after batch, kept as far as they are."""
-
-    def __init__(
-        self, net: Network, plan: Plan, options: dict[str, Any], started: Photograph | None, watch: Watch
-    ) -> None:
-        self.net, self.plan, self.options, self.started, self.watch = net, plan, options, started, watch
-        self.objectives: list[Objective] = []
-        self.pictures: list[Tensor] = []
-        self.blocked: list[str] = []
-        self.steps_done = self.halved = 0
-        self.batch: tuple[Sequence[Objective], Image] | None = None
-
-    def run(self, objectives: Sequence[Objective]) -> None:
-        taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
-        at_once = pictures_at_once(self.net, taps, self.plan.transform.looks, self.plan.look_size)
-        steps = self.options["steps"]
-        done = 0
-        while rest := objectives[len(self.objectives) :]:
-            total = done + steps * -(-len(rest) // at_once)
-            try:
-                self._make(rest[:at_once], done, total)
-                done += steps
-            except OutOfMemoryError:
-                if at_once == 1:
-                    raise
-                at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
-                self.halved = at_once
-
-    @torch.inference_mode(False)
-    def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
-        options = self.options
-        generator = torch.Generator().manual_seed(options["seed"])
-        image = self._image(len(batch), generator).to(self.net.device)
-        optimiser = torch.optim.Adam(image.parameters(), lr=options["rate"], eps=EPS)
-        self.batch, self.steps_done = (batch, image), 0
-        moved = torch.zeros(len(batch), dtype=torch.bool)
-        what = str(batch[0]) if len(batch) == 1 else f"{len(batch)} pictures"
-        for step in ascend(
-            self.net, batch, image, optimiser,
-            transform=self.plan.transform, steps=options["steps"], generator=generator,
-        ):  # fmt: skip
-            moved |= step.moved
-            self.steps_done = step.index + 1
-            self.watch(Progress(what, done + self.steps_done, total, f"{float(step.values.mean()):.4g}"))
-        self._keep(batch, image)
-        self.batch = None
-        self.blocked += [str(objective) for objective, any_ in zip(batch, moved.tolist(), strict=True) if not any_]
-
-    def _image(self, count: int, generator: torch.Generator) -> Image:
-        kind = Fourier if self.options["image"] == "fourier" else Pixels
-        image = kind(count, self.net.spec.channels, self.plan.size)
-        if self.started is not None:
-            image.encode(self.started.tensor().expand(count, -1, -1, -1))
-        elif self.options["start"] == "noise":
-            image.scatter(START_NOISE[self.options["image"]], generator)
-        return image
-
-    def _keep(self, batch: Sequence[Objective], image: Image) -> None:
-        with torch.no_grad():
-            self.pictures.append(image().detach())
-        self.objectives += batch
-
-    def told(self) -> str:
-        """How far it is, in words."""
-        if self.objectives:
-            return f"{len(self.objectives)} finished pictures"
-        return f"step {self.steps_done} of {self.options['steps']}"
-
-    def result(self) -> Pictures | None:
-        """What is finished; if nothing is, the first batch as far as it is. None before the first step."""
-        options = dict(self.options)
-        if not self.objectives:
-            if self.batch is None or self.steps_done == 0:
-                return None
-            self._keep(*self.batch)
-            options["steps"] = self.steps_done
-        options["target"] = [str(objective) for objective in self.objectives]
-        pictures = torch.cat(self.pictures)
-        values, probabilities = self._measure(pictures)
-        names = [self._caption(objective) for objective in self.objectives]
-        notes = tuple(
-            f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
-            for text in self.blocked
-        )
-        if self.halved:
-            notes += (f"memory ran out: made {self.halved} at a time, which may change the last digits",)
-        return Pictures(
-            {"images": pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy(), "values": values},
-            {"images": ("n", "h", "w", "c"), "values": ("n",)},
-            recipe_of("visualize", self.net, options, photograph=self.started, notes=notes),
-            {
-                "captions": names,
-                "probabilities": probabilities,
-                "transform": self.plan.transform.describe(),
-                "title": f"{self.net.name}: what it looks for",
-                "subtitle": f"{len(names)} targets, {options['steps']} steps; below each the value reached",
-            },
-        )
-
-    def _caption(self, objective: Objective) -> str:
-        if isinstance(objective, Logit) and isinstance(objective.label, int):
-            return self.net.labels.name(objective.label)
-        return str(objective)
-
-    def _measure(self, pictures: Tensor) -> tuple[np.ndarray, list[float | None]]:
-        """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
-        values, probabilities = [], []
-        for index, objective in enumerate(self.objectives):
-            picture = pictures[index : index + 1]
-            if SCORES_TAP in objective.taps() or self.net.spec.fixed_size:
-                picture = _at_size(picture, self.net.spec.hw)
-            asked: list[Objective] = [objective]
-            is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
-            if is_class:
-                asked.append(Probability(objective.label))  # type: ignore[attr-defined]
-            with torch.no_grad():
-                repeated = picture.expand(len(asked), -1, -1, -1)
-                found = evaluate(self.net, asked, repeated, Plain(), torch.Generator()).tolist()
-            values.append(found[0])
-            probabilities.append(found[1] if is_class else None)
-        return np.asarray(values, dtype=np.float32), probabilities
-
-
-def _at_size(picture: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(picture.shape[-2:]) == size:
-        return picture
-    return F.interpolate(picture, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)

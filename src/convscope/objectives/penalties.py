@@ -63,6 +63,17 @@ class Lp(_OfPicture):
         return f"lp({number_text(self.p)})"
 
 
+@dataclass(frozen=True)
+class SquaredL2(_OfPicture):
+    """The mean square of a picture about mid grey: mean (2x - 1)^2, in [0,1]."""
+
+    def value(self, recording: Recording) -> Float[Tensor, " n"]:
+        return (2 * recording.pictures - 1).square().mean((1, 2, 3))
+
+    def text(self) -> str:
+        return "l2sq()"
+
+
 def total_variation() -> Objective:
     """The mean absolute difference between neighbouring pixels: `tv()`."""
     return TotalVariation()
@@ -71,3 +82,8 @@ def total_variation() -> Objective:
 def lp(p: float = 6.0) -> Objective:
     """The p-norm of the picture about mid grey: `lp(6)`."""
     return Lp(float(p))
+
+
+def squared_l2() -> Objective:
+    """The mean square of the picture about mid grey: `l2sq()`."""
+    return SquaredL2()

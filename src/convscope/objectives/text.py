@@ -2,7 +2,7 @@
 
     layer:3            channel 3                    class:zebra, class:340    logit of a class
     layer:3@4,5        one neuron (row, column)     p:zebra                   probability of a class
-    layer              the whole layer, squared     tv(), lp(6)               penalties on the picture
+    layer              the whole layer, squared     tv(), lp(6), l2sq()       penalties on the picture
     direction(layer, 0.5, -1, ...)                  2*term + term - term      sums; a space on each side of + and -
 
 The text form is the JSON form of an objective too: parse_target(objective.text()) == objective.
@@ -12,7 +12,7 @@ import re
 
 from convscope.errors import InputError, TargetError
 from convscope.objectives.expression import Objective
-from convscope.objectives.penalties import Lp, TotalVariation
+from convscope.objectives.penalties import Lp, SquaredL2, TotalVariation
 from convscope.objectives.units import Channel, Direction, LayerNorm2, Logit, Neuron, Probability
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -20,7 +20,7 @@ _WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*")
 _UNIT = re.compile(r"(.+):([0-9]{1,9})(?:@([0-9]{1,9}),([0-9]{1,9}))?", re.DOTALL)
 _RANGE = "[0-9]{1,9}(?:-[0-9]{1,9})?"
 _SEVERAL = re.compile(rf"([^\s*]+):({_RANGE}(?:,{_RANGE})*)")
-_CALL = re.compile(r"(tv|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
+_CALL = re.compile(r"(tv|l2sq|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
 MOST_CHANNELS = 4096
 EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
 
@@ -152,6 +152,8 @@ def _call(name: str, digits: str, inside: str, words: str) -> Objective:
     try:
         if name == "tv" and not parts and not digits:
             return TotalVariation()
+        if name == "l2sq" and not parts and not digits:
+            return SquaredL2()
         if name in ("lp", "l") and len(parts) + bool(digits) <= 1:
             return Lp(float(digits or (parts[0] if parts else 6)))
         if name == "direction" and len(parts) >= 2:
@@ -159,5 +161,5 @@ def _call(name: str, digits: str, inside: str, words: str) -> Objective:
     except ValueError:
         pass
     raise TargetError(
-        f"the term {_shown(words)} cannot be understood; expected tv(), lp(6) or direction(layer, numbers)"
+        f"the term {_shown(words)} cannot be understood; expected tv(), lp(6), l2sq() or direction(layer, numbers)"
     )

@@ -3,7 +3,8 @@
 It is an iterator of steps, to be watched, stopped or gone on with at will. It shows, saves and catches nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,8 +17,13 @@ from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.synthesis.images import Image
-from convscope.synthesis.transforms import Transform
+from convscope.synthesis.transforms import Looks, Transform
 from convscope.taps.record import Recording, record
+from convscope.taps.rules import redirected
+
+GradientChange = Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n c h w"]]
+RULED_STEPS = 16
+"""For how many steps the gradient of a silent unit may be let through; after Lucid's figure."""
 
 
 @dataclass(frozen=True)
@@ -25,20 +31,22 @@ class Step:
     """What one step did.
 
     index: from 0. values: the objective of each picture, as its looks gave it before the step, `(n,)`.
-    moved: whether a gradient reached each picture, `(n,)`.
+    moved: whether a gradient reached each picture, `(n,)`. ruled: whether it was one that the network's own
+    activations would have blocked, `(n,)`.
     """
 
     index: int
     values: Float[Tensor, " n"]
     moved: Tensor
+    ruled: Tensor
 
 
 @runtime_checkable
 class Optimiser(Protocol):
     """What the loop asks of an optimiser over the image's parameters; those of torch.optim have it."""
 
-    def step(self) -> object:
-        """Move the parameters along their gradients."""
+    def step(self, closure: Callable[[], Tensor]) -> object:
+        """Move the parameters so that what `closure` computes, with its gradients, becomes less."""
 
 
 def ascend(
@@ -50,26 +58,91 @@ def ascend(
     transform: Transform,
     steps: int,
     generator: torch.Generator,
+    change: GradientChange | None = None,
+    rule: bool = False,
 ) -> Iterator[Step]:
     """Move each picture of `image` uphill on its own objective (bound to `net`), all of them as one batch.
 
+    change: what is done to the gradient with respect to the pictures before it goes on to the parameters.
+    rule: let a gradient through the activations that block it, for pictures that none reaches, in the first steps.
+
     Raises NetworkError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    parameters = [parameter for parameter in image.parameters() if parameter.requires_grad]
-    with torch.inference_mode(False):
-        for index in range(steps):
-            with memory_watched(f"a step of {len(objectives)} pictures"), torch.enable_grad():
-                values = evaluate(net, objectives, image(), transform, generator)
-                if not bool(torch.isfinite(values).all()):
-                    told = "no longer finite; try a smaller rate" if index else "not finite from the start"
-                    raise NetworkError(f"the objective is {told} (step {index})")
-                gradients = torch.autograd.grad(-values.sum(), parameters, allow_unused=True)
-            moved = torch.zeros(len(objectives), dtype=torch.bool)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient if gradient is not None else torch.zeros_like(parameter)
-                moved |= parameter.grad.flatten(1).ne(0).any(1).cpu()
-            optimiser.step()
-            yield Step(index, values.detach(), moved)
+    climber = _Climber(net, objectives, image, transform, generator, change)
+    silent = torch.zeros(len(objectives), dtype=torch.bool)
+    for index in range(steps):
+        helped = rule and 0 < index <= RULED_STEPS and bool(silent.any())
+        climber.begin(index, silent if helped else None)
+        with torch.inference_mode(False):
+            optimiser.step(climber)
+            image.settle()
+        assert climber.found is not None
+        values, moved = climber.found
+        if index == 0:
+            silent = ~moved
+        yield Step(index, values, moved, silent & moved if helped else torch.zeros_like(moved))
+
+
+@dataclass
+class _Climber:
+    """What an optimiser calls, once or several times a step: it sets the parameters' gradients."""
+
+    net: Network
+    objectives: Sequence[Objective]
+    image: Image
+    transform: Transform
+    generator: torch.Generator
+    change: GradientChange | None
+    index: int = 0
+    helped: Tensor | None = None
+    found: tuple[Tensor, Tensor] | None = None
+
+    def begin(self, index: int, helped: Tensor | None) -> None:
+        """A step begins. helped: which pictures get a gradient through what blocks it."""
+        self.index, self.helped, self.found = index, helped, None
+
+    def __call__(self) -> Tensor:
+        """The loss. What the first call of a step found stays in `found`: the values, and which pictures move."""
+        work = f"a step of {len(self.objectives)} pictures"
+        guard = nullcontext() if self.helped is None else redirected(self.helped)
+        with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
+            pictures = self.image()
+            values, slope = climb(self.net, self.objectives, pictures, self.transform, self.generator, guard)
+            if not bool(torch.isfinite(values).all()):
+                told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
+                raise NetworkError(f"the objective is {told} (step {self.index})")
+            for parameter in self.image.parameters():
+                parameter.grad = None
+            pictures.backward(-(self.change(slope) if self.change else slope))
+        if self.found is None:
+            self.found = values, slope.flatten(1).ne(0).any(1).cpu()
+        return -values.sum()
+
+
+def climb(
+    net: Network,
+    objectives: Sequence[Objective],
+    pictures: Float[Tensor, "n c h w"],
+    transform: Transform,
+    generator: torch.Generator,
+    guard: AbstractContextManager[None] | None = None,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
+    """The objective of each picture, and its gradient with respect to the picture.
+
+    The looks are taken part by part, each with its own way back, so that memory holds one part at a time.
+    """
+    leaf = pictures.detach().requires_grad_()
+    values: Tensor | None = None
+    slope: Tensor | None = None
+    with guard or nullcontext():
+        for looks in transform.parts(leaf, generator):
+            part = looks.share * _values(net, objectives, leaf, looks)
+            (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
+            values = part.detach() if values is None else values + part.detach()
+            if gradient is not None:
+                slope = gradient if slope is None else slope + gradient
+    assert values is not None
+    return values, torch.zeros_like(leaf) if slope is None else slope
 
 
 def evaluate(
@@ -80,8 +153,12 @@ def evaluate(
     generator: torch.Generator,
 ) -> Float[Tensor, " n"]:
     """The objective of each picture, over the looks that `transform` takes at it."""
-    looks = transform(pictures, generator)
+    parts = [looks.share * _values(net, objectives, pictures, looks) for looks in transform.parts(pictures, generator)]
+    return torch.stack(parts).sum(0)
+
+
+def _values(net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks) -> Tensor:
     taps = sorted(frozenset().union(*(objective.taps() for objective in objectives)))
-    recorded = dict(record(net, looks, taps)) if taps else {}
-    recording = Recording(net, recorded, looks, pictures, transform.looks)
+    recorded = dict(record(net, looks.views, taps, quick=True)) if taps else {}
+    recording = Recording(net, recorded, looks.views, pictures, looks.each)
     return torch.cat([objective.value(recording.picture(i)) for i, objective in enumerate(objectives)])

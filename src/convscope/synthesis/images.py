@@ -14,6 +14,15 @@ EPS = 1e-3
 COLOUR_SQRT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 
 
+def colour_matrix(channels: int) -> Float[Tensor, "c c"]:
+    """From decorrelated colours to red, green and blue; for other numbers of channels they are left as they are."""
+    if channels != 3:
+        return torch.eye(channels)
+    matrix = torch.tensor(COLOUR_SQRT)
+    scaled: Tensor = matrix / matrix.norm(dim=0).max()
+    return scaled
+
+
 class Image(nn.Module, ABC):
     """Pictures `n c h w` in [0,1], as parameters that an optimiser moves."""
 
@@ -24,6 +33,17 @@ class Image(nn.Module, ABC):
     @abstractmethod
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
         """Set the parameters so that `forward` gives these pictures (within EPS of black and white)."""
+
+    def settle(self) -> None:
+        """Called after each step: bring parameters back to where they may be."""
+
+    @torch.no_grad()
+    def scatter(self, sd: float, generator: torch.Generator, *, alike: bool = True) -> None:
+        """Add normal noise of standard deviation `sd` to the parameters, the same for every picture if `alike`."""
+        for parameter in self.parameters():
+            shape = parameter.shape[1:] if alike else parameter.shape
+            parameter.add_(sd * torch.randn(shape, generator=generator).to(parameter.device))
+        self.settle()
 
 
 class Pixels(Image):
@@ -40,11 +60,24 @@ class Pixels(Image):
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
         self.values.copy_(pictures.clamp(EPS, 1 - EPS).logit())
 
+
+class Raw(Image):
+    """The pixels themselves, held in [0,1] by cutting off what a step takes beyond: for plain gradient steps."""
+
+    def __init__(self, n: int, channels: int, size: tuple[int, int]) -> None:
+        super().__init__()
+        self.values = nn.Parameter(torch.full((n, channels, *size), 0.5))
+
+    def forward(self) -> Float[Tensor, "n c h w"]:
+        return self.values * 1.0
+
     @torch.no_grad()
-    def scatter(self, sd: float, generator: torch.Generator) -> None:
-        """Start from faint normal noise, the same for every picture."""
-        noise = torch.randn(self.values.shape[1:], generator=generator)
-        self.values.copy_((sd * noise).expand_as(self.values))
+    def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
+        self.values.copy_(pictures.clamp(0, 1))
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        self.values.clamp_(0, 1)
 
 
 class Fourier(Image):
@@ -70,10 +103,7 @@ class Fourier(Image):
         frequency = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
         scale = frequency.pow(-decay) * (height * width) ** 0.5 / 4
         self.register_buffer("scale", scale[..., None], persistent=False)
-        matrix = torch.eye(channels)
-        if decorrelate and channels == 3:
-            matrix = torch.tensor(COLOUR_SQRT)
-            matrix = matrix / matrix.norm(dim=0).max()
+        matrix = colour_matrix(channels) if decorrelate else torch.eye(channels)
         self.register_buffer("colour", matrix, persistent=False)
         self.register_buffer("uncolour", torch.linalg.inv(matrix), persistent=False)
         self.scale: Tensor
@@ -89,9 +119,3 @@ class Fourier(Image):
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
         plain = torch.einsum("ij,njhw->nihw", self.uncolour, pictures.clamp(EPS, 1 - EPS).logit())
         self.spectrum.copy_(torch.view_as_real(torch.fft.rfft2(plain)) / self.scale)
-
-    @torch.no_grad()
-    def scatter(self, sd: float, generator: torch.Generator) -> None:
-        """Start from faint noise with the spectrum of photographs, the same for every picture."""
-        noise = torch.randn(self.spectrum.shape[1:], generator=generator)
-        self.spectrum.copy_((sd * noise).expand_as(self.spectrum))

@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
 from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
+from convscope.synthesis.chain import ROBUST, Chain, parse_chain
 from convscope.synthesis.transforms import Crops, Plain, Transform, Wobble, smallest_side
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 
-Views = Literal["auto", "crops", "wobble", "plain"]
+VIEWS = ("auto", "crops", "wobble", "plain")
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,14 @@ class Plan:
     look_size: tuple[int, int]
 
 
-def plan_for(net: Network, objectives: Sequence[Objective], views: Views, size: int | None) -> Plan:
-    """Crops for what sees the whole, wobble for what sees a part or has a place; sizes that the network runs at."""
+def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> Plan:
+    """Crops for what sees the whole, wobble for what sees a part or has a place; sizes that the network runs at.
+
+    views: one of VIEWS, or a chain of transforms as text. Raises InputError.
+    """
+    links = () if views in VIEWS else parse_chain(views)
+    if views not in VIEWS and not links:
+        raise InputError(f"views is {views!r}; expected one of {', '.join(VIEWS)}, or transforms such as {ROBUST!r}")
     taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
     whole = any(_sees_most(net, tap) for tap in taps)
     placed = any(objective.has_place for objective in objectives)
@@ -46,6 +52,8 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: Views, size: 
                 f"{net.name} runs at {spec[0]}x{spec[1]} pixels alone: leave size out, or take views='crops'"
             )
         natural = look
+    if links:
+        return Plan(natural, Chain(links, size=spec if net.spec.fixed_size else None), natural)
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
 
 

@@ -5,6 +5,8 @@ the same for every picture, so that a picture made in a batch is the picture mad
 """
 
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -16,23 +18,52 @@ from torch import Tensor
 from convscope.errors import InputError
 
 
+@dataclass(frozen=True)
+class Looks:
+    """Some of the looks of one step. views: `each` of them for every picture, those of the first picture first.
+
+    share: what they count for in the step; the shares of a step's parts add up to 1.
+    """
+
+    views: Float[Tensor, "m c h w"]
+    each: int = 1
+    share: float = 1.0
+
+
 @runtime_checkable
 class Transform(Protocol):
-    """Pictures `n c h w` to `n*looks c h' w'`."""
+    """How pictures are looked at in one step."""
 
     @property
     def looks(self) -> int:
-        """How many views of each picture one call gives."""
+        """How many views of each picture are in memory at once."""
 
-    def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "m c hh ww"]:
-        """The views, those of the first picture first."""
+    def parts(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Iterator[Looks]:
+        """The looks of one step; each part is dealt with before the next is made."""
 
     def describe(self) -> dict[str, Any]:
         """The options as plain JSON values."""
 
 
+class Whole(ABC):
+    """A transform whose looks are one part: pictures `n c h w` to `n*looks c h' w'`."""
+
+    @property
+    @abstractmethod
+    def looks(self) -> int:
+        """How many views of each picture one call gives."""
+
+    @abstractmethod
+    def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Float[Tensor, "m c hh ww"]:
+        """The views, those of the first picture first."""
+
+    def parts(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Iterator[Looks]:
+        """All of them at once."""
+        yield Looks(self(pictures, generator), self.looks)
+
+
 @dataclass(frozen=True)
-class Plain:
+class Plain(Whole):
     """The pictures as they are."""
 
     looks: int = 1
@@ -45,7 +76,7 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class Crops:
+class Crops(Whole):
     """Random crops brought to one size: what is found must be found at every scale and place.
 
     looks: crops of each picture in every step. size: their (height, width) in pixels, at most the picture's own.
@@ -79,7 +110,7 @@ class Crops:
 
 
 @dataclass(frozen=True)
-class Wobble:
+class Wobble(Whole):
     """One view of the whole picture, shifted, scaled and turned a little: for units that see a small part.
 
     jitter: greatest shift in pixels. scale: least and greatest enlargement. rotate: greatest turn, in radians.
@@ -139,6 +170,13 @@ def _views(
     grid = grid.repeat(n, 1, 1, 1)
     repeated = pictures.repeat_interleave(len(share), 0) if len(share) > 1 else pictures
     return F.grid_sample(repeated, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def turned(pictures: Float[Tensor, "n c h w"], angle: float) -> Float[Tensor, "n c h w"]:
+    """The pictures turned about their middle by an angle in radians; the edge is reflected."""
+    one, none = torch.ones(1), torch.zeros(1)
+    height, width = pictures.shape[-2:]
+    return _views(pictures, one, none, none, torch.tensor([angle]), one, (height, width))
 
 
 def smallest_side(size: tuple[int, int], wanted: int) -> tuple[int, int]:

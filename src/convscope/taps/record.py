@@ -18,7 +18,8 @@ class Recording(Mapping[Tap, Tensor]):
     """What was recorded in one pass: for each tap a tensor `b c h w` (vectors as `b c 1 1`; scores as `b k`).
 
     images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
-    several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch.
+    several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch. batch: of
+    a part of a recording, the whole and the place of this picture in it.
     """
 
     def __init__(
@@ -28,12 +29,14 @@ class Recording(Mapping[Tap, Tensor]):
         images: Tensor,
         pictures: Tensor | None = None,
         looks: int = 1,
+        batch: "tuple[Recording | None, int]" = (None, 0),
     ) -> None:
         self._net = net
         self._tensors = dict(tensors)
         self.images = images
         self.pictures = images if pictures is None else pictures
         self.looks = looks
+        self.batch = batch
 
     def __getitem__(self, tap: "Tap | str") -> Tensor:
         return self._tensors[ensure_tap(tap)]
@@ -71,7 +74,8 @@ class Recording(Mapping[Tap, Tensor]):
         """The part of the recording that belongs to one picture (with all its looks)."""
         rows = slice(index * self.looks, (index + 1) * self.looks)
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
-        return Recording(self._net, tensors, self.images[rows], self.pictures[index : index + 1], self.looks)
+        picture = self.pictures[index : index + 1]
+        return Recording(self._net, tensors, self.images[rows], picture, self.looks, (self, index))
 
     def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
         """One value per picture: the mean over its looks."""
@@ -84,6 +88,7 @@ def record(
     taps: Iterable["Tap | str"],
     *,
     gradients: bool = False,
+    quick: bool = False,
 ) -> Recording:
     """Run pictures in [0,1] through the network and keep what flows through the taps.
 
@@ -93,6 +98,8 @@ def record(
 
     gradients: keep the tapped tensors so that Recording.gradients can tell the gradient of anything later with
     respect to them. The graph then begins at the first of them: nothing below is entered on the way back.
+
+    quick: take the network's quicker way, which gives the same to rounding (see Network.run).
 
     Raises UnknownNameError for a layer that is not there. The network is left as it was found, whatever happens.
     """
@@ -113,7 +120,7 @@ def record(
         module: _listener(net.adapter, group, kept, finished, gradients) for module, group in by_module.items()
     }
     with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
-        output = net.run(images, listeners)
+        output = net.run(images, listeners, quick=quick)
         missing = [str(tap) for tap in layers if tap not in kept]
         if missing:
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")

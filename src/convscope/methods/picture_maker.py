@@ -1,0 +1,195 @@
+"""The pictures of one call of visualize, batch after batch: kept as far as they are, measured, and told."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.errors import OutOfMemoryError
+from convscope.methods.calls import recipe_of
+from convscope.methods.frames import Frames
+from convscope.models.network import Network
+from convscope.models.photograph import Photograph
+from convscope.objectives.diversity import Apart
+from convscope.objectives.expression import Objective
+from convscope.objectives.text import parse_target
+from convscope.objectives.units import Logit, Probability
+from convscope.progress import Progress, Watch
+from convscope.results.pictures import Pictures
+from convscope.synthesis.ascent import RULED_STEPS, evaluate
+from convscope.synthesis.batching import pictures_at_once
+from convscope.synthesis.images import Image
+from convscope.synthesis.making import Making, begun, make
+from convscope.synthesis.plan import Plan
+from convscope.synthesis.schedule import resized
+from convscope.synthesis.starts import start_pictures
+from convscope.synthesis.transforms import Plain
+from convscope.taps.tap import SCORES_TAP, Tap
+
+
+class PictureMaker:
+    """The pictures of one call, batch after batch, kept as far as they are."""
+
+    def __init__(
+        self, net: Network, plan: Plan, making: Making, options: dict[str, Any], started: Photograph | None,
+        watch: Watch,
+    ) -> None:  # fmt: skip
+        self.net, self.plan, self.making, self.options = net, plan, making, options
+        self.started, self.watch = started, watch
+        self.penalty = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
+        self.frames = Frames(options["frames"], making.total, plan.size)
+        self.objectives: list[Objective] = []
+        self.pictures: list[Tensor] = []
+        self.seen: list[float] = []
+        self.blocked: list[str] = []
+        self.ruled: list[str] = []
+        self.steps_done = self.halved = 0
+        self.batch: tuple[Sequence[Objective], Image] | None = None
+
+    def run(self, objectives: Sequence[Objective]) -> None:
+        variants = self.options["variants"]
+        wanted = [objective for objective in objectives for _ in range(variants)]
+        taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
+        at_once = pictures_at_once(self.net, taps, self.plan.transform.looks, self.plan.look_size)
+        if variants > 1:
+            at_once = variants
+        elif self.making.optimiser == "lbfgs":  # it measures along a line, which pictures cannot share
+            at_once = 1
+        done = 0
+        while rest := wanted[len(self.objectives) :]:
+            total = done + self.making.total * -(-len(rest) // at_once)
+            try:
+                self._make(rest[:at_once], done, total)
+                done += self.making.total
+            except OutOfMemoryError:
+                if at_once == 1 or variants > 1:
+                    raise
+                at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
+                self.halved = at_once
+
+    @torch.inference_mode(False)
+    def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
+        options, count = self.options, len(batch)
+        generator = torch.Generator().manual_seed(options["seed"])
+        start = start_pictures(options["start"], self.net.spec.channels, self.plan.size, generator)
+        if self.started is not None:
+            start = self.started.tensor()
+        alike = options["variants"] == 1
+        image = begun(
+            self.making, count, self.net.spec.channels, generator, start,
+            noise=options["start"] == "noise" or not alike, alike=alike,
+        )  # fmt: skip
+        self.batch, self.steps_done = (batch, image), 0
+        self.frames.begin(image)
+        moved, ruled = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
+        what = str(batch[0]) if count == 1 else f"{count} pictures"
+        values: list[Tensor] = []
+        for moment in make(self.net, self._pursued(batch), self.making, image, generator):
+            moved, ruled = moved | moment.step.moved, ruled | moment.step.ruled
+            values = [*values[-7:], moment.step.values.cpu()]
+            self.batch, self.steps_done = (batch, moment.image), moment.done
+            self.frames.see(moment)
+            self.watch(Progress(what, done + moment.done, total, f"{float(moment.step.values.mean()):.4g}"))
+        self.frames.end()
+        self._keep(*self.batch)
+        self.batch = None
+        self.seen += torch.stack(values).mean(0).tolist()
+        self.blocked += [str(one) for one, any_ in zip(batch, moved.tolist(), strict=True) if not any_]
+        self.ruled += [str(one) for one, any_ in zip(batch, ruled.tolist(), strict=True) if any_]
+
+    def _pursued(self, batch: Sequence[Objective]) -> list[Objective]:
+        """What is maximised for each target: it, less the penalty, apart from its variants."""
+        pursued = list(batch)
+        if self.options["variants"] > 1:
+            pursued = [Apart(objective, self._layer(objective)) for objective in pursued]
+        return [objective - self.penalty for objective in pursued] if self.penalty is not None else pursued
+
+    def _layer(self, objective: Objective) -> str:
+        """Where variants of a target are held apart: at its own layer, or for classes where positions end."""
+        own = sorted(str(tap) for tap in objective.taps() if tap != SCORES_TAP)
+        return own[0] if own else self.net.recommended_layer().name
+
+    def _keep(self, batch: Sequence[Objective], image: Image) -> None:
+        with torch.no_grad():
+            self.pictures.append(image().detach())
+        self.objectives += batch
+
+    def told(self) -> str:
+        """How far it is, in words."""
+        if self.objectives:
+            return f"{len(self.objectives)} finished pictures"
+        return f"step {self.steps_done} of {self.making.total}"
+
+    def result(self) -> Pictures | None:
+        """What is finished; if nothing is, the first batch as far as it is. None before the first step."""
+        options = dict(self.options)
+        if not self.objectives:
+            if self.batch is None or self.steps_done == 0:
+                return None
+            self._keep(*self.batch)
+            self.frames.end()
+            if len(self.making.sizes) == 1:  # the recipe of what is there
+                options["steps"] = self.steps_done
+        every = self.options["variants"]
+        options["target"] = [str(objective) for objective in self.objectives[::every]]
+        pictures = torch.cat(self.pictures)
+        values, probabilities = self._measure(pictures)
+        names = [self._caption(objective) for objective in self.objectives]
+        if every > 1:
+            names = [f"{name} · {i % every + 1}" for i, name in enumerate(names)]
+        images = pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy()
+        arrays, axes = {"images": images, "values": values}, {"images": ("n", "h", "w", "c"), "values": ("n",)}
+        return Pictures(
+            arrays | self.frames.arrays(),
+            axes | self.frames.axes(),
+            recipe_of("visualize", self.net, options, photograph=self.started, notes=self._notes()),
+            {
+                "captions": names,
+                "probabilities": probabilities,
+                "with_transforms": self.seen,
+                "transform": self.plan.transform.describe(),
+                "frames": self.frames.kept(),
+                "title": f"{self.net.name}: what it looks for",
+                "subtitle": f"{len(names)} targets, {self.making.total} steps; below each the value reached",
+            },
+        )
+
+    def _notes(self) -> tuple[str, ...]:
+        notes = [
+            f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
+            for text in self.blocked
+        ]
+        notes += [
+            f"{text} was silent at the start: in the first {RULED_STEPS} steps its gradient was let through the "
+            "activations that blocked it (rule: redirected)"
+            for text in self.ruled
+            if text not in self.blocked
+        ]
+        if self.halved:
+            notes.append(f"memory ran out: made {self.halved} at a time, which may change the last digits")
+        return tuple(notes)
+
+    def _caption(self, objective: Objective) -> str:
+        if isinstance(objective, Logit) and isinstance(objective.label, int):
+            return self.net.labels.name(objective.label)
+        return str(objective)
+
+    def _measure(self, pictures: Tensor) -> tuple[np.ndarray, list[float | None]]:
+        """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
+        values, probabilities = [], []
+        for index, objective in enumerate(self.objectives):
+            picture = pictures[index : index + 1]
+            if SCORES_TAP in objective.taps() or self.net.spec.fixed_size:
+                picture = resized(picture, self.net.spec.hw)
+            asked: list[Objective] = [objective]
+            is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
+            if is_class:
+                asked.append(Probability(objective.label))  # type: ignore[attr-defined]
+            with torch.no_grad():
+                repeated = picture.expand(len(asked), -1, -1, -1)
+                found = evaluate(self.net, asked, repeated, Plain(), torch.Generator()).tolist()
+            values.append(found[0])
+            probabilities.append(found[1] if is_class else None)
+        return np.asarray(values, dtype=np.float32), probabilities

@@ -1,0 +1,76 @@
+"""Named ways of making pictures. A preset fills in the options that a call leaves open."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from convscope.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class Preset:
+    """options: what the preset says, by name. about: what it is for. cost: how long it takes, in words."""
+
+    options: Mapping[str, Any]
+    about: str
+    cost: str
+
+
+_VISUALIZE: dict[str, Any] = {
+    "start": "noise", "steps": 96, "rate": 0.05, "views": "auto", "image": "fourier", "optimiser": "adam",
+    "gradient": "plain", "schedule": "single", "penalty": "",
+}  # fmt: skip
+
+VISUALIZE: Mapping[str, Preset] = {
+    "draft": Preset(
+        _VISUALIZE | {"steps": 32, "rate": 0.08},
+        "a first look",
+        "a third of the default",
+    ),
+    "default": Preset(
+        _VISUALIZE,
+        "what other networks recognise best for the time",
+        "384 looks at 128 pixels for a class (some 4 s on two cores), 96 steps at 128 pixels for a filter",
+    ),
+    "fine": Preset(
+        _VISUALIZE | {"steps": 320},
+        "for a wall",
+        "three times the default",
+    ),
+    "strika": Preset(
+        _VISUALIZE
+        | {"start": "uniform", "steps": 15, "rate": 1 / 255, "views": "plain", "image": "raw", "optimiser": "sgd",
+           "gradient": "rms", "schedule": "grow(80,1.2)"},
+        "Strika 2019: plain steps on pixels from noise about 128, enlarged by a fifth again and again",
+        "15 steps at each of a handful of sizes",
+    ),
+    "gerretsen": Preset(
+        _VISUALIZE
+        | {"start": "random", "steps": 300, "rate": 0.02, "views": "plain", "image": "raw", "optimiser": "rmsprop",
+           "penalty": "10*tv() + 10*lp(6)"},
+        "Gerretsen and others 2019: RMSprop on pixels from random ones, total variation and L6 norm of weight 10",
+        "300 steps at the network's size",
+    ),
+    "holbrook": Preset(
+        _VISUALIZE
+        | {"start": "random", "steps": 192, "rate": 0.05, "views": "jitter(8) scale(0.9,1.1) rotate(10) jitter(4)",
+           "gradient": "clip(1)"},
+        "Holbrook 2020: Fourier space, decorrelated colours, random affine transforms, clipped gradients",
+        "192 steps, one look each",
+    ),
+    "calvino": Preset(
+        _VISUALIZE
+        | {"start": "grey", "steps": 40, "rate": 1 / 255, "views": "plain", "image": "raw", "optimiser": "sgd",
+           "gradient": "rms"},
+        "Calvino 2020: plain steps on the pixels of a photograph (give it as start) or of a blank picture",
+        "40 steps at the network's size",
+    ),
+}  # fmt: skip
+
+
+def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a call: those that are None are the preset's. Raises UnknownNameError for the preset."""
+    if preset not in presets:
+        raise UnknownNameError("preset", preset, presets)
+    chosen = presets[preset].options
+    return {name: chosen[name] if value is None else value for name, value in given.items()}

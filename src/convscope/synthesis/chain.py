@@ -1,0 +1,186 @@
+"""Transforms as a chain of small steps, written like `pad(12) jitter(8) scale(0.9,1.1) rotate(10) jitter(4)`.
+
+Each step draws from the generator once, for all pictures alike, and may change their size.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.synthesis.transforms import Whole, turned
+
+
+def _drawn(low: float, high: float, generator: torch.Generator) -> float:
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
+@dataclass(frozen=True)
+class Pad:
+    """A border of mid grey, `pixels` wide."""
+
+    pixels: float = 12
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return F.pad(x, [int(self.pixels)] * 4, value=0.5)
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """A random window, `pixels` smaller on each side together: the picture shifts by up to that much."""
+
+    pixels: float = 8
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        room = min(int(self.pixels), x.shape[2] - 1, x.shape[3] - 1)
+        top, left = (int(torch.randint(room + 1, (), generator=generator)) for _ in range(2))
+        return x[:, :, top : x.shape[2] - room + top, left : x.shape[3] - room + left]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Random enlargement or reduction between two factors."""
+
+    low: float = 0.9
+    high: float = 1.1
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        factor = _drawn(self.low, self.high, generator)
+        size = [max(1, round(side * factor)) for side in x.shape[-2:]]
+        return F.interpolate(x, size, mode="bilinear", align_corners=False)
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """A random turn of up to `degrees` either way; what comes in from outside is the edge, mirrored."""
+
+    degrees: float = 10
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return turned(x, math.radians(_drawn(-self.degrees, self.degrees, generator)))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Mirrored left to right, with this probability."""
+
+    probability: float = 0.5
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x.flip(3) if _drawn(0, 1, generator) < self.probability else x
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Normal noise of this standard deviation, for values in [0,1]."""
+
+    sd: float = 0.05
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return x + self.sd * torch.randn(x.shape[1:], generator=generator).to(x.device)
+
+
+@dataclass(frozen=True)
+class Blur:
+    """A Gaussian blur of this standard deviation in pixels."""
+
+    sd: float = 1.0
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return blurred(x, self.sd)
+
+
+Link = Pad | Jitter | Scale | Rotate | Flip | Noise | Blur
+LINKS: dict[str, Callable[..., Link]] = {
+    "pad": Pad, "jitter": Jitter, "scale": Scale, "rotate": Rotate, "flip": Flip, "noise": Noise, "blur": Blur,
+}  # fmt: skip
+ROBUST = "pad(12) jitter(8) scale(0.9,1.1) rotate(10) jitter(4)"
+"""Close to the standard transforms of Lucid (Olah, Mordvintsev and Schubert, "Feature Visualization", 2017)."""
+
+
+@dataclass(frozen=True)
+class Chain(Whole):
+    """Links one after the other, `looks` times for each picture; then all brought to `size`, where that is given."""
+
+    links: tuple[Link, ...]
+    looks: int = 1
+    size: tuple[int, int] | None = None
+
+    def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Tensor:
+        size = self.size or (tuple(pictures.shape[-2:]) if self.looks > 1 else None)
+        views = []
+        for _ in range(self.looks):
+            x = pictures
+            for link in self.links:
+                x = link(x, generator)
+            if size is not None and tuple(x.shape[-2:]) != size:
+                x = F.interpolate(x, size, mode="bilinear", align_corners=False)
+            views.append(x)
+        return torch.stack(views, 1).flatten(0, 1) if self.looks > 1 else views[0]
+
+    def describe(self) -> dict[str, Any]:
+        size = list(self.size) if self.size else None
+        return {"kind": "chain", "links": chain_text(self.links), "looks": self.looks, "size": size}
+
+
+def parse_chain(text: str) -> tuple[Link, ...]:
+    """The links of a text such as `pad(12) jitter(8)`. Raises InputError, naming what is not understood."""
+    links: list[Link] = []
+    words = re.findall(r"[^\s(]+(?:\([^)]*\))?", text)
+    if "".join("".join(words).split()) != "".join(text.split()):
+        raise InputError(f"the transforms {text!r} have parentheses that are not balanced; expected such as {ROBUST!r}")
+    for word in words:
+        match = re.fullmatch(r"(\w+)(?:\(([-+.\d\s,e]*)\))?", word)
+        if match is None or match[1] not in LINKS:
+            raise InputError(
+                f"the transform {word!r} is not known; expected some of {', '.join(LINKS)}, as in {ROBUST!r}"
+            )
+        try:
+            numbers = [float(number) for number in (match[2] or "").split(",") if number.strip()]
+            links.append(_checked(LINKS[match[1]](*numbers), word))
+        except (TypeError, ValueError):
+            names = [field.name for field in fields(LINKS[match[1]]())]
+            raise InputError(f"the transform {word!r} has wrong numbers; expected ({', '.join(names)})") from None
+    return tuple(links)
+
+
+def _checked(link: Link, word: str) -> Link:
+    values = [getattr(link, field.name) for field in fields(link)]
+    if not all(math.isfinite(value) and 0 <= value <= 4096 for value in values):
+        raise InputError(f"the transform {word!r} has numbers that cannot be; expected finite ones, from 0")
+    if isinstance(link, Scale) and not 0 < link.low <= link.high:
+        raise InputError(f"the transform {word!r} scales from {link.low} to {link.high}; expected 0 < low <= high")
+    return link
+
+
+def chain_text(links: Sequence[Link]) -> str:
+    """The inverse of parse_chain."""
+    names = {kind: name for name, kind in LINKS.items()}
+    return " ".join(
+        f"{names[type(link)]}({','.join(f'{getattr(link, field.name):g}' for field in fields(link))})" for link in links
+    )
+
+
+def blurred(x: Float[Tensor, "n c h w"], sd: float) -> Float[Tensor, "n c h w"]:
+    """Gaussian blur of standard deviation `sd` pixels, the edge mirrored."""
+    if sd <= 0:
+        return x
+    radius = max(1, math.ceil(3 * sd))
+    places = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
+    kernel = torch.exp(-places.square() / (2 * sd * sd))
+    kernel = kernel / kernel.sum()
+    channels = x.shape[1]
+    for axis in (2, 3):
+        shape = [1, 1, 1, 1]
+        shape[axis] = -1
+        side = [0, 0, radius, radius] if axis == 2 else [radius, radius, 0, 0]
+        mode = "reflect" if x.shape[axis] > radius else "replicate"
+        x = F.conv2d(F.pad(x, side, mode=mode), kernel.view(shape).repeat(channels, 1, 1, 1), groups=channels)
+    return x

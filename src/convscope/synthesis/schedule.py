@@ -1,0 +1,120 @@
+"""The sizes that a picture goes through while it is made: octaves, growth, zooming in and out.
+
+Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; the steps of a call are those of each stage.
+"""
+
+import re
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+
+MOST_STAGES = 100
+LEAST_SIDE = 16
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Single:
+    """The wanted size from the first step on."""
+
+    def sizes(self, size: Size) -> list[Size]:
+        return [size]
+
+
+@dataclass(frozen=True)
+class Octaves:
+    """`count` sizes up to the wanted one, each `factor` times the one before; below 1 they go down to it.
+
+    Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015).
+    """
+
+    count: int = 4
+    factor: float = 1.4
+
+    def sizes(self, size: Size) -> list[Size]:
+        return [_times(size, self.factor ** (i - self.count + 1)) for i in range(self.count)]
+
+
+@dataclass(frozen=True)
+class Grow:
+    """From `start` pixels on the short side, enlarged by `factor` until the wanted size is reached.
+
+    Source: Strika, "Feature Visualization on Convolutional Neural Networks" (2019), where the factor is 1.2.
+    """
+
+    start: int = 64
+    factor: float = 1.2
+
+    def sizes(self, size: Size) -> list[Size]:
+        found: list[Size] = []
+        at = min(1.0, self.start / min(size))
+        while at < 1 and len(found) < MOST_STAGES - 1:
+            found.append(_times(size, at))
+            at *= self.factor
+        return [*found, size]
+
+
+@dataclass(frozen=True)
+class Zoom:
+    """The wanted size, then `factor` times it, and back, `cycles` times: what is found must hold at both scales.
+
+    Source: Gerretsen et al., "Neural network reversal" (2019), where Deep Dream goes through zooming cycles.
+    """
+
+    cycles: int = 3
+    factor: float = 1.2
+
+    def sizes(self, size: Size) -> list[Size]:
+        return [size, *([_times(size, self.factor), size] * self.cycles)]
+
+
+Schedule = Single | Octaves | Grow | Zoom
+
+
+def parse_schedule(text: str) -> Schedule:
+    """The schedule of a text such as `octaves(4,1.4)`. Raises InputError."""
+    match = re.fullmatch(r"(single|octaves|grow|zoom)(?:\(([\d.]*)(?:,\s*([\d.]+))?\))?", text.strip())
+    if match is None:
+        raise InputError(f"the schedule is {text!r}; expected single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")
+    kind, first, second = match[1], match[2], match[3]
+    if kind == "single":
+        return Single()
+    try:
+        count = int(first) if first else None
+        factor = float(second) if second else None
+    except ValueError:
+        raise InputError(f"the schedule is {text!r}; expected a whole number, then a factor") from None
+    made: Octaves | Grow | Zoom
+    if kind == "octaves":
+        made = octaves = Octaves(4 if count is None else count, 1.4 if factor is None else factor)
+        fits = 1 <= octaves.count <= 50 and 0.1 <= octaves.factor <= 10
+    elif kind == "grow":
+        made = grow = Grow(64 if count is None else count, 1.2 if factor is None else factor)
+        fits = grow.start >= LEAST_SIDE and 1.01 <= grow.factor <= 10
+    else:
+        made = zoom = Zoom(3 if count is None else count, 1.2 if factor is None else factor)
+        fits = 1 <= zoom.cycles <= 40 and 0.1 <= zoom.factor <= 10
+    if not fits:
+        raise InputError(
+            f"the schedule is {text!r}; expected 1 to 50 octaves, 1 to 40 cycles, growth from {LEAST_SIDE} pixels on "
+            "by at least 1.01, and factors of 0.1 to 10"
+        )
+    return made
+
+
+def _times(size: Size, factor: float) -> Size:
+    height, width = (max(LEAST_SIDE, round(side * factor)) for side in size)
+    return height, width
+
+
+@torch.no_grad()
+def resized(pictures: Float[Tensor, "n c h w"], size: Size) -> Float[Tensor, "n c hh ww"]:
+    """Pictures at another size, by an antialiased bicubic filter, kept in [0,1]."""
+    if tuple(pictures.shape[-2:]) == size:
+        return pictures
+    return F.interpolate(pictures, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)
