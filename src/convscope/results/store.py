@@ -7,8 +7,10 @@ import numpy as np
 from PIL import Image
 
 from convscope.errors import ResultError
+from convscope.render.animation import ENDINGS as MOVING
+from convscope.render.animation import read_animation
 from convscope.results.activations import Activations
-from convscope.results.files import read_npz, read_png
+from convscope.results.files import parsed, read_npz, read_png, read_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import Recipe
@@ -44,7 +46,8 @@ def _told(about: dict[str, Any], path: Path) -> tuple[Recipe, dict[str, Any]]:
 
 
 def load_result(path: str | Path) -> Result:
-    """A result from a file: an `.npz` gives back every array exactly, a `.png` the picture and its recipe.
+    """A result from a file: an `.npz` gives back every array exactly, a `.png` the picture and its recipe, an
+    animation its last picture and its recipe.
 
     Raises ResultError for a file that is no result of convscope.
     """
@@ -53,6 +56,11 @@ def load_result(path: str | Path) -> Result:
     if suffix == ".png":
         picture, about = read_png(path)
         return SavedPicture({"picture": np.asarray(picture)}, _PICTURE, *_told(about, path))
+    if suffix in MOVING:
+        last, text = read_animation(read_whole(path), suffix)
+        if text is None:
+            raise ResultError(f"{str(path)!r} holds no recipe of convscope")
+        return SavedPicture({"picture": last}, _PICTURE, *_told(parsed(text, path), path))
     if suffix == ".npz":
         held, about = read_npz(path)
         recipe, facts = _told(about, path)
@@ -64,4 +72,4 @@ def load_result(path: str | Path) -> Result:
         if set(held) == {"picture"} and axes == {name: list(names) for name, names in _PICTURE.items()}:
             return SavedPicture(held, _PICTURE, recipe, facts)
         return KINDS[recipe.method](held, {name: tuple(names) for name, names in axes.items()}, recipe, facts)
-    raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png or .npz")
+    raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png, .npz, .gif, .webp or .mp4")

