@@ -307,7 +307,7 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "npz, options a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "options": 1}}), "cannot be read"),
     "npz, notes a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "notes": 1}}), ""),
     "another ending": ("x.jpg", lambda _: b"hello", "ends in '.jpg'; expected a result, .png, .npz"),
-    "no ending": ("x", lambda _: b"hello", "ends in ''; expected a result, .png or .npz"),
+    "no ending": ("x", lambda _: b"hello", "ends in ''; expected a result, .png, .npz"),
 }  # fmt: skip
 
 
