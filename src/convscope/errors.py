@@ -7,6 +7,7 @@
     │   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
     ├── NetworkError          a network that cannot be loaded or run
     │   ├── MissingExtraError an optional package is absent; says what to install
+    │   ├── NotFiniteError    an objective that is infinite, or no number
     │   └── OutOfMemoryError  memory ran out; callers that work in batches halve them and go on
     └── ResultError           a file that is no result, or that cannot be made again
 
@@ -64,6 +65,10 @@ class MissingExtraError(NetworkError):
 
 class OutOfMemoryError(NetworkError):
     """Memory ran out. Whoever works in batches halves them and goes on."""
+
+
+class NotFiniteError(NetworkError):
+    """An objective that is infinite, or no number."""
 
 
 class ResultError(ConvscopeError):

@@ -20,7 +20,7 @@ PAIRS = [
 @pytest.mark.parametrize(("kind", "layer"), PAIRS)
 @pytest.mark.parametrize("signed", [False, True])
 def test_equals_captum(kind: str, layer: str, signed: bool) -> None:
-    net = shared(kind)
+    net = network(kind)
     for picture, target in ((noise(1), 0), (noise(2), 3)):
         ours = cs.explain(net, picture, target, layer=layer, signed=signed)
         theirs = _captum(net, layer, picture, target, relu=not signed)

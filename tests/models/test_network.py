@@ -48,7 +48,7 @@ def test_a_keras_sigmoid_is_taken_off() -> None:
 
 
 def test_predictions_are_ranked_and_labelled() -> None:
-    net = shared("plain")
+    net = network("plain")
     guesses = net.predict([noise(0), noise(1)], top=3)
     with torch.no_grad():
         logits = net.adapter.root.eval()(SPEC.preprocess(torch.cat([noise(0), noise(1)])))

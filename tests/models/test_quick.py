@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import convscope as cs
+from convscope.models.quick import PLAIN
 from tests.networks import MODULES, SPEC, network, noise
 
 
@@ -51,7 +52,7 @@ def made(**how: bool) -> cs.Network:
 
 def both(net: cs.Network, layers: list[str]) -> None:
     plain = cs.record(net, noise(), [*layers, "scores"])
-    quick = cs.record(net, noise(), [*layers, "scores"], quick=True)
+    quick = cs.record(net, noise(), [*layers, "scores"], way=net.quickened())
     for tap, tensor in plain.items():
         assert torch.allclose(quick[tap], tensor, atol=1e-4 * float(tensor.std()) + 1e-6), str(tap)
 
@@ -64,7 +65,7 @@ def test_every_kind_of_network_gives_the_same(kind: str) -> None:
 
 def test_norms_are_folded_and_each_layer_is_still_its_own() -> None:
     net = made()
-    assert len(net._quick().pairs) == 2
+    assert len(net.quickened().pairs) == 2
     both(net, ["norm1", "norm2"])
     both(net, ["one", "two"])
 
@@ -72,26 +73,26 @@ def test_norms_are_folded_and_each_layer_is_still_its_own() -> None:
 def test_gradients_are_the_same() -> None:
     net = made()
     grads = []
-    for quick in (False, True):
+    for way in (PLAIN, net.quickened()):
         x = noise().requires_grad_()
-        scores = cs.record(net, x, ["scores"], quick=quick).scores
+        scores = cs.record(net, x, ["scores"], way=way).scores
         grads.append(torch.autograd.grad(scores[:, 2].sum(), x)[0])
     assert torch.allclose(*grads, atol=1e-4 * float(grads[0].std()))
     assert float(grads[0].std()) > 0
 
 
 def test_a_convolution_that_is_used_twice_or_elsewhere_is_not_folded() -> None:
-    assert made(skip=True)._quick().pairs == ()
+    assert made(skip=True).quickened().pairs == ()
     both(made(skip=True), ["one", "norm2"])
     again = made(again=True)
-    assert len(again._quick().pairs) == 1
+    assert len(again.quickened().pairs) == 1
     both(again, ["two#0", "two#1"])
 
 
 def test_a_network_that_needs_its_memory_format_keeps_it() -> None:
     net = made(flat=True)
-    assert len(net._quick().pairs) == 2
-    assert not net._quick().channels_last
+    assert len(net.quickened().pairs) == 2
+    assert not net.quickened().channels_last
     both(net, ["norm2"])
 
 
@@ -105,7 +106,32 @@ def test_changed_weights_are_seen() -> None:
 
 
 def test_the_embedded_network_is_folded_throughout(lite0: cs.Network, photograph: str) -> None:
-    assert len(lite0._quick().pairs) == 49
+    assert len(lite0.quickened().pairs) == 49
     x = lite0.photograph(photograph).tensor()
-    plain, quick = (cs.record(lite0, x, ["scores"], quick=way).scores for way in (False, True))
+    plain, quick = (cs.record(lite0, x, ["scores"], way=way).scores for way in (PLAIN, lite0.quickened()))
     assert torch.allclose(plain, quick, atol=1e-3)
+
+
+class Shared(nn.Module):
+    """One batch norm behind two convolutions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.norm = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3), nn.BatchNorm2d(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.two(F.relu(self.norm(self.one(x))))).mean((2, 3))  # type: ignore[no-any-return]
+
+
+def test_a_norm_that_is_used_twice_is_not_folded() -> None:
+    net = cs.load_model(trained(Shared()), input=SPEC)
+    assert len(net.quickened().pairs) == 0
+    both(net, ["one", "two", "norm#1"])
+
+
+def test_each_look_for_a_quicker_way_sees_the_network_as_it_is() -> None:
+    net = made()
+    net.quickened()
+    net.adapter.root.norm1.eps = 1.0
+    net.adapter.root.one.weight.data.mul_(5)
+    both(net, ["norm1"])

@@ -1,7 +1,5 @@
 """The receptive field read off the operations, against the one that perturbing pixels shows."""
 
-import math
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +7,7 @@ from torch import Tensor, nn
 import convscope as cs
 from convscope.models.efficientnet_lite import SameConv2d
 from convscope.taps.record import record
-from tests.networks import MODULES, shared
+from tests.networks import MODULES, SPEC, shared
 
 
 def measured(net: cs.Network, layer: str) -> tuple[int, int]:
@@ -108,4 +106,37 @@ def test_what_saw_everything_and_what_is_not_known() -> None:
     assert net.layer("act").receptive_field == (20, 20)
     assert net.layer("act").stride == (1, 1)
     assert net.layer("up").receptive_field is None
-    assert not math.isnan(net.layer("act").channels)
+
+
+class Strided(nn.Module):
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.one, self.two = how, nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(16 if how == "depth" else 4, 4, 3)
+        self.norm = nn.InstanceNorm2d(4) if how == "instance" else nn.BatchNorm2d(4, track_running_stats=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.one(x)
+        if self.how == "slice":
+            y = y[:, :, ::2, ::2]
+        elif self.how == "depth":
+            b, c, h, w = y.shape
+            y = y.view(b, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4).reshape(b, c * 4, h // 2, w // 2)
+        else:
+            y = self.norm(y)
+        return self.two(y).mean((2, 3))  # type: ignore[no-any-return]
+
+
+def test_every_nth_position_widens_the_stride() -> None:
+    layer = cs.load_model(Strided("slice").eval(), input=SPEC).layer("two")
+    assert layer.stride == (2, 2)
+    assert layer.receptive_field == (7, 7)
+
+
+def test_positions_that_are_put_elsewhere_have_no_field() -> None:
+    assert cs.load_model(Strided("depth").eval(), input=SPEC).layer("two").receptive_field is None
+
+
+@pytest.mark.parametrize("how", ["instance", "batch"])
+def test_norms_over_the_whole_map_see_all_of_it(how: str) -> None:
+    field = cs.load_model(Strided(how).eval(), input=SPEC).layer("two").receptive_field
+    assert field in (None, (32, 32))

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.networks import shared
 
 import convscope as cs
 from convscope.render import animation
-from tests.networks import shared
 
 
 def film(**options: object) -> cs.Result:

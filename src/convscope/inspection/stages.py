@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from convscope.inspection.kernels import layers_with_kernels
-from convscope.models.layers import INPUT, Layer
+from convscope.models.layers import PICTURES, Layer
 from convscope.models.network import Network
 
 GROUPS = ("Sequential", "ModuleList", "ModuleDict", "Functional")
@@ -11,7 +11,7 @@ GROUPS = ("Sequential", "ModuleList", "ModuleDict", "Functional")
 
 def stages(net: Network) -> list[Layer]:
     """The layers a person would call the network's stages, in order: its blocks, or else its convolutions."""
-    maps = [layer for layer in net.layers() if layer.is_map and layer.module != INPUT]
+    maps = [layer for layer in net.layers() if layer.is_map and layer.module != PICTURES]
     blocks = [layer for layer in maps if layer.container and layer.kind not in GROUPS]
     if len(blocks) >= 3:
         return blocks

@@ -6,7 +6,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.methods.options import MOST_SEED
@@ -26,17 +28,19 @@ def recipe_of(
     notes: tuple[str, ...] = (),
 ) -> Recipe:
     """The recipe of a call. What the network does not say of its input becomes a note."""
-    warnings = [net.spec.warning] if net.spec.warning else []
-    if net.ends_in_probabilities:
-        warnings.append("the network gives probabilities alone: its class scores here are their logarithms")
     return Recipe(
         method=method,
         network=describe(net),
         options=options,
         inputs={"image": photograph.record} if photograph else {},
         machine=machine(net),
-        notes=(*warnings, *notes),
+        notes=(*net.notes, *notes),
     )
+
+
+def plain_number(value: Any) -> Any:
+    """A number of NumPy's or torch's as one of Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0) else value
 
 
 def check_seed(seed: int) -> None:

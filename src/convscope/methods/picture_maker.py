@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import OutOfMemoryError
+from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.methods.calls import recipe_of
 from convscope.methods.frames import Frames
 from convscope.models.network import Network
@@ -45,6 +45,7 @@ class PictureMaker:
         self.seen: list[float] = []
         self.blocked: list[str] = []
         self.ruled: list[str] = []
+        self.skipped: list[str] = []
         self.steps_done = self.halved = 0
         self.batch: tuple[Sequence[Objective], Image] | None = None
 
@@ -63,11 +64,20 @@ class PictureMaker:
             try:
                 self._make(rest[:at_once], done, total)
                 done += self.making.total
+            except NotFiniteError as error:
+                self.batch = None
+                if len(rest[:at_once]) == 1 or variants > 1:
+                    self.skipped.append(f"no picture of {rest[0]}: {error}")
+                    wanted = [one for one in wanted if one is not rest[0]]
+                else:
+                    at_once = 1  # the others of the batch are sound
             except OutOfMemoryError:
                 if at_once == 1 or variants > 1:
                     raise
                 at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
                 self.halved = at_once
+        if not self.objectives:
+            raise NotFiniteError("; ".join(self.skipped))
 
     @torch.inference_mode(False)
     def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
@@ -124,7 +134,7 @@ class PictureMaker:
 
     def result(self) -> Pictures | None:
         """What is finished; if nothing is, the first batch as far as it is. None before the first step."""
-        options = dict(self.options)
+        options, unfinished = dict(self.options), ""
         if not self.objectives:
             if self.batch is None or self.steps_done == 0:
                 return None
@@ -132,6 +142,10 @@ class PictureMaker:
             self.frames.end()
             if len(self.making.sizes) == 1:  # the recipe of what is there
                 options["steps"] = self.steps_done
+                if self.frames.wanted:
+                    options["frames"] = ",".join(map(str, self.frames.kept())) or None
+            else:
+                unfinished = f"stopped after {self.steps_done} of {self.making.total} steps: replay makes all of them"
         every = self.options["variants"]
         options["target"] = [str(objective) for objective in self.objectives[::every]]
         pictures = torch.cat(self.pictures)
@@ -144,7 +158,7 @@ class PictureMaker:
         return Pictures(
             arrays | self.frames.arrays(),
             axes | self.frames.axes(),
-            recipe_of("visualize", self.net, options, photograph=self.started, notes=self._notes()),
+            recipe_of("visualize", self.net, options, photograph=self.started, notes=self._notes(unfinished)),
             {
                 "captions": names,
                 "probabilities": probabilities,
@@ -156,8 +170,9 @@ class PictureMaker:
             },
         )
 
-    def _notes(self) -> tuple[str, ...]:
-        notes = [
+    def _notes(self, unfinished: str) -> tuple[str, ...]:
+        notes = [unfinished] if unfinished else []
+        notes += [
             f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
             for text in self.blocked
         ]
@@ -167,6 +182,7 @@ class PictureMaker:
             for text in self.ruled
             if text not in self.blocked
         ]
+        notes += self.skipped
         if self.halved:
             notes.append(f"memory ran out: made {self.halved} at a time, which may change the last digits")
         return tuple(notes)

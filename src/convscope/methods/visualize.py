@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 from convscope.errors import InputError, Stopped
-from convscope.methods.calls import check_seed
+from convscope.methods.calls import check_seed, plain_number
 from convscope.methods.options import MOST_SEED, About
 from convscope.methods.picture_maker import PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
@@ -18,8 +19,8 @@ from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
 from convscope.synthesis.making import KINDS, ImageKind, Making
-from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.plan import plan_for
+from convscope.synthesis.optimisers import DEFAULT_RATES, OptimiserName
+from convscope.synthesis.plan import looks_at, plan_for
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.starts import STARTS
 
@@ -79,6 +80,7 @@ def visualize(
     Departs from both: crops of an unconstrained Fourier image, as those were recognised best by other networks.
     """
     objectives = [objective.bind(net) for objective in _targets(target)]
+    size = plain_number(size)
     options = filled(
         VISUALIZE, preset,
         {
@@ -87,6 +89,9 @@ def visualize(
         },
     )  # fmt: skip
     options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
+    options = {name: plain_number(value) for name, value in options.items()}
+    if rate is None and optimiser not in (None, VISUALIZE[preset].options["optimiser"]):
+        options["rate"] = DEFAULT_RATES[optimiser]
     _check(options)
     plan = plan_for(net, objectives, options["views"], size)
     started = _start(net, options["start"], plan.size)
@@ -94,8 +99,8 @@ def visualize(
         options["start"] = "photograph"
     sizes = parse_schedule(options["schedule"]).sizes(plan.size)
     making = Making(
-        options["image"], options["optimiser"], options["rate"], sizes, options["steps"], lambda _: plan.transform,
-        parse_changes(options["gradient"]),
+        options["image"], options["optimiser"], options["rate"], sizes, options["steps"],
+        partial(looks_at, net, objectives, plan), parse_changes(options["gradient"]),
     )  # fmt: skip
     maker = PictureMaker(net, plan, making, options, started, watch)
     try:
@@ -108,7 +113,8 @@ def visualize(
 
 
 def _targets(target: Target | Sequence[Target]) -> list[Objective]:
-    given = [target] if isinstance(target, Objective | str | int) else list(target)
+    alone = isinstance(target, Objective | str) or hasattr(target, "__index__")
+    given: list[Any] = [target] if alone else list(target)  # type: ignore[arg-type]
     found: list[Objective] = []
     for one in given:
         found += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
@@ -131,6 +137,8 @@ def _check(options: Mapping[str, Any]) -> None:
         raise InputError(f"size is {size}; expected 16 to 4096 pixels")
     if not 1 <= variants <= 16:
         raise InputError(f"variants is {variants}; expected 1 to 16")
+    if variants > 1 and options["optimiser"] == "lbfgs":
+        raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:

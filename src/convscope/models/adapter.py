@@ -23,6 +23,9 @@ class Adapter(Protocol):
     def modules(self) -> Mapping[str, nn.Module]:
         """Every module that can be tapped, by the network's own name for it."""
 
+    def changed(self) -> bool:
+        """Whether modules were added, removed or replaced since."""
+
     def is_container(self, name: str) -> bool:
         """Whether a module only groups other modules of the list."""
 

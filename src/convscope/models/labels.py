@@ -24,7 +24,8 @@ class Labels:
         Raises UnknownNameError, with near matches, for a name that is not there; InputError for a number outside
         0..classes-1 and for a name that several classes have.
         """
-        if isinstance(wanted, int) or re.fullmatch(r"\s*-?[0-9]{1,9}\s*", wanted):
+        named = isinstance(wanted, str) and self._named(wanted)
+        if isinstance(wanted, int) or (not named and re.fullmatch(r"\s*-?[0-9]{1,9}\s*", wanted)):
             index = int(wanted)
             if not 0 <= index < classes:
                 raise InputError(f"class {index} is not there; this network has classes 0 to {classes - 1}")
@@ -34,14 +35,18 @@ class Labels:
                 f"class {wanted!r} was given by name, but this network has no labels: give its number "
                 f"(0 to {classes - 1}) or load it with labels=[...]"
             )
-        hits = [i for i, name in enumerate(self.names) if name == wanted] or [
-            i for i, name in enumerate(self.names) if _key(name) == _key(wanted)
-        ]
+        hits = self._named(wanted)
         if not hits:
             raise UnknownNameError("class", wanted, self.names)
         if len(hits) > 1:
             raise InputError(f"several classes are named {wanted!r}: say one of the numbers {hits}")
         return hits[0]
+
+    def _named(self, wanted: str) -> list[int]:
+        """The classes of that name: spelled so, or else nearly so."""
+        return [i for i, name in enumerate(self.names) if name == wanted] or [
+            i for i, name in enumerate(self.names) if _key(name) == _key(wanted)
+        ]
 
 
 def _key(name: str) -> str:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.receptive import Field, FieldTracker
@@ -14,6 +16,13 @@ from convscope.models.untouched import untouched
 
 INPUT = "input"
 """The name under which the network's input, as its first layer is given it, can be recorded."""
+PICTURES = ""
+"""The `module` of that layer: no module is named so."""
+RESERVED = (INPUT, "scores")
+"""Names that mean something else than a module; a module of that name is listed with `_` behind it."""
+
+
+Port = int | str | None
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Layer:
         the first of several outputs.
     kind: its class. channels: of its output. shape: (c, h, w) of a map, (c,) of a vector.
     parameters: numbers learned in it and below it. container: whether it only groups other layers.
+    tokens: whether the output is `b n c`, a list without positions on the picture; its shape is (c, n, 1).
     stride: pixels (down, across) between neighbouring positions; receptive_field: pixels (height, width) that one
         position can see, at most the picture. Both None for vectors and where they are undefined.
     """
@@ -38,20 +48,22 @@ class Layer:
     receptive_field: tuple[int, int] | None = None
     module: str = ""
     call: int = 0
-    port: int | str | None = None
+    port: Port = None
+    tokens: bool = False
 
     @property
     def is_map(self) -> bool:
-        """Whether the output has positions (more than one)."""
-        return len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1
+        """Whether the output has positions on the picture (more than one)."""
+        return len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1 and not self.tokens
 
 
 @dataclass(frozen=True)
 class _Firing:
     module: str
     call: int
-    port: int | str | None
+    port: Port
     shape: tuple[int, ...]
+    tokens: bool
     field: Field | None
 
 
@@ -59,22 +71,24 @@ class _Firing:
 class Trace:
     """What one forward pass shows: the layers in order of completion, and the network's outputs by port.
 
-    heads: the modules that end the network with a softmax or sigmoid, whose logits are to be had from what they are
-        given, and the port of the network's output that each fills.
-    outputs: shape of each output, without the batch. sums_to_one: whether each, as it stands, is a distribution.
+    heads: the calls of modules that end the network with a softmax or sigmoid, whose logits are to be had from what
+        they are given, and the port of the network's output that each fills.
+    outputs: shape of each output, without the batch. squashed: the outputs that are probabilities as they stand,
+        without a module whose logits could be taken. random: whether the pass drew random numbers.
     """
 
     layers: tuple[Layer, ...]
-    heads: Mapping[str, tuple[Squash, int | str | None]]
-    outputs: Mapping[int | str | None, tuple[int, ...]]
-    sums_to_one: Mapping[int | str | None, bool]
+    heads: Mapping[tuple[str, int], tuple[Squash, Port]]
+    outputs: Mapping[Port, tuple[int, ...]]
+    squashed: Mapping[Port, Squash]
+    random: bool = False
 
 
 def trace(adapter: Adapter, sample: Tensor) -> Trace:
     """Run `sample` (`1 c h w`, preprocessed) once and write down what happens."""
     modules = adapter.modules()
     firings: list[_Firing] = []
-    squashing: dict[str, tuple[Squash, int]] = {}
+    squashing: list[tuple[tuple[str, int], Squash, Tensor, Tensor]] = []
     calls: dict[str, int] = dict.fromkeys(modules, 0)
     handles = []
     tracker = FieldTracker(sample)
@@ -82,11 +96,11 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
     def listen(name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
             for port, tensor in ports(output).items():
-                shape = tuple(adapter.to_channels_first(name, tensor).shape[1:])
-                firings.append(_Firing(name, calls[name], port, shape, tracker.field(tensor)))
+                shape, tokens = _shape(adapter.to_channels_first(name, tensor))
+                firings.append(_Firing(name, calls[name], port, shape, tokens, tracker.field(tensor)))
                 found = adapter.squashed(name, inputs) if len(shape) == 1 else None
                 if found is not None:
-                    squashing[name] = found[1], tensor.data_ptr()
+                    squashing.append(((name, calls[name]), found[1], tensor, tensor.clone()))
             calls[name] += 1
 
         return hook
@@ -94,20 +108,70 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
     try:
         for name, module in modules.items():
             handles.append(module.register_forward_hook(listen(name)))
-        with untouched(adapter.root), torch.no_grad(), tracker:
+        with untouched(adapter.root), torch.no_grad(), tracker, _Squashers() as squashers:
+            state = torch.get_rng_state()
             given = ports(adapter.forward(sample))
+            random = not torch.equal(state, torch.get_rng_state())
     finally:
         for handle in handles:
             handle.remove()
     height, width = sample.shape[-2:]
-    first = Layer(INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), INPUT)
-    ends = {tensor.data_ptr(): port for port, tensor in given.items()}
+    first = Layer(INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), PICTURES)
+    heads: dict[tuple[str, int], tuple[Squash, Port]] = {}
+    squashed: dict[Port, Squash] = {}
+    for port, tensor in given.items():
+        modular = [(key, kind) for key, kind, live, was in squashing if _is_it(tensor, live, was)]
+        if modular:
+            key, kind = modular[-1]
+            heads[key] = kind, port
+            continue
+        functional = [kind for kind, live, was in squashers.seen if _is_it(tensor, live, was)]
+        if functional:
+            squashed[port] = functional[-1]
+        elif _is_distribution(tensor):
+            squashed[port] = "softmax"
     return Trace(
         layers=(first, *(_layer(adapter, modules, firing, calls, (height, width)) for firing in firings)),
-        heads={name: (kind, ends[pointer]) for name, (kind, pointer) in squashing.items() if pointer in ends},
+        heads=heads,
         outputs={port: tuple(tensor.shape[1:]) for port, tensor in given.items()},
-        sums_to_one={port: _is_distribution(tensor) for port, tensor in given.items()},
+        squashed=squashed,
+        random=random,
     )
+
+
+class _Squashers(TorchFunctionMode):
+    """Notes what softmax and sigmoid give where they are called as functions. The tensors are kept alive, so that
+    no other can take their place in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[Squash, Tensor, Tensor]] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        kind = _SQUASHING.get(func)
+        if kind is not None and isinstance(result, Tensor) and result.ndim == 2:
+            self.seen.append((kind, result, result.clone()))
+        return result
+
+
+_SQUASHING: dict[Any, Squash] = {
+    torch.softmax: "softmax", F.softmax: "softmax", Tensor.softmax: "softmax",
+    torch.sigmoid: "sigmoid", F.sigmoid: "sigmoid", Tensor.sigmoid: "sigmoid", torch.special.expit: "sigmoid",
+}  # fmt: skip
+
+
+def _is_it(output: Tensor, live: Tensor, was: Tensor) -> bool:
+    """Whether an output is (a view of) what an earlier call gave, and was not changed since."""
+    same = output.untyped_storage().data_ptr() == live.untyped_storage().data_ptr()
+    return same and output.numel() == was.numel() and torch.equal(output.flatten(), was.flatten())
+
+
+def _shape(tensor: Tensor) -> tuple[tuple[int, ...], bool]:
+    """A layer's shape without the batch, channels first, and whether it is one of tokens."""
+    if tensor.ndim == 3:
+        return (tensor.shape[2], tensor.shape[1], 1), True
+    return tuple(tensor.shape[1:]), False
 
 
 def recommended_layer(layers: Sequence[Layer]) -> Layer | None:
@@ -116,7 +180,7 @@ def recommended_layer(layers: Sequence[Layer]) -> Layer | None:
     Source: Selvaraju et al., "Grad-CAM" (2017), section 3: the last convolutional layer is the best compromise
     between high-level meaning and detail in place.
     """
-    fitting = [layer for layer in layers if layer.is_map and layer.module != INPUT and not layer.container]
+    fitting = [layer for layer in layers if layer.is_map and layer.module != PICTURES and not layer.container]
     kept = [layer for layer in fitting if not any(word in layer.kind.lower() for word in _NOT_FEATURES)]
     return kept[-1] if kept else None
 
@@ -130,7 +194,7 @@ def _is_distribution(tensor: Tensor) -> bool:
     return bool((tensor >= 0).all()) and bool(((tensor.sum(1) - 1).abs() < 1e-3).all())
 
 
-def ports(output: Any) -> dict[int | str | None, Tensor]:
+def ports(output: Any) -> dict[Port, Tensor]:
     """The tensors that a module gave: {None: tensor} for a plain one, else by position or key."""
     if isinstance(output, Tensor):
         return {None: output}
@@ -149,6 +213,8 @@ def _layer(
     size: tuple[int, int],
 ) -> Layer:
     name = firing.module
+    while name in RESERVED or (name != firing.module and name in modules):
+        name += "_"
     if calls[firing.module] > 1:
         name += f"#{firing.call}"
     if firing.port is not None:
@@ -171,4 +237,5 @@ def _layer(
         module=firing.module,
         call=firing.call,
         port=firing.port,
+        tokens=firing.tokens,
     )

@@ -3,6 +3,7 @@
 import hashlib
 import html
 import threading
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,16 +16,20 @@ from torch import Tensor
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.labels import Labels
-from convscope.models.layers import INPUT, Layer, Trace, ports, recommended_layer, trace
+from convscope.models.layers import PICTURES, Layer, Trace, ports, recommended_layer, trace
 from convscope.models.memory import memory_watched
 from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
-from convscope.models.quick import Quick, quicken
+from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
 from convscope.models.untouched import untouched
 
 Listener = Callable[[Any, Any], Any]
 """Called with (inputs, output) of a module each time it fires; what it returns, unless None, goes on in place of
 the output. It may raise StopForward."""
+
+
+AT_ONCE = 16
+"""How many photographs go through the network at once where many are given."""
 
 
 class StopForward(BaseException):
@@ -68,8 +73,7 @@ class Network:
         self.options = dict(options or {})
         self.note = note
         self._wanted_output = output
-        self._lock = threading.RLock()
-        self._way: tuple[tuple[Any, ...], Quick] | None = None
+        self._lock = _lock_of(adapter.root)
         self._hash: tuple[tuple[Any, ...], str] | None = None
 
     def __repr__(self) -> str:
@@ -184,34 +188,34 @@ class Network:
         images: Float[Tensor, "b c h w"],
         listeners: Mapping[str, Listener] | None = None,
         *,
-        quick: bool = False,
+        way: Quick = PLAIN,
     ) -> Any | None:
         """One forward pass of pictures in [0,1], with listeners on modules; the network is left as it was found.
 
         Returns what the network returns, logits in place of softmaxed outputs, or None where a listener stopped it.
-        Whether gradients are recorded is the caller's affair. The listener named "input" is given the preprocessed
-        pictures. quick: fold batch norms and lay out memory so that it takes less time, where that is known to give
-        the same to rounding.
+        Whether gradients are recorded is the caller's affair. The listener of PICTURES is given the preprocessed
+        pictures. way: a quicker way to do it, which gives the same to rounding; see `quickened`.
         """
         self._check(images)
         listeners = dict(listeners or {})
-        heads = self._trace.heads
+        heads: dict[str, set[int]] = {}
+        for name, call in self._trace.heads:
+            heads.setdefault(name, set()).add(call)
         modules = self.adapter.modules()
         handles = []
         owner = threading.get_ident()
         with self._lock:
             try:
-                way = self._quick() if quick else Quick()
                 for name, listener in listeners.items():
-                    if name != INPUT:
+                    if name != PICTURES:
                         handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
-                for name in heads:
-                    handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name), owner)))
+                for name, calls in heads.items():
+                    handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name, calls), owner)))
                 looks = f"{len(images)} pictures of {images.shape[-2]}x{images.shape[-1]} in {self.name}"
                 with memory_watched(looks), untouched(self.adapter.root), way.folding(tuple(listeners)):
-                    prepared = self.spec.preprocess(images.to(self.dtype))
-                    if INPUT in listeners:
-                        replaced = listeners[INPUT]((), prepared)
+                    prepared = self.spec.preprocess(images.to(self.device, self.dtype))
+                    if PICTURES in listeners:
+                        replaced = listeners[PICTURES]((), prepared)
                         prepared = prepared if replaced is None else replaced
                     return self.adapter.forward(way.prepared(prepared))
             except StopForward:
@@ -224,38 +228,41 @@ class Network:
                 for handle in handles:
                     handle.remove()
 
-    def _quick(self) -> Quick:
-        """The quicker way, looked for again where weights have changed."""
-        state = self._state()
-        if self._way is None or self._way[0] != state:
-            generator = torch.Generator().manual_seed(0)
-            noise = torch.rand((1, self.spec.channels, *self.spec.hw), generator=generator)
-            sample = self.spec.preprocess(noise.to(self.dtype).to(self.device))
-            with self._lock, untouched(self.adapter.root):
-                self._way = state, quicken(self.adapter.forward, self.adapter.modules(), sample)
-        return self._way[1]
+    def quickened(self) -> Quick:
+        """A quicker way to run the network as it is now, for `run`; of no use once its weights change."""
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.rand((1, self.spec.channels, *self.spec.hw), generator=generator)
+        sample = self.spec.preprocess(noise.to(self.device, self.dtype))
+        try:
+            with self._lock, memory_watched("looking for a quicker way"), untouched(self.adapter.root):
+                return quicken(self.adapter.forward, self.adapter.modules(), sample)
+        except ConvscopeError:
+            raise
+        except Exception as error:
+            raise self._failed(noise, error) from error
 
-    def _state(self) -> tuple[Any, ...]:
-        """What tells whether weights have changed since, as autograd notices it."""
-        root = self.adapter.root
-        return tuple(
-            (value.data_ptr(), 0 if value.is_inference() else value._version)
-            for value in (*root.parameters(), *root.buffers())
-        )
+    def _unsquash(self, name: str, calls: set[int]) -> Listener:
+        count = -1
 
-    def _unsquash(self, name: str) -> Listener:
         def logits(inputs: Any, output: Any) -> Tensor | None:
-            found = self.adapter.squashed(name, inputs)
+            nonlocal count
+            count += 1
+            found = self.adapter.squashed(name, inputs) if count in calls else None
             return found[0] if found else None
 
         return logits
 
     @property
     def _squash(self) -> Squash | None:
-        """What the network itself puts behind its logits, where that is a module."""
-        return next((kind for kind, port in self._trace.heads.values() if port == self._output), None)
+        """What the network itself puts behind its logits, be it a module or a function."""
+        modular = next((kind for kind, port in self._trace.heads.values() if port == self._output), None)
+        return modular or self._trace.squashed.get(self._output)
 
     def _check(self, images: Tensor) -> None:
+        if self.adapter.changed():
+            raise InputError(
+                f"modules of {self.name} were added, removed or replaced since it was loaded: load it again"
+            )
         if self.spec.fixed_size and tuple(images.shape[-2:]) != self.spec.hw:
             raise InputError(
                 f"{self.name} runs at {self.spec.height}x{self.spec.width} pixels alone; "
@@ -268,7 +275,7 @@ class Network:
         given = ports(output)
         tensor = given[port] if port in given else given[None]
         if self.ends_in_probabilities:
-            tensor = tensor.clamp_min(torch.finfo(tensor.dtype).tiny).log()
+            tensor = _unsquashed(tensor, self._squash)
         if tensor.ndim != 2:
             raise InputError(f"the output of {self.name} is {tuple(tensor.shape)}, not one score for each class")
         if not bool(torch.isfinite(tensor).all()):
@@ -279,7 +286,7 @@ class Network:
 
     @property
     def ends_in_probabilities(self) -> bool:
-        """Whether the scores are log-probabilities, the logits being out of reach (a softmax that is no module).
+        """Whether the scores are made from probabilities, the logits being out of reach (a squash that is no module).
 
         False where which output holds the scores is not said.
         """
@@ -287,7 +294,18 @@ class Network:
             self._output  # noqa: B018 - asked whether it can be told
         except InputError:
             return False
-        return self._squash is None and self._trace.sums_to_one[self._output]
+        return self._output in self._trace.squashed
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of any result of this network has to know."""
+        found = [self.spec.warning] if self.spec.warning else []
+        if self.ends_in_probabilities:
+            how = "log-odds" if self._squash == "sigmoid" else "logarithms"
+            found.append(f"the network gives probabilities alone: its class scores here are their {how}")
+        if self._trace.random:
+            found.append("the network draws random numbers when it runs: each pass was given the same ones")
+        return tuple(found)
 
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
         """Softmax of the logits; their sigmoids where there is one alone, or where the network ends in sigmoids."""
@@ -310,9 +328,13 @@ class Network:
         several: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
         if not several:
             raise InputError("no picture was given; expected at least one")
-        batch = torch.cat([self.photograph(image, fit=fit).tensor(self.device) for image in several])
-        with torch.no_grad():
-            return self.rank(self.scores(self.run(batch)), top)
+        found: list[list[Prediction]] = []
+        for first in range(0, len(several), AT_ONCE):
+            some = several[first : first + AT_ONCE]
+            batch = torch.cat([self.photograph(image, fit=fit).tensor(self.device) for image in some])
+            with torch.no_grad():
+                found += self.rank(self.scores(self.run(batch)), top)
+        return found
 
     def rank(self, scores: Float[Tensor, "b k"], top: int) -> list[list[Prediction]]:
         """The `top` guesses in each row of logits, best first."""
@@ -328,7 +350,10 @@ class Network:
 
         Changes are noticed as autograd notices them: what is written through `.data` is not.
         """
-        state = self._state()
+        state = tuple(
+            (value.data_ptr(), 0 if value.is_inference() else value._version)
+            for value in (*self.adapter.root.parameters(), *self.adapter.root.buffers())
+        )
         if self._hash is None or self._hash[0] != state:
             digest = hashlib.sha256()
             for name, value in self.adapter.root.state_dict().items():
@@ -338,6 +363,24 @@ class Network:
                     digest.update(plain.view(torch.uint8).numpy().data if plain.ndim else plain.numpy().tobytes())
             self._hash = (state, digest.hexdigest())
         return self._hash[1]
+
+
+_LOCKS: "weakref.WeakKeyDictionary[torch.nn.Module, threading.RLock]" = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def _lock_of(root: torch.nn.Module) -> threading.RLock:
+    """One lock for each module, however many handles there are on it."""
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(root, threading.RLock())
+
+
+def _unsquashed(probabilities: Tensor, squash: Squash | None) -> Tensor:
+    """Scores that are squashed to these probabilities: their logarithms, or log-odds."""
+    kind = torch.finfo(probabilities.dtype)
+    if squash == "sigmoid":
+        return torch.logit(probabilities, eps=kind.eps)
+    return probabilities.clamp_min(kind.tiny).log()
 
 
 def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:

@@ -68,6 +68,10 @@ class Quick:
         )
 
 
+PLAIN = Quick()
+"""The network as it stands."""
+
+
 class _Folding(TorchFunctionMode):
     def __init__(self, weights: Mapping[int, tuple[Tensor, Tensor]], norms: set[int]) -> None:
         super().__init__()
@@ -96,7 +100,7 @@ class _Watching(TorchFunctionMode):
         super().__init__()
         self.convolved: list[tuple[Tensor, Tensor, Tensor | None]] = []
         self.pairs: list[tuple[Tensor, Tensor, Tensor | None, dict[str, Any]]] = []
-        self.norms = 0
+        self.norms: list[dict[str, Any]] = []
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -105,8 +109,8 @@ class _Watching(TorchFunctionMode):
             bias = args[2] if len(args) > 2 else kwargs.get("bias")
             self.convolved.append((result, args[1], bias))
         elif func is F.batch_norm:
-            self.norms += 1
             norm = _named(args, kwargs)
+            self.norms.append(norm)
             before = next((found for found in self.convolved if found[0] is args[0]), None)
             if before is not None and not norm["training"] and norm["running_mean"] is not None:
                 self.pairs.append((*before, norm))
@@ -131,20 +135,21 @@ def quicken(forward: Callable[[Tensor], Any], modules: Mapping[str, nn.Module], 
         for handle in handles:
             handle.remove()
     uses = [id(weight) for _, weight, _ in watching.convolved]
+    norms = [id(norm["running_mean"]) for norm in watching.norms]
     pairs = [
         _Pair(weight, bias, norm, frozenset(name for name, tensor in shown if tensor is output))
         for output, weight, bias, norm in watching.pairs
-        if uses.count(id(weight)) == 1
+        if uses.count(id(weight)) == 1 and norms.count(id(norm["running_mean"])) == 1
     ]
     with torch.no_grad():
         weights = {id(pair.weight): pair.folded() for pair in pairs}
-    all_folded = len(pairs) == watching.norms
+    all_folded = len(pairs) == len(watching.norms)
     for quick in (Quick(pairs, True, weights), Quick(pairs, False, weights)):
         if (quick.channels_last and not all_folded) or not (pairs or quick.channels_last):
             continue
         if _agrees(forward, quick, sample, plain):
             return quick
-    return Quick()
+    return PLAIN
 
 
 def _agrees(forward: Callable[[Tensor], Any], quick: Quick, sample: Tensor, plain: Mapping[Any, Tensor]) -> bool:

@@ -48,11 +48,12 @@ class Field:
 GLOBAL = Field((math.inf, math.inf), (math.inf, math.inf))
 
 _SAME = {
-    "view", "_unsafe_view", "reshape", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze", "slice",
+    "view", "_unsafe_view", "reshape", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze",
     "select", "split", "split_with_sizes", "chunk", "unbind", "alias", "detach", "clone", "contiguous", "_to_copy",
     "lift_fresh", "cat", "stack", "constant_pad_nd", "copy_", "dropout", "native_dropout",
-    "native_batch_norm", "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_no_update",
+    "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_no_update",
 }  # fmt: skip
+_VIEWS = {"view", "_unsafe_view", "reshape"}
 _WHOLE = {"_adaptive_avg_pool2d", "adaptive_max_pool2d", "mean", "sum", "amax", "max", "native_group_norm"}
 
 
@@ -75,14 +76,14 @@ class FieldTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         out = func(*args, **(kwargs or {}))
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._fields]
         if inputs:
-            field = _propagate(func, args, [self._fields[tensor] for tensor in inputs])
+            field = _propagate(func, args, out, [self._fields[tensor] for tensor in inputs])
             for leaf in tree_leaves(out):
                 if isinstance(leaf, Tensor):
                     self._fields[leaf] = field
         return out
 
 
-def _propagate(func: Any, args: tuple[Any, ...], fields: list[Field | None]) -> Field | None:
+def _propagate(func: Any, args: tuple[Any, ...], out: Any, fields: list[Field | None]) -> Field | None:
     known = [field for field in fields if field is not None]
     if len(known) < len(fields):
         return None
@@ -90,6 +91,8 @@ def _propagate(func: Any, args: tuple[Any, ...], fields: list[Field | None]) -> 
     rule = _RULES.get(name)
     if rule is not None:
         return rule(known[0], args)
+    if name in _VIEWS and not _keeps_sides(args[0], out):
+        return None
     if name in _WHOLE:
         return GLOBAL if _is_global(name, args) else None
     if name in _SAME or torch.Tag.pointwise in func.tags:
@@ -114,6 +117,27 @@ def _avg_pool(field: Field, args: tuple[Any, ...]) -> Field:
     return field.window(args[1], args[2] if len(args) > 2 and args[2] else args[1])
 
 
+def _slice(field: Field, args: tuple[Any, ...]) -> Field | None:
+    """Every nth position: the stride grows. Along channels nothing changes; which side is which, four axes tell."""
+    step = args[4] if len(args) > 4 else 1
+    if step == 1:
+        return field
+    if args[0].ndim != 4:
+        return None
+    axis = (args[1] if len(args) > 1 else 0) % 4
+    down, across = (step if axis == 2 else 1), (step if axis == 3 else 1)
+    return Field(field.size, (field.stride[0] * down, field.stride[1] * across))
+
+
+def _batch_norm(field: Field, args: tuple[Any, ...]) -> Field:
+    return GLOBAL if args[5] else field  # with statistics of the batch, each position sees all
+
+
+def _keeps_sides(before: Tensor, after: Any) -> bool:
+    """Whether a view leaves rows and columns what they were; to a list of numbers no position is left to be wrong."""
+    return isinstance(after, Tensor) and (after.ndim <= 2 or after.shape[-2:] == before.shape[-2:])
+
+
 def _layer_norm(field: Field, args: tuple[Any, ...]) -> Field:
     return field if len(args[1]) == 1 else GLOBAL
 
@@ -124,6 +148,8 @@ _RULES: dict[str, Callable[[Field, tuple[Any, ...]], Field | None]] = {
     "max_pool2d_with_indices": _max_pool,
     "avg_pool2d": _avg_pool,
     "native_layer_norm": _layer_norm,
+    "slice": _slice,
+    "native_batch_norm": _batch_norm,
 }
 
 

@@ -37,7 +37,8 @@ class InputSpec:
     fixed_size: bool = False
 
     def __post_init__(self) -> None:
-        size = (self.size, self.size) if isinstance(self.size, int) else tuple(int(side) for side in self.size)
+        whole: Any = self.size
+        size = (int(whole), int(whole)) if hasattr(whole, "__index__") else tuple(int(side) for side in whole)
         if len(size) != 2 or min(size) < 1:
             raise InputError(f"InputSpec size is {self.size!r}; expected (height, width) of at least 1 pixel")
         object.__setattr__(self, "size", size)
@@ -57,7 +58,8 @@ class InputSpec:
     def _per_channel(self, name: str, value: Sequence[float] | float | None) -> tuple[float, ...] | None:
         if value is None:
             return None
-        numbers = (float(value),) * self.channels if isinstance(value, int | float) else tuple(map(float, value))
+        alone = isinstance(value, int | float) or hasattr(value, "__float__")
+        numbers = (float(value),) * self.channels if alone else tuple(map(float, value))  # type: ignore[arg-type]
         if len(numbers) != self.channels:
             raise InputError(f"InputSpec {name} has {len(numbers)} numbers; expected {self.channels}, one a channel")
         return numbers

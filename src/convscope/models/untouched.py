@@ -12,20 +12,21 @@ def untouched(root: nn.Module) -> Iterator[None]:
     """Run `root` in evaluation mode with frozen parameters, then put every flag back as it was.
 
     Frozen parameters mean that a backward pass computes no gradient for weights, and that no graph is kept below
-    the first tensor that asks for one.
+    the first tensor that asks for one. A network that draws random numbers all the same draws the same each time.
     """
     modes = [(module, module.training) for module in root.modules() if module.training]
     wanting = [parameter for parameter in root.parameters() if parameter.requires_grad]
-    state = torch.get_rng_state()
-    try:
-        for module, _ in modes:
-            module.training = False
-        for parameter in wanting:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        for parameter in wanting:
-            parameter.requires_grad_(True)
-        torch.set_rng_state(state)
+    devices = sorted({value.device.index for value in root.parameters() if value.device.type == "cuda"})
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(0)
+        try:
+            for module, _ in modes:
+                module.training = False
+            for parameter in wanting:
+                parameter.requires_grad_(False)
+            yield
+        finally:
+            for module, training in modes:
+                module.training = training
+            for parameter in wanting:
+                parameter.requires_grad_(True)

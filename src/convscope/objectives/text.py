@@ -8,6 +8,7 @@
 The text form is the JSON form of an objective too: parse_target(objective.text()) == objective.
 """
 
+import operator
 import re
 
 from convscope.errors import InputError, TargetError
@@ -20,6 +21,7 @@ _WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*")
 _UNIT = re.compile(r"(.+):([0-9]{1,9})(?:@([0-9]{1,9}),([0-9]{1,9}))?", re.DOTALL)
 _RANGE = "[0-9]{1,9}(?:-[0-9]{1,9})?"
 _SEVERAL = re.compile(rf"([^\s*]+):({_RANGE}(?:,{_RANGE})*)")
+_VECTOR = re.compile(r'("(?:[^"\\]|\\.)*"|[^,"]+?)\s*,(.*)', re.DOTALL)
 _CALL = re.compile(r"(tv|l2sq|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
 MOST_CHANNELS = 4096
 EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
@@ -44,7 +46,8 @@ def parse_target(text: str) -> Objective:
 
 def parse_targets(text: str) -> list[Objective]:
     """One target, or several channels of a layer: `layer:0-15`, `layer:3,7,40-43`."""
-    several = _SEVERAL.fullmatch(text.strip())
+    text = text.strip()
+    several = _SEVERAL.fullmatch(text)
     if not several or text.startswith(("class:", "p:")):
         return [parse_target(text)]
     found: list[Objective] = []
@@ -62,9 +65,11 @@ def ensure_objective(target: Objective | str | int) -> Objective:
     """An objective from what a user gave: an expression, its text, or the number of a class."""
     if isinstance(target, Objective):
         return target
-    if isinstance(target, bool) or not isinstance(target, str | int):
+    if isinstance(target, str):
+        return parse_target(target)
+    if isinstance(target, bool) or not hasattr(target, "__index__"):
         raise TargetError(f"the target is of type {type(target).__name__}; {EXPECTED}")
-    return Logit(target) if isinstance(target, int) else parse_target(target)
+    return Logit(operator.index(target))  # any kind of whole number, NumPy's too
 
 
 def _split(text: str) -> list[tuple[str, str]]:
@@ -156,8 +161,9 @@ def _call(name: str, digits: str, inside: str, words: str) -> Objective:
             return SquaredL2()
         if name in ("lp", "l") and len(parts) + bool(digits) <= 1:
             return Lp(float(digits or (parts[0] if parts else 6)))
-        if name == "direction" and len(parts) >= 2:
-            return Direction(parts[0], tuple(float(part) for part in parts[1:]))
+        vector = _VECTOR.fullmatch(inside.strip())
+        if name == "direction" and vector:
+            return Direction(_unquoted(vector[1]), tuple(float(part) for part in vector[2].split(",")))
     except ValueError:
         pass
     raise TargetError(

@@ -1,9 +1,11 @@
 """Objectives that read a network: a channel, a neuron, a layer, a direction, a class."""
 
 import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -138,7 +140,7 @@ class Direction(Objective):
         return recording.per_picture(maps.mean((2, 3)) @ (vector / vector.norm()))
 
     def text(self) -> str:
-        return f"direction({self.layer}, {', '.join(map(number_text, self.vector))})"
+        return f"direction({_named(self.layer)}, {', '.join(map(number_text, self.vector))})"
 
 
 @dataclass(frozen=True)
@@ -186,9 +188,8 @@ def _quoted(label: str | int) -> str:
 
 def _named(layer: str) -> str:
     """A layer as text: names that would be read otherwise are quoted."""
-    misleading = layer in ("class", "p") or layer.startswith(("class:", "p:"))
-    unclear = re.search(r'[\s*@"\\()]|:[0-9,-]+$|^$', layer)
-    return _in_quotes(layer) if misleading or unclear else layer
+    misleading = layer in ("class", "p") or ":" in layer
+    return _in_quotes(layer) if misleading or re.search(r'[\s*@"\\(),]|^$', layer) else layer
 
 
 def _in_quotes(name: str) -> str:
@@ -218,9 +219,14 @@ def direction(layer: str, vector: Sequence[float]) -> Objective:
 
 def logit(label: str | int) -> Objective:
     """The score of a class, by name or number, before the softmax: `class:zebra`."""
-    return Logit(label)
+    return Logit(_plain(label))
 
 
 def probability(label: str | int) -> Objective:
     """The probability of a class, by name or number: `p:zebra`."""
-    return Probability(label)
+    return Probability(_plain(label))
+
+
+def _plain(label: Any) -> str | int:
+    """A label as text or a plain number, whatever kind of number it came as."""
+    return label if isinstance(label, str) else operator.index(label)

@@ -12,9 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.errors import NetworkError
+from convscope.errors import NotFiniteError
 from convscope.models.memory import memory_watched
 from convscope.models.network import Network
+from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
 from convscope.synthesis.images import Image
 from convscope.synthesis.transforms import Looks, Transform
@@ -60,15 +61,17 @@ def ascend(
     generator: torch.Generator,
     change: GradientChange | None = None,
     rule: bool = False,
+    way: Quick = PLAIN,
 ) -> Iterator[Step]:
     """Move each picture of `image` uphill on its own objective (bound to `net`), all of them as one batch.
 
     change: what is done to the gradient with respect to the pictures before it goes on to the parameters.
+    way: a quicker way to run the network, from Network.quickened.
     rule: let a gradient through the activations that block it, for pictures that none reaches, in the first steps.
 
-    Raises NetworkError where a value is no longer finite, OutOfMemoryError where a step does not fit.
+    Raises NotFiniteError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    climber = _Climber(net, objectives, image, transform, generator, change)
+    climber = _Climber(net, objectives, image, transform, generator, change, way)
     silent = torch.zeros(len(objectives), dtype=torch.bool)
     for index in range(steps):
         helped = rule and 0 < index <= RULED_STEPS and bool(silent.any())
@@ -93,6 +96,7 @@ class _Climber:
     transform: Transform
     generator: torch.Generator
     change: GradientChange | None
+    way: Quick
     index: int = 0
     helped: Tensor | None = None
     found: tuple[Tensor, Tensor] | None = None
@@ -107,10 +111,10 @@ class _Climber:
         guard = nullcontext() if self.helped is None else redirected(self.helped)
         with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
             pictures = self.image()
-            values, slope = climb(self.net, self.objectives, pictures, self.transform, self.generator, guard)
+            values, slope = climb(self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way)
             if not bool(torch.isfinite(values).all()):
                 told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
-                raise NetworkError(f"the objective is {told} (step {self.index})")
+                raise NotFiniteError(f"the objective is {told} (step {self.index})")
             for parameter in self.image.parameters():
                 parameter.grad = None
             pictures.backward(-(self.change(slope) if self.change else slope))
@@ -126,6 +130,7 @@ def climb(
     transform: Transform,
     generator: torch.Generator,
     guard: AbstractContextManager[None] | None = None,
+    way: Quick = PLAIN,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
     """The objective of each picture, and its gradient with respect to the picture.
 
@@ -136,7 +141,7 @@ def climb(
     slope: Tensor | None = None
     with guard or nullcontext():
         for looks in transform.parts(leaf, generator):
-            part = looks.share * _values(net, objectives, leaf, looks)
+            part = looks.share * _values(net, objectives, leaf, looks, way)
             (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
             values = part.detach() if values is None else values + part.detach()
             if gradient is not None:
@@ -153,12 +158,14 @@ def evaluate(
     generator: torch.Generator,
 ) -> Float[Tensor, " n"]:
     """The objective of each picture, over the looks that `transform` takes at it."""
-    parts = [looks.share * _values(net, objectives, pictures, looks) for looks in transform.parts(pictures, generator)]
+    parts = [
+        looks.share * _values(net, objectives, pictures, looks, PLAIN) for looks in transform.parts(pictures, generator)
+    ]
     return torch.stack(parts).sum(0)
 
 
-def _values(net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks) -> Tensor:
+def _values(net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks, way: Quick) -> Tensor:
     taps = sorted(frozenset().union(*(objective.taps() for objective in objectives)))
-    recorded = dict(record(net, looks.views, taps, quick=True)) if taps else {}
+    recorded = dict(record(net, looks.views, taps, way=way)) if taps else {}
     recording = Recording(net, recorded, looks.views, pictures, looks.each)
     return torch.cat([objective.value(recording.picture(i)) for i, objective in enumerate(objectives)])

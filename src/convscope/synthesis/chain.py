@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.objectives.expression import number_text
 from convscope.synthesis.transforms import Whole, turned
 
 
@@ -164,7 +165,8 @@ def chain_text(links: Sequence[Link]) -> str:
     """The inverse of parse_chain."""
     names = {kind: name for name, kind in LINKS.items()}
     return " ".join(
-        f"{names[type(link)]}({','.join(f'{getattr(link, field.name):g}' for field in fields(link))})" for link in links
+        f"{names[type(link)]}({','.join(number_text(getattr(link, field.name)) for field in fields(link))})"
+        for link in links
     )
 
 

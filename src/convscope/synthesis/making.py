@@ -94,6 +94,7 @@ def make(
     """Carry out all stages, starting from `image`; between two stages the pictures are brought to the next size."""
     done = 0
     image = image.to(net.device)
+    way = net.quickened()
     for number, size in enumerate(making.sizes):
         if number:
             with torch.no_grad():
@@ -103,7 +104,7 @@ def make(
         for step in ascend(
             net, objectives, image, optimiser(making.optimiser, image, making.rate),
             transform=making.looks(size), steps=making.steps, generator=generator, change=making.change,
-            rule=making.rule,
+            rule=making.rule, way=way,
         ):  # fmt: skip
             done += 1
             yield Moment(done, step, image)

@@ -12,10 +12,11 @@ OptimiserName = Literal["adam", "nadam", "rmsprop", "sgd", "lbfgs"]
 TINY = 1e-18
 """Adam's own epsilon of 1e-8 would stop it on networks whose gradients are tiny, such as untrained ones."""
 DEFAULT_RATES: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
+"""The rate where an optimiser is chosen and no rate."""
 
 
 def optimiser(name: OptimiserName, image: nn.Module, rate: float) -> Optimiser:
-    """The optimiser of that name. L-BFGS keeps ten steps and takes one of strong Wolfe length at a time."""
+    """The optimiser of that name. L-BFGS remembers ten steps, and takes one of fixed length `rate` at a time."""
     parameters = list(image.parameters())
     match name:
         case "adam":

@@ -9,7 +9,7 @@ from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.synthesis.chain import ROBUST, Chain, parse_chain
-from convscope.synthesis.transforms import Crops, Plain, Transform, Wobble, smallest_side
+from convscope.synthesis.transforms import Crops, Plain, Sized, Transform, Wobble, smallest_side
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -53,8 +53,24 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
             )
         natural = look
     if links:
-        return Plan(natural, Chain(links, size=spec if net.spec.fixed_size else None), natural)
+        held = spec if placed or _runs_at(net, taps, half(spec)) == spec else None
+        return Plan(natural, Chain(links, size=held), held or natural)
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
+
+
+def looks_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tuple[int, int]) -> Transform:
+    """How pictures of another size than the plan's, in a stage of a schedule, are looked at."""
+    if size == plan.size or isinstance(plan.transform, Crops):
+        return plan.transform
+    taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
+    placed = any(objective.has_place for objective in objectives)
+    runs = net.spec.hw if placed else _runs_at(net, taps, size)
+    return plan.transform if runs == size else Sized(plan.transform, runs)
+
+
+def half(size: tuple[int, int]) -> tuple[int, int]:
+    """About half a size, to see whether a network runs at more than its own."""
+    return max(1, size[0] // 2 + 8), max(1, size[1] // 2 + 8)
 
 
 def _sees_most(net: Network, tap: Tap) -> bool:

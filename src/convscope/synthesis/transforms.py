@@ -140,6 +140,25 @@ class Wobble(Whole):
         return {"kind": "wobble", **asdict(self)}
 
 
+@dataclass(frozen=True)
+class Sized(Whole):
+    """What another transform shows, brought to one size: for networks that run at no other."""
+
+    inner: Transform
+    size: tuple[int, int]
+
+    @property
+    def looks(self) -> int:
+        return self.inner.looks
+
+    def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Tensor:
+        (looks,) = self.inner.parts(pictures, generator)
+        return F.interpolate(looks.views, self.size, mode="bilinear", align_corners=False)
+
+    def describe(self) -> dict[str, Any]:
+        return {**self.inner.describe(), "size": list(self.size)}
+
+
 def _uniform(k: int, low: float, high: float, generator: torch.Generator) -> Tensor:
     return low + (high - low) * torch.rand(k, generator=generator)
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.models.adapter import Adapter
-from convscope.models.layers import INPUT, Layer, ports
+from convscope.models.layers import PICTURES, Layer, ports
 from convscope.models.network import Listener, Network, StopForward
+from convscope.models.quick import PLAIN, Quick
 from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
 
 
@@ -88,7 +89,7 @@ def record(
     taps: Iterable["Tap | str"],
     *,
     gradients: bool = False,
-    quick: bool = False,
+    way: Quick = PLAIN,
 ) -> Recording:
     """Run pictures in [0,1] through the network and keep what flows through the taps.
 
@@ -99,7 +100,7 @@ def record(
     gradients: keep the tapped tensors so that Recording.gradients can tell the gradient of anything later with
     respect to them. The graph then begins at the first of them: nothing below is entered on the way back.
 
-    quick: take the network's quicker way, which gives the same to rounding (see Network.run).
+    way: a quicker way to run it, from Network.quickened, which gives the same to rounding.
 
     Raises UnknownNameError for a layer that is not there. The network is left as it was found, whatever happens.
     """
@@ -120,7 +121,7 @@ def record(
         module: _listener(net.adapter, group, kept, finished, gradients) for module, group in by_module.items()
     }
     with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
-        output = net.run(images, listeners, quick=quick)
+        output = net.run(images, listeners, way=way)
         missing = [str(tap) for tap in layers if tap not in kept]
         if missing:
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
@@ -167,7 +168,7 @@ def _listener(
 
 def _maps(adapter: Adapter, module: str, tensor: Tensor) -> Tensor:
     """A module's own tensor as `b c h w`."""
-    return as_maps(tensor if module == INPUT else adapter.to_channels_first(module, tensor))
+    return as_maps(tensor if module == PICTURES else adapter.to_channels_first(module, tensor))
 
 
 def _native(adapter: Adapter, module: str, maps: Tensor, like: Tensor) -> Tensor:
@@ -176,7 +177,7 @@ def _native(adapter: Adapter, module: str, maps: Tensor, like: Tensor) -> Tensor
         return maps[:, :, 0, 0]
     if like.ndim == 3:
         return maps[..., 0].transpose(1, 2)
-    return maps if module == INPUT else adapter.from_channels_first(module, maps)
+    return maps if module == PICTURES else adapter.from_channels_first(module, maps)
 
 
 def as_maps(tensor: Tensor) -> Float[Tensor, "b c h w"]:

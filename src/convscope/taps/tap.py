@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from convscope.models.layers import INPUT, Layer
+from convscope.models.layers import Layer
 from convscope.models.network import Network
 
 SCORES = "scores"
@@ -24,7 +24,6 @@ class Tap:
 
 
 SCORES_TAP = Tap(SCORES)
-INPUT_TAP = Tap(INPUT)
 
 
 def ensure_tap(tap: "Tap | str") -> Tap:

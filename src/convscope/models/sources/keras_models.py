@@ -55,6 +55,10 @@ class KerasAdapter:
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules
 
+    def changed(self) -> bool:
+        now = dict(_walk(self._model))
+        return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
+
     def is_container(self, name: str) -> bool:
         return bool(getattr(self._modules[name], "layers", ()))
 
@@ -128,6 +132,8 @@ def load(
     """A Keras network: a name of keras.applications, a `.keras` file, or a live model."""
     keras = _keras()
     if not isinstance(name, str):
+        if weights is not None:
+            raise InputError("weights= is for named networks; a live model brings its own")
         return _network(name, name.name, None, {}, input, ensure_labels(labels), output, "a live Keras model")
     if name.endswith(".keras"):
         if weights is not None:
@@ -163,7 +169,7 @@ def _network(
 
 def _application(build: Any, name: str, weights: str | None) -> Any:
     try:
-        with _seeded(0), redirect_stdout(_Downloads()):
+        with _seeded(0), _fresh_names(), redirect_stdout(_Downloads()):
             return build(weights="imagenet" if weights is None else None if weights == "none" else weights)
     except Exception as error:
         text = " ".join(str(error).split())
@@ -189,6 +195,21 @@ def _seeded(seed: int) -> Iterator[None]:
         finally:
             random.setstate(states[0])
             np.random.set_state(states[1])
+
+
+@contextmanager
+def _fresh_names() -> Iterator[None]:
+    """Keras numbers layers through the whole process: count from the start, so that a network has its names each
+    time, and put the counts back."""
+    from keras.src.backend.common import global_state
+
+    key = "object_name_uids"
+    before = global_state.get_global_attribute(key)
+    global_state.set_global_attribute(key, None)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute(key, before)
 
 
 class _Downloads(io.TextIOBase):

@@ -1,9 +1,10 @@
 """Any torch.nn.Module as a network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from convscope.models.adapter import Squash
 
@@ -13,7 +14,7 @@ class TorchAdapter:
 
     def __init__(self, module: nn.Module) -> None:
         self._root = module
-        self._modules = {name: child for name, child in module.named_modules() if name}
+        self._modules = _named(module)
 
     @property
     def root(self) -> nn.Module:
@@ -22,8 +23,12 @@ class TorchAdapter:
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules
 
+    def changed(self) -> bool:
+        now = _named(self._root)
+        return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
+
     def is_container(self, name: str) -> bool:
-        return next(self._modules[name].children(), None) is not None
+        return next(_children(self._modules[name]), None) is not None
 
     def forward(self, images: Tensor) -> Any:
         return self._root(images)
@@ -48,3 +53,18 @@ class TorchAdapter:
             return None
         weight = weight.detach()
         return weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight
+
+
+def _children(module: nn.Module) -> Iterator[nn.Module]:
+    """The modules inside, but for what only computes weights."""
+    inside = getattr(module, "parametrizations", None) if parametrize.is_parametrized(module) else None
+    return (child for child in module.children() if child is not inside)
+
+
+def _named(module: nn.Module) -> dict[str, nn.Module]:
+    """Every module by its dotted name, but for what only computes weights; one that is there twice, once."""
+    hidden: set[int] = set()
+    for part in module.modules():
+        if parametrize.is_parametrized(part):
+            hidden |= {id(inner) for inner in part.parametrizations.modules()}  # type: ignore[union-attr]
+    return {name: child for name, child in module.named_modules() if name and id(child) not in hidden}
