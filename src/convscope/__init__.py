@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convscope.errors import ConvscopeError as ConvscopeError
     from convscope.errors import Stopped as Stopped
     from convscope.methods.activations import activations as activations
+    from convscope.methods.dream import dream as dream
     from convscope.methods.explain import explain as explain
     from convscope.methods.replay import replay as replay
     from convscope.methods.report import report as report
@@ -53,6 +54,7 @@ _HOME = {
     "activations": "methods.activations",
     "channel": "objectives.units",
     "direction": "objectives.units",
+    "dream": "methods.dream",
     "explain": "methods.explain",
     "layer": "objectives.units",
     "load_model": "models.load",

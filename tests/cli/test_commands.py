@@ -154,7 +154,7 @@ def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograp
         (["visualize", "class:zebar"], "no class named 'zebar'; near matches: zebra"),
         (["visualize", "class:"], "names no class"),
         (["explain", "PHOTO", "--layer", "classifier"], "has no positions"),
-        (["explain", "PHOTO", "--model", "efficientnet_lite"], "near matches: efficientnet_lite0"),
+        (["explain", "PHOTO", "--model", "efficientnet_lite"], "near matches: efficientnet_lite"),
         (["explain", "PHOTO", "--model", "missing.keras"], "no file 'missing.keras'"),
         (["explain", "PHOTO", "--device", "cuda:7"], "the device 'cuda:7' cannot be used"),
         (["explain", "nothing.jpg"], "no file 'nothing.jpg'"),

@@ -22,6 +22,12 @@ def _visualize(net: cs.Network, kind: str, folder: Path, **options: Any) -> Resu
     return cs.visualize(net, target, steps=3, **options)
 
 
+def _dream(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    picture = options.pop("image", noise())
+    target = options.pop("target", "class:bee")
+    return cs.dream(net, picture, target, steps=2, schedule="octaves(2,1.3)", **options)
+
+
 def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.explain(net, noise(), **options)
 
@@ -35,6 +41,7 @@ VERBS: dict[str, Callable[..., Result]] = {
     "activations": _activations,
     "weights": _weights,
     "visualize": _visualize,
+    "dream": _dream,
     "explain": _explain,
     "report": _report,
 }
@@ -43,6 +50,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "activations": {"layers": ["no such layer"]},
     "weights": {"layer": "no such layer"},
     "visualize": {"target": "no-such-layer:3"},
+    "dream": {"target": "class:no such class"},
     "explain": {"target": "class:no such class"},
     "report": {"image": "no such file.jpg"},
 }

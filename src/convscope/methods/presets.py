@@ -68,6 +68,42 @@ VISUALIZE: Mapping[str, Preset] = {
 }  # fmt: skip
 
 
+_DREAM: dict[str, Any] = {
+    "schedule": "octaves(4,1.4)", "steps": 12, "rate": 0.012, "picture": "raw", "optimiser": "sgd",
+    "gradient": "rms", "keep": 0.0,
+}  # fmt: skip
+
+DREAM: Mapping[str, Preset] = {
+    "draft": Preset(_DREAM | {"schedule": "octaves(3,1.5)", "steps": 8, "rate": 0.015}, "a first look", "a third"),
+    "default": Preset(_DREAM, "four octaves of plain, normalised steps", "48 steps, most on small pictures"),
+    "fine": Preset(
+        _DREAM | {"schedule": "octaves(6,1.3)", "steps": 20, "rate": 0.01}, "for a wall", "three times the default"
+    ),
+    "gerretsen": Preset(
+        _DREAM | {"schedule": "zoom(3,1.2)", "steps": 10},
+        "Gerretsen and others 2019: plain steps on squared norms, jitter, cycles of zooming in and out",
+        "70 steps at the full size",
+    ),
+}
+
+_LUCID: dict[str, Any] = {
+    "schedule": "single", "steps": 96, "rate": 0.03, "picture": "fourier", "optimiser": "adam",
+    "gradient": "plain", "keep": 1.0,
+}  # fmt: skip
+
+LUCID: Mapping[str, Preset] = {
+    "draft": Preset(_LUCID | {"steps": 32, "rate": 0.05}, "a first look", "a third of the default"),
+    "default": Preset(_LUCID, "a class pulled out of the photograph", "384 looks of 160 pixels"),
+    "fine": Preset(_LUCID | {"steps": 256, "rate": 0.02}, "for a wall", "three times the default"),
+    "gerretsen": Preset(
+        _LUCID | {"schedule": "zoom(3,1.2)", "steps": 26, "picture": "raw", "optimiser": "sgd", "gradient": "rms",
+                  "rate": 0.01, "keep": 0.0},
+        "Gerretsen and others 2019: a class by plain steps, jitter and zooming; 182 steps, as in the paper's frames",
+        "182 steps of four looks",
+    ),
+}  # fmt: skip
+
+
 def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a call: those that are None are the preset's. Raises UnknownNameError for the preset."""
     if preset not in presets:

@@ -11,6 +11,7 @@ import torch
 
 from convscope.errors import ResultError
 from convscope.methods.activations import activations
+from convscope.methods.dream import dream
 from convscope.methods.explain import explain
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
@@ -79,8 +80,15 @@ def _weights(net: Network, photograph: Any, options: dict[str, Any], watch: Watc
     return weights(net, **options)
 
 
+def _dream(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    if options.get("mask") == "given":
+        raise ResultError("the mask of this dream was no file: make it again with convscope.dream")
+    return dream(net, photograph, options.pop("target"), watch=watch, **options)
+
+
 _VERBS: dict[str, Callable[[Network, Any, dict[str, Any], Watch], Result]] = {
     "activations": _activations,
+    "dream": _dream,
     "explain": _explain,
     "visualize": _visualize,
     "weights": _weights,

@@ -42,7 +42,7 @@ class Channel(Objective):
         return recording.per_picture(recording[self.layer][:, self.channel].mean((1, 2)))
 
     def text(self) -> str:
-        return f"{_named(self.layer)}:{self.channel}"
+        return f"{named(self.layer)}:{self.channel}"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Neuron(Objective):
         return recording.per_picture(maps[:, self.channel, self.y, self.x])
 
     def text(self) -> str:
-        return f"{_named(self.layer)}:{self.channel}@{self.y},{self.x}"
+        return f"{named(self.layer)}:{self.channel}@{self.y},{self.x}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class LayerNorm2(Objective):
         return recording.per_picture(recording[self.layer].square().mean((1, 2, 3)))
 
     def text(self) -> str:
-        return _named(self.layer)
+        return named(self.layer)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ class Direction(Objective):
         return recording.per_picture(maps.mean((2, 3)) @ (vector / vector.norm()))
 
     def text(self) -> str:
-        return f"direction({_named(self.layer)}, {', '.join(map(number_text, self.vector))})"
+        return f"direction({named(self.layer)}, {', '.join(map(number_text, self.vector))})"
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _quoted(label: str | int) -> str:
     return label if clear and not re.search(r"\s[+-]\s", label) and not label.isdigit() else _in_quotes(label)
 
 
-def _named(layer: str) -> str:
+def named(layer: str) -> str:
     """A layer as text: names that would be read otherwise are quoted."""
     misleading = layer in ("class", "p") or ":" in layer
     return _in_quotes(layer) if misleading or re.search(r'[\s*@"\\(),]|^$', layer) else layer

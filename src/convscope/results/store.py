@@ -28,6 +28,7 @@ class SavedPicture(Result):
 
 KINDS: dict[str, type[Result]] = {
     "activations": Activations,
+    "dream": Pictures,
     "explain": Heatmap,
     "visualize": Pictures,
     "weights": Weights,

@@ -62,16 +62,18 @@ def ascend(
     change: GradientChange | None = None,
     rule: bool = False,
     way: Quick = PLAIN,
+    companion: Float[Tensor, "1 c h w"] | None = None,
 ) -> Iterator[Step]:
     """Move each picture of `image` uphill on its own objective (bound to `net`), all of them as one batch.
 
     change: what is done to the gradient with respect to the pictures before it goes on to the parameters.
     way: a quicker way to run the network, from Network.quickened.
+    companion: a photograph that objectives may compare with; it is looked at as the pictures are.
     rule: let a gradient through the activations that block it, for pictures that none reaches, in the first steps.
 
     Raises NotFiniteError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    climber = _Climber(net, objectives, image, transform, generator, change, way)
+    climber = _Climber(net, objectives, image, transform, generator, change, way, companion)
     silent = torch.zeros(len(objectives), dtype=torch.bool)
     for index in range(steps):
         helped = rule and 0 < index <= RULED_STEPS and bool(silent.any())
@@ -97,6 +99,7 @@ class _Climber:
     generator: torch.Generator
     change: GradientChange | None
     way: Quick
+    companion: Tensor | None
     index: int = 0
     helped: Tensor | None = None
     found: tuple[Tensor, Tensor] | None = None
@@ -111,7 +114,9 @@ class _Climber:
         guard = nullcontext() if self.helped is None else redirected(self.helped)
         with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
             pictures = self.image()
-            values, slope = climb(self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way)
+            values, slope = climb(
+                self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way, self.companion
+            )  # fmt: skip
             if not bool(torch.isfinite(values).all()):
                 told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
                 raise NotFiniteError(f"the objective is {told} (step {self.index})")
@@ -131,6 +136,7 @@ def climb(
     generator: torch.Generator,
     guard: AbstractContextManager[None] | None = None,
     way: Quick = PLAIN,
+    companion: Float[Tensor, "1 c h w"] | None = None,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
     """The objective of each picture, and its gradient with respect to the picture.
 
@@ -140,8 +146,9 @@ def climb(
     values: Tensor | None = None
     slope: Tensor | None = None
     with guard or nullcontext():
-        for looks in transform.parts(leaf, generator):
-            part = looks.share * _values(net, objectives, leaf, looks, way)
+        together = leaf if companion is None else torch.cat([leaf, companion])
+        for looks in transform.parts(together, generator):
+            part = looks.share * _values(net, objectives, leaf, looks, way, 0 if companion is None else 1)
             (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
             values = part.detach() if values is None else values + part.detach()
             if gradient is not None:
@@ -164,8 +171,10 @@ def evaluate(
     return torch.stack(parts).sum(0)
 
 
-def _values(net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks, way: Quick) -> Tensor:
+def _values(
+    net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks, way: Quick, companions: int = 0
+) -> Tensor:
     taps = sorted(frozenset().union(*(objective.taps() for objective in objectives)))
     recorded = dict(record(net, looks.views, taps, way=way)) if taps else {}
-    recording = Recording(net, recorded, looks.views, pictures, looks.each)
+    recording = Recording(net, recorded, looks.views, pictures, looks.each, companions=companions)
     return torch.cat([objective.value(recording.picture(i)) for i, objective in enumerate(objectives)])

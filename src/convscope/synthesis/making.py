@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from convscope.objectives.expression import Objective
 from convscope.synthesis.ascent import Step, ascend
 from convscope.synthesis.gradients import Changes
 from convscope.synthesis.images import Fourier, Image, Pixels, Raw
+from convscope.synthesis.masked import Masked
 from convscope.synthesis.optimisers import OptimiserName, optimiser
 from convscope.synthesis.phase import Phase
 from convscope.synthesis.pyramid import Pyramid
@@ -90,21 +92,43 @@ def make(
     making: Making,
     image: Image,
     generator: torch.Generator,
+    *,
+    photograph: Float[Tensor, "1 c h w"] | None = None,
+    mask: Float[Tensor, "1 1 h w"] | None = None,
+    compared: bool = False,
 ) -> Iterator[Moment]:
-    """Carry out all stages, starting from `image`; between two stages the pictures are brought to the next size."""
+    """Carry out all stages, starting from `image`; between two stages the pictures are brought to the next size.
+
+    photograph: what the pictures began as, at the final size. Only what was added to it is then enlarged, so that it
+    stays as sharp as it is. mask: where, and how much, the photograph may be changed. compared: whether objectives
+    compare with it.
+    """
     done = 0
     image = image.to(net.device)
     way = net.quickened()
     for number, size in enumerate(making.sizes):
+        at_hand = None if photograph is None else resized(photograph, size).to(net.device)
         if number:
-            with torch.no_grad():
-                pictures = resized(image().detach(), size)
+            pictures = _carried(image, size, photograph)
             image = KINDS[making.image](len(pictures), pictures.shape[1], size).to(net.device)
             image.encode(pictures)
+        if mask is not None and at_hand is not None:
+            image = Masked(image, at_hand, resized(mask, size)).to(net.device)
         for step in ascend(
             net, objectives, image, optimiser(making.optimiser, image, making.rate),
             transform=making.looks(size), steps=making.steps, generator=generator, change=making.change,
-            rule=making.rule, way=way,
+            rule=making.rule, way=way, companion=at_hand if compared else None,
         ):  # fmt: skip
             done += 1
             yield Moment(done, step, image)
+
+
+@torch.no_grad()
+def _carried(image: Image, size: Size, photograph: Tensor | None) -> Tensor:
+    """The pictures at the next size: of a photograph that was altered, only the alterations are scaled."""
+    pictures: Tensor = image().detach()
+    if photograph is None:
+        return resized(pictures, size)
+    before = resized(photograph, (pictures.shape[-2], pictures.shape[-1])).to(pictures.device)
+    added = F.interpolate(pictures - before, size, mode="bicubic", align_corners=False)
+    return (resized(photograph, size).to(pictures.device) + added).clamp(0, 1)

@@ -43,9 +43,9 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     if size is not None:
         natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
     if kind == "crops":
-        look = spec if placed else _runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
+        look = spec if placed else runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
         return Plan(natural, Crops(looks=4 if classes else 2, size=look), look)
-    look = _runs_at(net, taps, natural)
+    look = runs_at(net, taps, natural)
     if look != natural:  # the network runs at its own size alone
         if size is not None:
             raise InputError(
@@ -53,7 +53,7 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
             )
         natural = look
     if links:
-        held = spec if placed or _runs_at(net, taps, half(spec)) == spec else None
+        held = spec if placed or runs_at(net, taps, half(spec)) == spec else None
         return Plan(natural, Chain(links, size=held), held or natural)
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
 
@@ -64,7 +64,7 @@ def looks_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tu
         return plan.transform
     taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
     placed = any(objective.has_place for objective in objectives)
-    runs = net.spec.hw if placed else _runs_at(net, taps, size)
+    runs = net.spec.hw if placed else runs_at(net, taps, size)
     return plan.transform if runs == size else Sized(plan.transform, runs)
 
 
@@ -81,7 +81,7 @@ def _sees_most(net: Network, tap: Tap) -> bool:
     return field is None or field[0] > net.spec.height / 2
 
 
-def _runs_at(net: Network, taps: Sequence[Tap], size: tuple[int, int]) -> tuple[int, int]:
+def runs_at(net: Network, taps: Sequence[Tap], size: tuple[int, int]) -> tuple[int, int]:
     """`size`, or the network's own where it cannot run at that."""
     if size == net.spec.hw or not taps:
         return size

@@ -86,7 +86,7 @@ class Crops(Whole):
 
     looks: int = 4
     size: tuple[int, int] = (128, 128)
-    scale: tuple[float, float] = (0.25, 0.9)
+    scale: tuple[float, float] = (0.4, 1.0)
     rotate: float = 0.2
     flip: bool = True
     noise: float = 0.05

@@ -20,7 +20,8 @@ class Recording(Mapping[Tap, Tensor]):
 
     images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
     several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch. batch: of
-    a part of a recording, the whole and the place of this picture in it.
+    a part of a recording, the whole and the place of this picture in it. companions: photographs that were put in
+    behind the pictures, to be compared with.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Recording(Mapping[Tap, Tensor]):
         pictures: Tensor | None = None,
         looks: int = 1,
         batch: "tuple[Recording | None, int]" = (None, 0),
+        companions: int = 0,
     ) -> None:
         self._net = net
         self._tensors = dict(tensors)
@@ -38,6 +40,7 @@ class Recording(Mapping[Tap, Tensor]):
         self.pictures = images if pictures is None else pictures
         self.looks = looks
         self.batch = batch
+        self.companions = companions
 
     def __getitem__(self, tap: "Tap | str") -> Tensor:
         return self._tensors[ensure_tap(tap)]
@@ -77,6 +80,15 @@ class Recording(Mapping[Tap, Tensor]):
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
         picture = self.pictures[index : index + 1]
         return Recording(self._net, tensors, self.images[rows], picture, self.looks, (self, index))
+
+    def companion(self, tap: "Tap | str") -> Tensor | None:
+        """What was recorded for the first companion, by looks like those at this picture; None without one."""
+        whole = self.batch[0] or self
+        if not whole.companions:
+            return None
+        rows = whole[tap]
+        first = len(rows) - whole.companions * self.looks
+        return rows[first : first + self.looks].detach()
 
     def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
         """One value per picture: the mean over its looks."""

@@ -47,12 +47,13 @@ def main(
             result = visualize(net, targets, watch=watch, **options)  # type: ignore[arg-type]
     except Stopped as stopped:
         if stopped.result is not None:
-            stopped.result = _saved(stopped.result, target)
+            stopped.result = save_pictures(stopped.result, target)
         raise
-    return _saved(result, target)
+    return save_pictures(result, target)
 
 
-def _saved(result: Result, target: Path) -> Outcome:
+def save_pictures(result: Result, target: Path) -> Outcome:
+    """Write pictures to a file, and say what each reached."""
     rows, lines = [], []
     for caption, value, share in zip(
         result.facts["captions"], result.arrays["values"], result.facts["probabilities"], strict=True

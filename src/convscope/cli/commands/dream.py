@@ -1,0 +1,49 @@
+"""`convscope dream`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.cli.commands.visualize import save_pictures
+from convscope.cli.progress import Watcher
+from convscope.errors import Stopped
+from convscope.methods.dream import dream
+from convscope.results.pictures import check_picture_ending
+
+
+@command(
+    "dream",
+    verb=dream,
+    examples=[
+        "dream cat.jpg --out dream.png",
+        "dream cat.jpg --target 'blocks.9 + 0.5*blocks.4' --schedule 'octaves(5,1.4)'",
+        "dream rocket.jpg --target class:goldfish",
+        "dream cat.jpg --target class:tiger --frames 0,7,15,30,50,80 --out frames.png",
+        "dream cat.jpg --zoom 60 --size 400 --out zoom.mp4",
+        "dream large.jpg --size 3000",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", help="A layer, channel or class, sums; a layer unless given.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")] = None,
+    **options: object,
+) -> Outcome:
+    """What a network sees in a photograph, painted into it: Deep Dream of layers, Lucid dream of classes."""
+    file = out or Path(f"{Path(photo).stem}-dream.png")
+    if check_picture_ending(file) and options["frames"] is None and not options["zoom"]:
+        options["frames"] = "all"
+    net = common.load()
+    try:
+        with Watcher() as watch:
+            result = dream(net, photo, target, watch=watch, **options)  # type: ignore[arg-type]
+    except Stopped as stopped:
+        if stopped.result is not None:
+            stopped.result = save_pictures(stopped.result, file)
+        raise
+    return save_pictures(result, file)

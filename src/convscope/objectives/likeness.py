@@ -1,0 +1,41 @@
+"""Objectives that compare a picture with another: the same features, the same textures."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.models.network import Network
+from convscope.objectives.expression import Objective
+from convscope.objectives.units import named
+from convscope.taps.record import Recording
+from convscope.taps.tap import Tap
+
+
+@dataclass(frozen=True)
+class Keep(Objective):
+    """How near a layer's activations are to those of the photograph that the picture began as, seen by the same
+    looks: minus the squared distance over the photograph's squared length; 0 is the same.
+
+    Source: the identity term of Hamblin et al., "Feature Accentuation" (2024).
+    """
+
+    layer: str
+
+    def taps(self) -> frozenset[Tap]:
+        return frozenset({Tap(self.layer)})
+
+    def bind(self, net: Network) -> Objective:
+        net.layer(self.layer)
+        return self
+
+    def value(self, recording: Recording) -> Float[Tensor, " n"]:
+        original = recording.companion(self.layer)
+        if original is None:
+            raise InputError("keep() compares with the photograph that a picture began as, and there is none")
+        distance = (recording[self.layer] - original).square().flatten(1).sum(1)
+        return -recording.per_picture(distance / original.square().flatten(1).sum(1).clamp_min(1e-12))
+
+    def text(self) -> str:
+        return f"keep({named(self.layer)})"
