@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from convscope.methods.activations import activations as activations
     from convscope.methods.dream import dream as dream
     from convscope.methods.explain import explain as explain
+    from convscope.methods.invert import invert as invert
     from convscope.methods.replay import replay as replay
     from convscope.methods.report import report as report
     from convscope.methods.visualize import visualize as visualize
@@ -56,6 +57,7 @@ _HOME = {
     "direction": "objectives.units",
     "dream": "methods.dream",
     "explain": "methods.explain",
+    "invert": "methods.invert",
     "layer": "objectives.units",
     "load_model": "models.load",
     "load_result": "results.store",

@@ -32,6 +32,11 @@ def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
     return cs.explain(net, noise(), **options)
 
 
+def _invert(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    picture = options.pop("image", noise())
+    return cs.invert(net, picture, options.pop("layers", DEEP[kind]), steps=3, **options)
+
+
 def _report(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
     return cs.report(net, picture, folder / "report.html", filters=2, filter_steps=2, class_steps=2, **options)
@@ -43,6 +48,7 @@ VERBS: dict[str, Callable[..., Result]] = {
     "visualize": _visualize,
     "dream": _dream,
     "explain": _explain,
+    "invert": _invert,
     "report": _report,
 }
 
@@ -52,6 +58,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "visualize": {"target": "no-such-layer:3"},
     "dream": {"target": "class:no such class"},
     "explain": {"target": "class:no such class"},
+    "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},
 }
 """Options with which each verb must fail by a ConvscopeError."""

@@ -1,8 +1,10 @@
 """Networks and options that a newcomer tried: each works, or says in one line what is the matter."""
 
 import math
+from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -133,3 +135,55 @@ def test_a_keras_file_replays(tmp_path: Path) -> None:
     again = cs.replay(tmp_path / "made.png")
     assert again.image().tobytes() == result.image().tobytes()
     assert again.recipe == result.recipe
+
+
+class Scalars(nn.Module):
+    """A layer inside gives one number a picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.total, self.head = nn.Conv2d(3, 4, 3), Total(), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        return self.head(y.mean((2, 3))) + self.total(y)[:, None]  # type: ignore[no-any-return]
+
+
+class Total(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((1, 2, 3))
+
+
+def test_a_layer_that_cannot_be_shown_is_left_out_with_a_note() -> None:
+    net = cs.load_model(seeded(Scalars), input=SPEC)
+    result = cs.activations(net, noise()[0])
+    assert set(result.arrays) == {"input", "conv", "head"}
+    assert any("left out" in note and "total" in note for note in result.notes)
+    with pytest.raises(cs.ConvscopeError, match="cannot be shown"):
+        cs.activations(net, noise()[0], ["total"])
+
+
+def test_titles_are_made_of_the_expression_and_not_of_its_text() -> None:
+    module = nn.Sequential(
+        OrderedDict(stem=nn.Sequential(OrderedDict(p=nn.Conv2d(3, 4, 3))), pool=Total2(), end=nn.Linear(4, 4))
+    )
+    net = cs.load_model(module, input=SPEC, labels=["a", "b", "c", "d"])
+    made = cs.explain(net, noise()[0], "stem.p:3 - 2*class:1 + p:d", layer="stem.p")
+    assert made.facts["title"] == "stem.p:3 - 2*b + d"
+
+
+class Total2(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("order", ["RGB", "BGR"])
+def test_first_kernels_are_painted_in_their_own_colours(order: str) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 2, 3), Total2())
+    with torch.no_grad():
+        module[0].weight.zero_()  # type: ignore[union-attr, operator]
+        module[0].weight[0, 0 if order == "RGB" else 2] = 1  # type: ignore[index]
+    spec = cs.InputSpec(size=32, range=(0, 1), mean=0, std=1, order=order)  # type: ignore[arg-type]
+    picture = np.asarray(cs.weights(cs.load_model(module, input=spec), "0").image()).reshape(-1, 3).astype(int)
+    assert ((picture[:, 0] > 240) & (abs(picture[:, 1] - 128) < 3) & (abs(picture[:, 2] - 128) < 3)).any(), "red"
+    assert not ((picture[:, 2] > 240) & (abs(picture[:, 0] - 128) < 3)).any(), "blue"

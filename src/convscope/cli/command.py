@@ -18,6 +18,7 @@ from convscope.methods.options import About
 from convscope.models.catalogue import known_sources
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
+MOST_NUMBERS = 100_000
 DEFAULT_MODEL = "efficientnet_lite0"
 
 
@@ -175,6 +176,8 @@ def _numbers(text: str) -> list[int]:
             raise InputError(f"the numbers {text!r} cannot be read; expected such as 3,7,10-15")
         if int(last or first) < int(first):
             raise InputError(f"the numbers {part!r} go backwards; expected low-high")
+        if int(last or first) - int(first) >= MOST_NUMBERS:
+            raise InputError(f"the numbers {part!r} are too many; expected at most {MOST_NUMBERS}")
         found += range(int(first), int(last or first) + 1)
     return found
 
@@ -215,8 +218,8 @@ def _tell(outcome: Outcome, as_json: bool, more: dict[str, Any] | None = None) -
         files = [str(file) for file in outcome.files]
         print(json.dumps({"files": files, **outcome.data, **(more or {})}, ensure_ascii=False))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     for line in outcome.shown:
         console.print(line)
     for file in outcome.files if len(outcome.files) <= 6 else [*outcome.files[:3], "...", *outcome.files[-1:]]:
-        console.print(str(file), markup=False)
+        console.print(str(file))

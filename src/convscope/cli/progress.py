@@ -34,8 +34,9 @@ class Watcher:
     def __enter__(self) -> "Watcher":
         if self._console.is_terminal:
             self._bars = Bars(
-                TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
-                TextColumn("[dim]{task.fields[note]}"), console=self._console, transient=True,
+                TextColumn("{task.description}", markup=False),
+                BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}", style="dim", markup=False), console=self._console, transient=True,
             )  # fmt: skip
             self._bars.start()
         return self

@@ -40,6 +40,7 @@ def activations(
     if scale not in ("channel", "shared"):
         raise InputError(f"scale is {scale!r}; expected 'channel' or 'shared'")
     photograph = net.photograph(image, fit=fit)
+    fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
     chosen = choose_layers(net, layers)
     with torch.no_grad():
         recording = record(net, photograph.tensor(net.device), [layer.name for layer in chosen])
@@ -56,15 +57,21 @@ def activations(
     return Activations(
         arrays,
         dict.fromkeys(arrays, ("c", "h", "w")),
-        recipe_of("activations", net, options, photograph=photograph),
+        recipe_of("activations", net, options, photograph=photograph, notes=_left_out(net) if layers is None else ()),
         {"scale": scale, "layers": facts},
     )
+
+
+def _left_out(net: Network) -> tuple[str, ...]:
+    """A note on the layers that cannot be shown as channels."""
+    odd = [layer.name for layer in net.layers() if not layer.container and len(layer.shape) not in (1, 3)]
+    return (f"left out, as their outputs have no channels: {', '.join(odd)}",) if odd else ()
 
 
 def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Layer]:
     """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
     if layers is None:
-        return [layer for layer in net.layers() if not layer.container]
+        return [layer for layer in net.layers() if not layer.container and len(layer.shape) in (1, 3)]
     wanted = [layers] if isinstance(layers, str) else list(layers)
     if not wanted:
         raise InputError("layers is empty; expected at least one name, or None for all layers")

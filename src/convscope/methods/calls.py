@@ -63,11 +63,16 @@ def describe(net: Network) -> dict[str, Any]:
 def machine(net: Network) -> dict[str, Any]:
     """What the bytes of a result may depend on besides the recipe."""
     return {
-        "versions": {package: _version(package) for package in PACKAGES} | {"python": platform.python_version()},
+        "versions": {package: _version(package) for package in _packages(net)} | {"python": platform.python_version()},
         "device": str(net.device),
         "threads": torch.get_num_threads(),
         "processor": platform.machine(),
     }
+
+
+def _packages(net: Network) -> tuple[str, ...]:
+    """The packages that had a hand in it."""
+    return (*PACKAGES, "keras") if type(net.adapter).__name__ == "KerasAdapter" else PACKAGES
 
 
 @cache

@@ -1,6 +1,5 @@
 """`convscope.explain`: which parts of a photograph speak for an answer."""
 
-import re
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph
-from convscope.objectives.expression import Objective
+from convscope.objectives.expression import Objective, Scaled, Sum, number_text
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import Logit
 from convscope.render.colour import as_rgb
@@ -44,6 +43,7 @@ def explain(
     if method not in METHODS:
         raise UnknownNameError("method", str(method), METHODS)
     photograph = net.photograph(image, fit=fit)
+    fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
     found = net.layer(layer) if layer is not None else net.recommended_layer()
     objective = None if target is None else ensure_objective(target).bind(net)
     if objective is not None and not objective.taps():
@@ -87,7 +87,18 @@ def heat_arrays(cam: Cam, index: int, photograph: Photograph) -> dict[str, np.nd
 
 def in_words(net: Network, objective: Objective) -> str:
     """An objective with the names of its classes in place of their numbers."""
-    return re.sub(r"\b(?:class|p):(\d+)\b", lambda found: net.labels.name(int(found[1])), str(objective))
+    if isinstance(objective, Logit) and isinstance(objective.label, int):
+        return net.labels.name(objective.label)
+    if isinstance(objective, Scaled):
+        return f"{number_text(objective.weight)}*{in_words(net, objective.term)}"
+    if not isinstance(objective, Sum):
+        return str(objective)
+    words = in_words(net, objective.terms[0])
+    for term in objective.terms[1:]:
+        less = isinstance(term, Scaled) and term.weight < 0
+        text = in_words(net, -term if less else term)
+        words += f" {'-' if less else '+'} {text.removeprefix('1*') if less else text}"
+    return words
 
 
 def _facts(net: Network, cam: Cam, asked: Objective, layer: str) -> dict[str, Any]:

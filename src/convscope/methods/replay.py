@@ -1,9 +1,11 @@
 """`convscope.replay`: make a result again from the recipe inside it."""
 
+import inspect
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from convscope.errors import ResultError
 from convscope.methods.activations import activations
 from convscope.methods.dream import dream
 from convscope.methods.explain import explain
+from convscope.methods.invert import invert
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
 from convscope.models.load import load_model
@@ -30,24 +33,46 @@ def replay(
     *,
     net: Network | None = None,
     image: ImageLike | None = None,
+    device: str | None = None,
     trust: bool = False,
     watch: Watch = unwatched,
 ) -> Result:
     """The result in a file, made again: the same bytes on the same machine, with as many threads as then.
 
     net: the network, where the recipe cannot load it (a live module). image: the photograph, where it is no longer
-    where the recipe says. Both are checked against the recipe's hashes.
+    where the recipe says. Both are checked against the recipe. device: "cpu" or "cuda"; as then, unless given.
 
     Raises ResultError where something is missing or is not what it was.
     """
     path = Path(path)
     recipe = load_result(path).recipe
+    if recipe.method == "report":
+        raise ResultError(f"{str(path)!r} belongs to a report, which `convscope report` makes again")
     if recipe.method not in _VERBS:
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
-    net = _network(recipe, net, trust)
+    net = _network(recipe, net, trust, device)
     photograph = _photograph(recipe, path, image, net) if recipe.inputs else None
+    _check_options(recipe)
     with _threads(recipe.machine.get("threads")):
         return _VERBS[recipe.method](net, photograph, dict(recipe.options), watch)
+
+
+def _check_options(recipe: Recipe) -> None:
+    """Raises ResultError where the verb has no such option, as in a recipe of a newer convscope."""
+    verb: dict[str, Callable[..., Any]] = {
+        "activations": activations,
+        "dream": dream,
+        "explain": explain,
+        "invert": invert,
+        "visualize": visualize,
+        "weights": weights,
+    }
+    strange = set(recipe.options) - set(inspect.signature(verb[recipe.method]).parameters)
+    if strange:
+        raise ResultError(
+            f"the recipe has options that {recipe.method} does not know ({', '.join(sorted(strange))}): "
+            "was it made by a newer convscope?"
+        )
 
 
 @contextmanager
@@ -86,23 +111,41 @@ def _dream(net: Network, photograph: Any, options: dict[str, Any], watch: Watch)
     return dream(net, photograph, options.pop("target"), watch=watch, **options)
 
 
+def _invert(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
+    return invert(net, photograph, watch=watch, **options)
+
+
 _VERBS: dict[str, Callable[[Network, Any, dict[str, Any], Watch], Result]] = {
     "activations": _activations,
     "dream": _dream,
     "explain": _explain,
+    "invert": _invert,
     "visualize": _visualize,
     "weights": _weights,
 }
 
 
-def _network(recipe: Recipe, net: Network | None, trust: bool) -> Network:
+def _network(recipe: Recipe, net: Network | None, trust: bool, device: str | None) -> Network:
     source = recipe.network.get("source")
     if net is None:
         if not source:
             raise ResultError(
                 f"the network {recipe.network.get('name')!r} was a live module: give it with replay(..., net=...)"
             )
-        net = load_model(source, input=_spec(recipe), trust=trust, **recipe.network.get("options", {}))
+        if device is None and str(recipe.machine.get("device", "cpu")).startswith("cuda"):
+            if not torch.cuda.is_available():
+                raise ResultError(
+                    "this was made on a graphics card, and there is none: --device cpu (device='cpu') makes it here, "
+                    "though not to the bit"
+                )
+            device = str(recipe.machine["device"])
+        try:
+            options = dict(recipe.network.get("options", {}))
+            net = load_model(source, input=_spec(recipe), trust=trust, device=device, **options)
+        except (TypeError, KeyError) as error:
+            raise ResultError(f"the recipe's network cannot be read ({error})") from None
+    else:
+        _check_contract(recipe, net)
     wanted = recipe.network.get("weights_sha256")
     if net.weights_hash() != wanted:
         raise ResultError(
@@ -112,21 +155,34 @@ def _network(recipe: Recipe, net: Network | None, trust: bool) -> Network:
     return net
 
 
+def _check_contract(recipe: Recipe, net: Network) -> None:
+    """Raises ResultError where a network that was given takes its pictures otherwise than the recipe's."""
+    now = json.loads(json.dumps(net.spec.describe()))
+    was = recipe.network.get("input", {})
+    other = sorted(name for name in now if name in was and now[name] != was[name])
+    if other:
+        told = ", ".join(f"{name} {now[name]}, then {was[name]}" for name in other)
+        raise ResultError(f"the network given takes its input otherwise than that of the recipe: {told}")
+
+
 def _spec(recipe: Recipe) -> InputSpec:
-    told: dict[str, Any] = {key: value for key, value in recipe.network["input"].items() if key != "unknown"}
+    known = {field.name for field in fields(InputSpec)}
+    told: dict[str, Any] = {key: value for key, value in recipe.network["input"].items() if key in known}
     values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
     return InputSpec(**values)
 
 
 def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike | Photograph:
     """The picture of the recipe: given, where it was, or beside the result; the same to the byte."""
-    record = recipe.inputs["image"]
+    record: Any = recipe.inputs.get("image")
     if image is None:
-        told = record.get("path")
+        told = record.get("path") if isinstance(record, dict) else None
         places = [Path(told), path.parent / Path(told).name] if told else []
         image = next((place for place in places if place.is_file()), None)
         if image is None:
             raise ResultError(f"the photograph {told or 'of the recipe'} is not here: give it with --image (image=...)")
+    if not isinstance(record, dict) or not isinstance(record.get("sha256"), str):
+        raise ResultError(f"the recipe in {str(path)!r} does not say which photograph it is of")
     found = net.photograph(image).record["sha256"]
     if found != record["sha256"]:
         raise ResultError(

@@ -17,6 +17,7 @@ VERBS: Mapping[str, Verb] = {
     "weights": Verb("convscope.methods.weights:weights", "What a layer has learned, as a mosaic."),
     "visualize": Verb("convscope.methods.visualize:visualize", "What a filter, neuron, layer or class looks for."),
     "dream": Verb("convscope.methods.dream:dream", "What a network sees in a photograph, painted into it."),
+    "invert": Verb("convscope.methods.invert:invert", "What a layer still knows of a photograph."),
     "explain": Verb("convscope.methods.explain:explain", "Which parts of a photograph speak for an answer."),
     "report": Verb("convscope.methods.report:report", "One page on one photograph and one network."),
     "replay": Verb("convscope.methods.replay:replay", "Make a picture again from the recipe inside it."),

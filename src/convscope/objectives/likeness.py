@@ -39,3 +39,58 @@ class Keep(Objective):
 
     def text(self) -> str:
         return f"keep({named(self.layer)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Like(Objective):
+    """How near a layer's activations are to given ones, `1 c h w`: minus the squared distance over the squared length
+    of the given ones; 0 is the same.
+
+    Source: Mahendran and Vedaldi, "Understanding deep image representations by inverting them" (CVPR 2015), eq. 2.
+    """
+
+    layer: str
+    given: Tensor
+
+    def taps(self) -> frozenset[Tap]:
+        return frozenset({Tap(self.layer)})
+
+    def bind(self, net: Network) -> Objective:
+        net.layer(self.layer)
+        return self
+
+    def value(self, recording: Recording) -> Float[Tensor, " n"]:
+        distance = (recording[self.layer] - self.given).square().flatten(1).sum(1)
+        return -recording.per_picture(distance / self.given.square().sum().clamp_min(1e-12))
+
+    def text(self) -> str:
+        return f"like({named(self.layer)})"
+
+
+@dataclass(frozen=True, eq=False)
+class Caricature(Objective):
+    """How far a layer's activations go in the direction of given ones, `1 c h w`: their scalar product over the given
+    ones' squared length, times the cosine between the two. Above 1 the picture overdoes what the layer saw.
+
+    Source: the caricatures of Olah et al. (Lucid, 2018), with cosine power 1.
+    """
+
+    layer: str
+    given: Tensor
+
+    def taps(self) -> frozenset[Tap]:
+        return frozenset({Tap(self.layer)})
+
+    def bind(self, net: Network) -> Objective:
+        net.layer(self.layer)
+        return self
+
+    def value(self, recording: Recording) -> Float[Tensor, " n"]:
+        maps, given = recording[self.layer].flatten(1), self.given.flatten(1)
+        product = (maps * given).sum(1)
+        length = given.norm().clamp_min(1e-6)
+        cosine = product / (maps.norm(dim=1) * length).clamp_min(1e-12)
+        return recording.per_picture(product / length.square() * cosine.clamp_min(0.1))
+
+    def text(self) -> str:
+        return f"caricature({named(self.layer)})"

@@ -19,6 +19,8 @@ KEY = "convscope"
 """The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
 
 
+MOST_PIXELS = 150_000_000
+"""A picture above this is not read: it was hardly made here."""
 ENDINGS = (".png", ".npz")
 
 
@@ -43,7 +45,7 @@ def write_whole(path: str | Path, data: bytes) -> Path:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".convscope-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, 0o666 & ~_UMASK)
         os.replace(temporary, path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -71,10 +73,16 @@ def _umask() -> int:
     return mask
 
 
+_UMASK = _umask()  # asked once: asking sets it for a moment, for all threads
+
+
 def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
     """A picture as PNG, with `about` inside as JSON."""
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(KEY, json.dumps(about), zip=True)
+    text = json.dumps(about)
+    if len(text) > PngImagePlugin.MAX_TEXT_CHUNK:
+        raise ResultError("the recipe is too long for a picture file (above 1 MB): save the result as .npz")
+    info.add_itxt(KEY, text, zip=True)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
     return buffer.getvalue()
@@ -83,7 +91,9 @@ def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
 def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     """A picture and what png_bytes put into it. Raises ResultError where it holds no recipe."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"it has {picture.width}x{picture.height} pixels")
             picture.load()
             text = picture.info.get(KEY)
             copy = picture.convert("RGB")

@@ -72,14 +72,14 @@ class Pictures(Result):
             found.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
         return found
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.npz` and `.png` as any result; `.gif`, `.webp` and `.mp4` show the frames in motion.
 
         Raises ResultError for another ending, where no frames were kept, and where the file cannot be written.
         """
         suffix = Path(path).suffix.lower()
         if suffix not in MOVING:
-            return super().save(path)
+            return super().save(path, picture)
         check_ending(path, ENDINGS + MOVING)
         return write_whole(path, animation_bytes(self.film(), suffix, recipe_text(self)))
 

@@ -57,30 +57,37 @@ class Result(ABC):
         axes = {name: list(names) for name, names in self.axes.items()}
         return {"recipe": self.recipe.to_dict(), "facts": dict(self.facts), "axes": axes}
 
-    def png(self, picture: Image.Image | None = None) -> bytes:
-        """The picture (or one of `pictures`) as PNG with the recipe inside."""
-        return png_bytes(picture or self.image(), recipe_and_facts(self))
+    def png(self, name: str | None = None) -> bytes:
+        """The picture (or that one of `pictures`) as PNG, with the recipe and which one it is inside."""
+        if name is None:
+            return png_bytes(self.image(), recipe_and_facts(self))
+        return png_bytes(self.pictures()[name], recipe_and_facts(self) | {"picture": name})
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.npz` keeps every array exactly, `.png` is the picture with the recipe inside.
+
+        picture: for PNG, which one of `pictures`; the result as one picture unless named.
 
         Raises ResultError for any other ending, and where the file cannot be written; nothing is left half-written.
         """
         check_ending(path)
         if Path(path).suffix.lower() == ".npz":
             return write_whole(path, npz_bytes(self.arrays, self.about()))
-        return write_whole(path, self.png())
+        return write_whole(path, self.png(picture))
 
     def save_pictures(self, folder: str | Path) -> list[Path]:
         """Write each of `pictures` into a folder as PNG with the recipe inside; returns the files."""
         written: dict[str, Path] = {}
+        about = recipe_and_facts(self)
         for name, picture in self.pictures().items():
             plain = own = file_name(name)
             count = 1
             while own.lower() in written:  # two layers may differ in letters that files cannot hold, or in case
                 count += 1
                 own = f"{plain}-{count}"
-            written[own.lower()] = write_whole(Path(folder) / f"{own}.png", self.png(picture))
+            written[own.lower()] = write_whole(
+                Path(folder) / f"{own}.png", png_bytes(picture, about | {"picture": name})
+            )
         return list(written.values())
 
     def __repr__(self) -> str:
@@ -104,7 +111,7 @@ class Result(ABC):
 def recipe_and_facts(result: Result) -> dict[str, Any]:
     """What a picture file carries: the recipe, and the facts unless they are very long."""
     about: dict[str, Any] = {"recipe": result.recipe.to_dict()}
-    if len(str(result.facts)) <= FACTS_IN_PNG:
+    if len(json.dumps(result.facts)) <= FACTS_IN_PNG:
         about["facts"] = dict(result.facts)
     return about
 

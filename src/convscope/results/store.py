@@ -12,6 +12,8 @@ from convscope.render.animation import read_animation
 from convscope.results.activations import Activations
 from convscope.results.files import parsed, read_npz, read_png, read_whole
 from convscope.results.heatmap import Heatmap
+from convscope.results.inversion import Inversion
+from convscope.results.page import Page
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import Recipe
 from convscope.results.result import Result
@@ -30,6 +32,8 @@ KINDS: dict[str, type[Result]] = {
     "activations": Activations,
     "dream": Pictures,
     "explain": Heatmap,
+    "invert": Inversion,
+    "report": Page,
     "visualize": Pictures,
     "weights": Weights,
 }
@@ -56,7 +60,9 @@ def load_result(path: str | Path) -> Result:
     suffix = path.suffix.lower()
     if suffix == ".png":
         picture, about = read_png(path)
-        return SavedPicture({"picture": np.asarray(picture)}, _PICTURE, *_told(about, path))
+        recipe, facts = _told(about, path)
+        which = {"picture": about["picture"]} if isinstance(about.get("picture"), str) else {}
+        return SavedPicture({"picture": np.asarray(picture)}, _PICTURE, recipe, facts | which)
     if suffix in MOVING:
         last, text = read_animation(read_whole(path), suffix)
         if text is None:

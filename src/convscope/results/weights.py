@@ -26,7 +26,8 @@ class Weights(Result):
         about = f"{self.facts['kind']}, {outs} out, {ins} in, {height}x{width}"
         title = f"weights of {self.facts['layer']}"
         if self.facts["colour"]:
-            tiles = [_in_colour(kernel, reach) for kernel in weights]
+            order = slice(None, None, -1 if self.facts.get("order") == "BGR" else 1)
+            tiles = [_in_colour(kernel[order], reach) for kernel in weights]
             tile = tile_size((height, width), outs)
             return sheet(
                 tiles, tile=tile, columns=columns_for(outs, tile), title=title, numbered=True,

@@ -6,7 +6,24 @@ from typing import Annotated
 import typer
 
 from convscope.cli.command import Common, Outcome, command
+from convscope.errors import InputError
 from convscope.methods.activations import activations
+
+NO_FOLDERS = (
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".webp",
+    ".mp4",
+    ".pdf",
+    ".svg",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".html",
+    ".npy",
+    ".zip",
+)
 
 
 @command(
@@ -30,6 +47,8 @@ def main(
     **options: object,
 ) -> Outcome:
     """What each layer answers to a photograph: every channel side by side, one picture per layer."""
+    if out is not None and out.suffix.lower() in NO_FOLDERS:
+        raise InputError(f"--out is {str(out)!r}; expected a folder, or a file that ends in .png or .npz")
     net = common.load()
     result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
     target = out or Path(f"{Path(photo).stem}-activations")

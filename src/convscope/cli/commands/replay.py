@@ -8,6 +8,7 @@ import typer
 
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
+from convscope.errors import ResultError
 from convscope.methods.replay import replay
 from convscope.results.pictures import check_picture_ending
 from convscope.results.store import load_result
@@ -15,7 +16,7 @@ from convscope.results.store import load_result
 
 @command(
     "replay",
-    shares=("trust",),
+    shares=("device", "trust"),
     examples=["replay zebra.png --out again.png", "replay cam.png --image cat.jpg"],
 )
 def main(
@@ -28,9 +29,14 @@ def main(
     target = out or file.with_name(f"{file.stem}-again{file.suffix}")
     check_picture_ending(target)
     with Watcher() as watch:
-        result = replay(file, image=image, trust=common.trust, watch=watch)
-    before = np.asarray(load_result(file).image())
-    after = np.asarray(result.image())
+        result = replay(file, image=image, device=common.device, trust=common.trust, watch=watch)
+    original = load_result(file)
+    which = original.facts.get("picture") if file.suffix.lower() == ".png" else None
+    again = result.pictures() if which is not None else {}
+    if which is not None and which not in again:
+        raise ResultError(f"the recipe in {str(file)!r} gives no picture {which!r}; it gives {', '.join(again)}")
+    before = np.asarray(original.image())
+    after = np.asarray(again[which] if which is not None else result.image())
     same = before.shape == after.shape and bool((before == after).all())
     said = "the same pixels" if same else "NOT the same pixels (another machine, version or number of threads?)"
-    return Outcome([result.save(target)], {"same_pixels": same}, [said], result.notes)
+    return Outcome([result.save(target, which)], {"same_pixels": same}, [said], result.notes)

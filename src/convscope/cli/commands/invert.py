@@ -1,0 +1,59 @@
+"""`convscope invert`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from convscope.cli.command import Common, Outcome, command
+from convscope.cli.progress import Watcher
+from convscope.errors import Stopped
+from convscope.methods.invert import invert
+from convscope.results.files import check_ending
+from convscope.results.inversion import Inversion
+
+
+@command(
+    "invert",
+    verb=invert,
+    examples=[
+        "invert cat.jpg --out inversions.png",
+        "invert cat.jpg stem.act blocks.4 blocks.10 --tv both",
+        "invert cat.jpg block1_relu2 block3_relu3 -m vgg16_hed",
+        "invert cat.jpg blocks.9 --caricature --steps 60",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; five unless given.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    **options: object,
+) -> Outcome:
+    """What a layer still knows of a photograph: pictures that it takes for it, and how like it they are."""
+    file = out or Path(f"{Path(photo).stem}-inversion.png")
+    check_ending(file)
+    net = common.load()
+    try:
+        with Watcher() as watch:
+            result = invert(net, photo, layers or None, watch=watch, **options)  # type: ignore[arg-type]
+    except Stopped as stopped:
+        if stopped.result is not None:
+            stopped.result = _saved(stopped.result, file)
+        raise
+    return _saved(result, file)
+
+
+def _saved(result: Inversion, file: Path) -> Outcome:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("layer", "total variation", "features' distance", "similarity"):
+        table.add_column(title)
+    rows = []
+    parts = zip(
+        result.facts["layers"], result.facts["tv"], result.arrays["values"], result.arrays["similarity"], strict=True
+    )
+    for layer, tv, value, like in parts:
+        rows.append({"layer": layer, "tv": tv, "distance": float(value), "similarity": float(like)})
+        table.add_row(layer, f"{tv:g}", f"{float(value):.4g}", f"{float(like):.3f}")
+    return Outcome([result.save(file)], {"pictures": rows}, [table], result.notes)

@@ -1,0 +1,158 @@
+"""`convscope.invert`: pictures that a layer takes for a photograph."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.errors import InputError, Stopped
+from convscope.methods.activations import choose_layers
+from convscope.methods.calls import check_seed, plain_number, recipe_of
+from convscope.methods.options import MOST_SEED, About
+from convscope.models.network import Network
+from convscope.models.photograph import Fit, ImageLike, Photograph
+from convscope.objectives.expression import Objective
+from convscope.objectives.likeness import Caricature, Like
+from convscope.objectives.penalties import TotalVariation
+from convscope.progress import Progress, Watch, unwatched
+from convscope.results.inversion import Inversion
+from convscope.synthesis.making import ImageKind, Making, begun, make
+from convscope.synthesis.schedule import Single
+from convscope.synthesis.transforms import Plain
+from convscope.taps.record import record
+
+TV_WEIGHT = 1.0
+"""Of the total variation (in [0,2]) against a distance of features that is 1 for an empty picture."""
+Variation = Literal["without", "with", "both"]
+MOST_LAYERS = 5
+
+
+def invert(
+    net: Network,
+    image: ImageLike | Photograph,
+    layers: Sequence[str] | str | None = None,
+    *,
+    tv: Annotated[Variation, About("without total variation, with it, or both, beside each other")] = "with",
+    tv_weight: Annotated[
+        float, About("what total variation counts, against the features' distance", 0, 1000)
+    ] = TV_WEIGHT,
+    caricature: Annotated[bool, About("overdo what the layer saw, in place of matching it")] = False,
+    steps: Annotated[int, About("steps for each picture", 1, 100000)] = 200,
+    rate: Annotated[float, About("the rate of Adam", 1e-6, 10)] = 0.05,
+    picture: Annotated[ImageKind, About("what is optimised: pixels, frequencies, ...")] = "pixels",
+    fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
+    seed: Annotated[int, About("of the noise it starts from", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Inversion:
+    """Pictures whose activations at a layer are those of a photograph: what they lack, the layer no longer knows.
+
+    layers: names or patterns; five from early to late unless named. Each is inverted by itself, from noise.
+
+    Returns `images` (`n h w c` in [0,1]), `values` (the squared distance of the features over their squared length;
+    of a caricature how far it goes), and `similarity` to the photograph: 1 - |x - c| / (|x| + |c|) of the pictures
+    about mid grey, in [0,1]. Raises Stopped on Ctrl-C, whose `result` holds the pictures that are finished.
+
+    Source: Mahendran and Vedaldi, "Understanding deep image representations by inverting them" (CVPR 2015);
+    Gerretsen et al. (2019), section 2.3 and figure 4. Caricatures after Olah et al. (Lucid, 2018).
+    """
+    check_seed(seed)
+    if tv not in ("without", "with", "both"):
+        raise InputError(f"tv is {tv!r}; expected 'without', 'with' or 'both'")
+    if steps < 1 or not 0 < rate < float("inf"):
+        raise InputError(f"steps is {steps}, rate {rate}; expected at least 1, and a number above 0")
+    photograph = net.photograph(image, fit=fit)
+    fit = photograph.record.get("fit", fit)
+    chosen = _spread(net) if layers is None else [layer.name for layer in choose_layers(net, layers)]
+    options = {
+        "layers": chosen, "tv": tv, "tv_weight": tv_weight, "caricature": caricature, "steps": steps, "rate": rate,
+        "picture": picture, "fit": fit, "seed": seed,
+    }  # fmt: skip
+    options = {name: plain_number(value) for name, value in options.items()}
+    weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
+    jobs = [(layer, weight) for weight in weights for layer in chosen]
+    made: list[tuple[Tensor, float]] = []
+    try:
+        for layer, weight in jobs:
+            made.append(_inverted(net, photograph, layer, weight, options, len(made), len(jobs), watch))
+    except KeyboardInterrupt:
+        result = _result(net, photograph, jobs, made, options) if made else None
+        raise Stopped(f"stopped after {len(made)} of {len(jobs)} pictures", result) from None
+    return _result(net, photograph, jobs, made, options)
+
+
+def _spread(net: Network) -> list[str]:
+    """Layers from early to late: of each size of map the last one before it shrinks."""
+    maps = [layer for layer in net.layers() if layer.is_map and not layer.container and layer.module]
+    ends = [a for a, b in zip(maps, [*maps[1:], None], strict=True) if b is None or a.shape[1:] != b.shape[1:]]
+    kept = [layer for layer in ends if "pool" not in layer.kind.lower()] or ends
+    if not kept:
+        raise InputError(f"{net.name} has no layer whose output has positions: name a layer")
+    places = np.linspace(0, len(kept) - 1, min(MOST_LAYERS, len(kept))).round().astype(int)
+    return [kept[i].name for i in dict.fromkeys(places.tolist())]
+
+
+def _inverted(
+    net: Network, photograph: Photograph, layer: str, weight: float, options: dict[str, Any], number: int, of: int,
+    watch: Watch,
+) -> tuple[Tensor, float]:  # fmt: skip
+    """One picture, and what it reached."""
+    start = photograph.tensor(net.device)
+    with torch.no_grad():
+        given = record(net, start, [layer])[layer].clone()
+    match: Objective = Caricature(layer, given) if options["caricature"] else Like(layer, given)
+    size = (start.shape[-2], start.shape[-1])
+    making = Making(
+        options["picture"], "adam", options["rate"], Single().sizes(size), options["steps"], lambda _: Plain()
+    )
+    generator = torch.Generator().manual_seed(options["seed"])
+    first = start if options["caricature"] else None
+    image = begun(making, 1, start.shape[1], generator, first)
+    pursued = match - weight * TotalVariation() if weight else match
+    total = making.total * of
+    for moment in make(net, [pursued], making, image, generator):
+        told = f"{float(moment.step.values[0]):.4g}"
+        watch(Progress(f"inversion of {layer}", number * making.total + moment.done, total, told))
+    found = moment.pictures()
+    with torch.no_grad():
+        reached = float(match.value(record(net, found, [layer]))[0])
+    return found.cpu(), reached if options["caricature"] else -reached
+
+
+def similarity(one: np.ndarray, other: np.ndarray) -> float:
+    """1 - |x - c| / (|x| + |c|), by Frobenius norms of pictures about mid grey: 1 for the same, 0 for opposites."""
+    x, c = one.astype(np.float64) - 0.5, other.astype(np.float64) - 0.5
+    sizes = float(np.linalg.norm(x) + np.linalg.norm(c))
+    return 1.0 if sizes == 0 else 1.0 - float(np.linalg.norm(x - c)) / sizes
+
+
+def _result(
+    net: Network, photograph: Photograph, jobs: list[tuple[str, float]], made: list[tuple[Tensor, float]],
+    options: dict[str, Any],
+) -> Inversion:  # fmt: skip
+    images = torch.cat([picture for picture, _ in made]).permute(0, 2, 3, 1).float().numpy().copy()
+    done = jobs[: len(made)]
+    unfinished = (
+        (f"stopped after {len(made)} of {len(jobs)} pictures: replay makes all",) if len(made) < len(jobs) else ()
+    )
+    likeness = [similarity(picture, photograph.pixels) for picture in images]
+    what = "caricatures" if options["caricature"] else "inversions"
+    return Inversion(
+        {
+            "images": images,
+            "values": np.array([value for _, value in made], dtype=np.float32),
+            "similarity": np.array(likeness, dtype=np.float32),
+            "photograph": photograph.pixels.astype(np.float32),
+        },
+        {"images": ("n", "h", "w", "c"), "values": ("n",), "similarity": ("n",), "photograph": ("h", "w", "c")},
+        recipe_of("invert", net, options, photograph=photograph, notes=unfinished),
+        {
+            "captions": [layer for layer, _ in done],
+            "layers": [layer for layer, _ in done],
+            "tv": [weight for _, weight in done],
+            "probabilities": [None] * len(done),
+            "title": f"{net.name}: {what}",
+            "subtitle": f"{options['steps']} steps from {'the photograph' if options['caricature'] else 'noise'}",
+        },
+    )

@@ -1,0 +1,39 @@
+"""A line plot: a few values in [0,1] over named places."""
+
+from collections.abc import Mapping, Sequence
+
+from PIL import Image, ImageDraw
+
+from convscope.render.text import EDGE, FAINT, INK, PAPER, figure, shortened, write
+
+COLOURS = ((245, 160, 74), (111, 211, 242), (160, 210, 120), (220, 130, 200))
+SMALL, HEIGHT, LEFT, RIGHT, TOP, FOOT = 13, 240, 56, 24, 44, 40
+
+
+def line_plot(places: Sequence[str], lines: Mapping[str, Sequence[float]], *, width: int, title: str) -> Image.Image:
+    """Lines by name, each with one value in [0,1] for every place, with its figure beside each point."""
+    canvas = Image.new("RGB", (width, HEIGHT + TOP + FOOT), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    write(draw, (LEFT, 12), title, SMALL)
+    room = width - LEFT - RIGHT
+    step = room / max(1, len(places))
+
+    def at(place: int, value: float) -> tuple[float, float]:
+        return LEFT + step * (place + 0.5), TOP + HEIGHT * (1 - value)
+
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        y = at(0, tick)[1]
+        draw.line((LEFT, y, width - RIGHT, y), fill=EDGE)
+        write(draw, (LEFT - 8, y), f"{tick:g}", SMALL, FAINT, "rm")
+    for i, place in enumerate(places):
+        write(draw, (at(i, 0)[0], TOP + HEIGHT + 8), shortened(place, SMALL, int(step) - 6), SMALL, INK, "ma")
+    end = width - RIGHT
+    for (name, values), colour in reversed(list(zip(lines.items(), COLOURS, strict=False))):
+        points = [at(i, min(1.0, max(0.0, value))) for i, value in enumerate(values)]
+        draw.line([xy for point in points for xy in point], fill=colour, width=2)
+        for (x, y), value in zip(points, values, strict=True):
+            draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+            write(draw, (x + 6, y - 6), figure(value), SMALL - 1, colour, "ls")
+        write(draw, (end, 12), name, SMALL, colour, "ra")
+        end -= int(draw.textlength(name)) + 48
+    return canvas

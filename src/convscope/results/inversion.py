@@ -1,0 +1,53 @@
+"""What inverting a layer returns: pictures that it takes for the photograph, and how like it they are."""
+
+from PIL import Image
+
+from convscope.render.colour import as_rgb
+from convscope.render.grid import sheet, stacked
+from convscope.render.plot import line_plot
+from convscope.render.text import figure
+from convscope.results.pictures import Pictures
+
+MOST_TILE = 224
+
+
+class Inversion(Pictures):
+    """Arrays: `images` (`n h w c`), `values` (`n`, the squared distance of the features over their squared length),
+    `similarity` (`n`, to the photograph, in [0,1]) and `photograph` (`h w c`). Facts: `layers` and `tv`, of each."""
+
+    def image(self) -> Image.Image:
+        """The photograph, a row of pictures for each total variation, and the similarities as a plot."""
+        if "frames" in self.arrays:
+            return self.contact_sheet()
+        photograph = as_rgb(self.arrays["photograph"])
+        factor = min(1.0, MOST_TILE / photograph.shape[1])
+        size = max(1, round(photograph.shape[0] * factor)), max(1, round(photograph.shape[1] * factor))
+        layers = list(dict.fromkeys(self.facts["layers"]))
+        weights = list(dict.fromkeys(self.facts["tv"]))
+        tiles, captions = [], []
+        for weight in weights:
+            tiles.append(photograph)
+            captions.append(f"the photograph\n{_named(weight)}")
+            for index, (of, layer) in enumerate(zip(self.facts["tv"], self.facts["layers"], strict=True)):
+                if of == weight:
+                    tiles.append(as_rgb(self.arrays["images"][index]))
+                    captions.append(f"{layer}\nsimilarity {figure(float(self.arrays['similarity'][index]))}")
+        grid = sheet(
+            tiles, tile=size, columns=1 + len(layers), captions=captions, title=self.facts["title"],
+            subtitle=self.facts["subtitle"],
+        )  # fmt: skip
+        if len(layers) < 2:
+            return grid
+        lines = {
+            _named(weight): [
+                float(value)
+                for value, of in zip(self.arrays["similarity"], self.facts["tv"], strict=True)
+                if of == weight
+            ]
+            for weight in weights
+        }
+        return stacked([grid, line_plot(layers, lines, width=grid.width, title="similarity to the photograph")])
+
+
+def _named(weight: float) -> str:
+    return f"total variation {weight:g}" if weight else "no total variation"
