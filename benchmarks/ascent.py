@@ -1,10 +1,11 @@
-"""What a step of the ascent costs, over the bare forward and backward of the network at the same batch and size."""
+"""What a step of the ascent costs, over the bare forward and backward at the same batch and size, plain and quick."""
 
 import torch
 
 import convscope as cs
 from benchmarks.networks import vgg16
 from benchmarks.timing import in_turns
+from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.text import parse_target
 from convscope.synthesis.ascent import ascend
 from convscope.synthesis.images import Fourier
@@ -21,14 +22,14 @@ CASES = (
 def rows() -> list[tuple[str, ...]]:
     """One row per case."""
     networks = {"efficientnet_lite0": cs.load_model("efficientnet_lite0"), "VGG16's shape": vgg16()}
-    found = [("network", "target", "pictures", "bare step ms", "our step / bare")]
+    found = [("network", "target", "pictures", "bare step ms", "our step / bare", "our step / bare, made quick")]
     for name, text, count, transform in CASES:
-        base, ours = _measure(networks[name], text, count, transform)
-        found.append((name, text, str(count), f"{base * 1e3:.0f}", f"{ours / base:.2f}"))
+        base, quick, ours = _measure(networks[name], text, count, transform)
+        found.append((name, text, str(count), f"{base * 1e3:.0f}", f"{ours / base:.2f}", f"{ours / quick:.2f}"))
     return found
 
 
-def _measure(net: cs.Network, text: str, count: int, transform: Transform) -> tuple[float, float]:
+def _measure(net: cs.Network, text: str, count: int, transform: Transform) -> tuple[float, float, float]:
     objective = parse_target(text).bind(net)
     taps = sorted(objective.taps())
     side = 224 if isinstance(transform, Crops) else 128
@@ -37,15 +38,16 @@ def _measure(net: cs.Network, text: str, count: int, transform: Transform) -> tu
     image.scatter(0.01, generator)
     with torch.no_grad():
         shape = transform(image(), generator).shape
+    way = net.quickened()
     steps = ascend(
         net, [objective] * count, image, torch.optim.Adam(image.parameters(), lr=0.05),
-        transform=transform, steps=10**6, generator=generator,
+        transform=transform, steps=10**6, generator=generator, way=way,
     )  # fmt: skip
 
-    def bare() -> None:
+    def bare(how: Quick) -> None:
         looks = torch.rand(shape, requires_grad=True)
-        recording = record(net, looks, taps)
+        recording = record(net, looks, taps, way=how)
         torch.autograd.grad(recording[taps[0]].sum(), looks)
 
-    seconds = in_turns({"bare": bare, "ours": lambda: next(steps)})
-    return seconds["bare"], seconds["ours"]
+    seconds = in_turns({"bare": lambda: bare(PLAIN), "quick": lambda: bare(way), "ours": lambda: next(steps)})
+    return seconds["bare"], seconds["quick"], seconds["ours"]

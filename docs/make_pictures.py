@@ -21,6 +21,7 @@ def main() -> None:
     cs.visualize(net, ["blocks.13:26,112,56,104", "blocks.14:5,20,40,60"]).save(OUT / "deep.png")
     classes = ["zebra", "tiger", "ostrich", "espresso", "dalmatian", "monarch", "castle", "missile"]
     cs.visualize(net, [cs.logit(name) for name in classes]).save(OUT / "classes.png")
+    cs.invert(net, PHOTO, tv="both").save(OUT / "inversions.png")
     _dreams(net)
 
 

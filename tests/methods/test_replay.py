@@ -42,6 +42,8 @@ def _made(verb: str, net: cs.Network, folder: Path, photograph: str) -> cs.Resul
             return cs.explain(net, photograph, "class:bee - 0.5*conv2:1")
         case "dream":
             return cs.dream(net, photograph, "conv2", size=64, steps=2)
+        case "invert":
+            return cs.invert(net, photograph, "conv*", steps=2)
         case _:
             return VERBS[verb](net, "plain", folder)
 

@@ -41,7 +41,7 @@ def invert(
     caricature: Annotated[bool, About("overdo what the layer saw, in place of matching it")] = False,
     steps: Annotated[int, About("steps for each picture", 1, 100000)] = 200,
     rate: Annotated[float, About("the rate of Adam", 1e-6, 10)] = 0.05,
-    picture: Annotated[ImageKind, About("what is optimised: pixels, frequencies, ...")] = "pixels",
+    picture: Annotated[ImageKind, About("what is optimised: a pyramid, pixels, frequencies, ...")] = "pyramid",
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
     seed: Annotated[int, About("of the noise it starts from", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,

@@ -27,13 +27,15 @@ def line_plot(places: Sequence[str], lines: Mapping[str, Sequence[float]], *, wi
         write(draw, (LEFT - 8, y), f"{tick:g}", SMALL, FAINT, "rm")
     for i, place in enumerate(places):
         write(draw, (at(i, 0)[0], TOP + HEIGHT + 8), shortened(place, SMALL, int(step) - 6), SMALL, INK, "ma")
-    end = width - RIGHT
+    end, first = width - RIGHT, next(iter(lines), "")
     for (name, values), colour in reversed(list(zip(lines.items(), COLOURS, strict=False))):
         points = [at(i, min(1.0, max(0.0, value))) for i, value in enumerate(values)]
         draw.line([xy for point in points for xy in point], fill=colour, width=2)
-        for (x, y), value in zip(points, values, strict=True):
+        for number, ((x, y), value) in enumerate(zip(points, values, strict=True)):
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
-            write(draw, (x + 6, y - 6), figure(value), SMALL - 1, colour, "ls")
+            rivals = [other[number] for other in lines.values() if other is not values]
+            below = any(value < other or (value == other and name != first) for other in rivals)
+            write(draw, (x + 6, y + 6 if below else y - 6), figure(value), SMALL - 1, colour, "la" if below else "ls")
         write(draw, (end, 12), name, SMALL, colour, "ra")
         end -= int(draw.textlength(name)) + 48
     return canvas
