@@ -352,7 +352,9 @@ class Network:
         """
         state = tuple(
             (value.data_ptr(), 0 if value.is_inference() else value._version)
-            for value in (*self.adapter.root.parameters(), *self.adapter.root.buffers())
+            for module in self.adapter.root.modules()
+            for value in (*module._parameters.values(), *module._buffers.values())
+            if value is not None
         )
         if self._hash is None or self._hash[0] != state:
             digest = hashlib.sha256()

@@ -14,9 +14,11 @@ def untouched(root: nn.Module) -> Iterator[None]:
     Frozen parameters mean that a backward pass computes no gradient for weights, and that no graph is kept below
     the first tensor that asks for one. A network that draws random numbers all the same draws the same each time.
     """
-    modes = [(module, module.training) for module in root.modules() if module.training]
-    wanting = [parameter for parameter in root.parameters() if parameter.requires_grad]
-    devices = sorted({value.device.index for value in root.parameters() if value.device.type == "cuda"})
+    modules = list(root.modules())  # walked once: this is done for every pass
+    modes = [(module, module.training) for module in modules if module.training]
+    values = [value for module in modules for value in module._parameters.values() if value is not None]
+    wanting = [value for value in values if value.requires_grad]
+    devices = sorted({value.device.index for value in values if value.is_cuda})
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(0)
         try:

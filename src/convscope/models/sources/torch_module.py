@@ -15,6 +15,7 @@ class TorchAdapter:
     def __init__(self, module: nn.Module) -> None:
         self._root = module
         self._modules = _named(module)
+        self._held = [(part, list(part._modules.values())) for part in module.modules()]
 
     @property
     def root(self) -> nn.Module:
@@ -24,8 +25,7 @@ class TorchAdapter:
         return self._modules
 
     def changed(self) -> bool:
-        now = _named(self._root)
-        return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
+        return any(list(module._modules.values()) != held for module, held in self._held)
 
     def is_container(self, name: str) -> bool:
         return next(_children(self._modules[name]), None) is not None
