@@ -107,6 +107,20 @@ def test_replay_works_with_as_many_threads_as_then(tmp_path: Path) -> None:
         assert np.array_equal(one["images"], other["images"])
 
 
+def test_an_animation_replays_as_one(tmp_path: Path) -> None:
+    answer("visualize", "stem.conv:3", "--steps", "2", "--out", tmp_path / "f.gif")
+    assert answer("replay", tmp_path / "f.gif", "--out", tmp_path / "g.gif")["same_pixels"] is True
+    assert (tmp_path / "g.gif").read_bytes() == (tmp_path / "f.gif").read_bytes()
+
+
+def test_dream_and_invert(tmp_path: Path, photograph: str) -> None:
+    told = answer("dream", photograph, "--size", "96", "--steps", "1", "--out", tmp_path / "d.png")
+    assert told["pictures"][0]["target"] == "blocks.10.expand_bn"  # type: ignore[index]
+    assert answer("replay", tmp_path / "d.png", "--out", tmp_path / "e.png")["same_pixels"] is True
+    told = answer("invert", photograph, "stem.act", "--steps", "2", "--tv", "both", "--out", tmp_path / "i.png")
+    assert [row["tv"] for row in told["pictures"]] == [0, 1]  # type: ignore[attr-defined]
+
+
 def test_replay_says_when_the_pixels_differ(tmp_path: Path) -> None:
     answer("visualize", "blocks.1:5", "--steps", "2", "--out", tmp_path / "f.png")
     with Image.open(tmp_path / "f.png") as picture:

@@ -10,6 +10,7 @@ from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import ResultError
 from convscope.methods.replay import replay
+from convscope.render.animation import ENDINGS as MOVING
 from convscope.results.pictures import check_picture_ending
 from convscope.results.store import load_result
 
@@ -36,7 +37,11 @@ def main(
     if which is not None and which not in again:
         raise ResultError(f"the recipe in {str(file)!r} gives no picture {which!r}; it gives {', '.join(again)}")
     before = np.asarray(original.image())
-    after = np.asarray(again[which] if which is not None else result.image())
+    saved = result.save(target, which)
+    if file.suffix.lower() in MOVING and target.suffix.lower() == file.suffix.lower():
+        after = np.asarray(load_result(saved).image())  # the last frames of the two files
+    else:
+        after = np.asarray(again[which] if which is not None else result.image())
     same = before.shape == after.shape and bool((before == after).all())
     said = "the same pixels" if same else "NOT the same pixels (another machine, version or number of threads?)"
-    return Outcome([result.save(target, which)], {"same_pixels": same}, [said], result.notes)
+    return Outcome([saved], {"same_pixels": same}, [said], result.notes)
