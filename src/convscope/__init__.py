@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from convscope.methods.invert import invert as invert
     from convscope.methods.replay import replay as replay
     from convscope.methods.report import report as report
+    from convscope.methods.stylize import stylize as stylize
     from convscope.methods.visualize import visualize as visualize
     from convscope.methods.weights import weights as weights
     from convscope.models.load import load_model as load_model
@@ -70,6 +71,7 @@ _HOME = {
     "replay": "methods.replay",
     "report": "methods.report",
     "squared_l2": "objectives.penalties",
+    "stylize": "methods.stylize",
     "total_variation": "objectives.penalties",
     "visualize": "methods.visualize",
     "weights": "methods.weights",

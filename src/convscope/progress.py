@@ -2,6 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -9,13 +13,15 @@ class Progress:
     """One piece of news from work in progress.
 
     `done` of `total` steps of the piece of work called `what` are finished; `note` is a short figure worth
-    showing beside it (the value reached, say).
+    showing beside it (the value reached, say). `now` gives the pictures as they are, `n h w c` in [0,1], where the work
+    makes pictures; it is asked before the next step, or not at all.
     """
 
     what: str
     done: int
     total: int
     note: str = ""
+    now: "Callable[[], np.ndarray] | None" = None
 
 
 Watch = Callable[[Progress], None]

@@ -121,6 +121,29 @@ def test_dream_and_invert(tmp_path: Path, photograph: str) -> None:
     assert [row["tv"] for row in told["pictures"]] == [0, 1]  # type: ignore[attr-defined]
 
 
+def test_stylize(tmp_path: Path, photograph: str) -> None:
+    told = answer(
+        "stylize", photograph, photograph, photograph, "--shares", "2,1", "--size", "96", "--steps", "2",
+        "--style-layers", "stem.act,blocks.1", "--out", tmp_path / "s.png",
+    )  # fmt: skip
+    assert set(told["losses"]) == {"content", "style", "total variation"}  # type: ignore[call-overload]
+    assert answer("replay", tmp_path / "s.png", "--out", tmp_path / "t.png")["same_pixels"] is True
+    run = CliRunner().invoke(app, ["stylize", photograph, photograph, "--shares", "one"])
+    assert run.exit_code == 1
+    assert "shares is 'one'" in run.stderr
+
+
+def test_a_preview_shows_how_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convscope.cli.progress.PREVIEW_EVERY", 0.0)
+    answer("visualize", "stem.conv:3,4", "--steps", "2", "--out", tmp_path / "f.png", "--preview", tmp_path / "p.png")
+    with Image.open(tmp_path / "p.png") as preview, Image.open(tmp_path / "f.png") as picture:
+        assert "convscope" not in preview.info
+        assert preview.width > picture.height
+    run = CliRunner().invoke(app, ["visualize", "stem.conv:3", "--preview", str(tmp_path / "p.jpg")])
+    assert run.exit_code == 1
+    assert "p.jpg" in run.stderr
+
+
 def test_replay_says_when_the_pixels_differ(tmp_path: Path) -> None:
     answer("visualize", "blocks.1:5", "--steps", "2", "--out", tmp_path / "f.png")
     with Image.open(tmp_path / "f.png") as picture:

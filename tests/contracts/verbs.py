@@ -28,6 +28,11 @@ def _dream(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.dream(net, picture, target, steps=2, schedule="octaves(2,1.3)", **options)
 
 
+def _stylize(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    picture = options.pop("image", noise())
+    return cs.stylize(net, picture, options.pop("styles", picture), steps=2, schedule="octaves(2,1.3)", **options)
+
+
 def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.explain(net, noise(), **options)
 
@@ -47,6 +52,7 @@ VERBS: dict[str, Callable[..., Result]] = {
     "weights": _weights,
     "visualize": _visualize,
     "dream": _dream,
+    "stylize": _stylize,
     "explain": _explain,
     "invert": _invert,
     "report": _report,
@@ -57,6 +63,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "weights": {"layer": "no such layer"},
     "visualize": {"target": "no-such-layer:3"},
     "dream": {"target": "class:no such class"},
+    "stylize": {"styles": "no such file.jpg"},
     "explain": {"target": "class:no such class"},
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},

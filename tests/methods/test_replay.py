@@ -44,6 +44,8 @@ def _made(verb: str, net: cs.Network, folder: Path, photograph: str) -> cs.Resul
             return cs.dream(net, photograph, "conv2", size=64, steps=2)
         case "invert":
             return cs.invert(net, photograph, "conv*", steps=2)
+        case "stylize":
+            return cs.stylize(net, photograph, [photograph], size=64, steps=2)
         case _:
             return VERBS[verb](net, "plain", folder)
 

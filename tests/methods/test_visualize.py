@@ -1,5 +1,7 @@
 """What visualize offers beyond a picture: starts, images, optimisers, schedules, variants, frames, presets."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -119,3 +121,47 @@ def test_raw_pixels_with_plain_steps_are_gradient_ascent() -> None:
     (gradient,) = torch.autograd.grad(cs.record(net, x, ["conv2"])["conv2"][:, 1].mean(), x)
     wanted = (x + 0.01 * gradient / gradient.square().mean().sqrt()).clamp(0, 1).detach()[0].permute(1, 2, 0).numpy()
     assert np.allclose(result.arrays["images"][0], wanted, atol=1e-5)
+
+
+def test_the_magnitude_of_photographs_replays(tmp_path: Path, photograph: str) -> None:
+    net = shared("plain")
+    made = cs.visualize(net, "conv2:1", image="phase", magnitude=[photograph], steps=3, size=24)
+    path = made.save(tmp_path / "f.png")
+    assert np.array_equal(cs.replay(path, net=net).arrays["images"], made.arrays["images"])
+    plain = cs.visualize(net, "conv2:1", image="phase", steps=3, size=24)
+    assert not np.allclose(plain.arrays["images"], made.arrays["images"], atol=0.02)
+    with pytest.raises(cs.ConvscopeError, match="magnitude is of image='phase'"):
+        cs.visualize(net, "conv2:1", magnitude=[photograph])
+
+
+def test_values_stand_beside_those_of_photographs(tmp_path: Path, photograph: str) -> None:
+    net = shared("plain")
+    pictures = [np.random.default_rng(i).random((32, 32, 3)).astype(np.float32) for i in range(20)]
+    targets = ["conv2:1", "class:bee"]
+    facts = cs.visualize(net, targets, steps=3, real=pictures).facts
+    for index, target in enumerate(targets):
+        objective = cs.parse_target(target).bind(net)
+        seen = [float(objective.value(cs.record(net, net.photograph(p).tensor(), objective.taps()))) for p in pictures]
+        assert facts["real"] == 20
+        assert facts["real_most"][index] == pytest.approx(max(seen), rel=1e-5)
+        assert facts["real_middle"][index] == pytest.approx(np.median(seen), rel=1e-5)
+    folder = tmp_path / "some"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(Path(photograph).read_bytes())
+    (folder / "notes.txt").write_text("no picture")
+    made = cs.visualize(net, "conv2:1", steps=2, real=str(folder))
+    assert made.facts["real"] == 1
+    path = made.save(tmp_path / "f.png")
+    assert cs.replay(path, net=net).save(tmp_path / "g.png").read_bytes() == path.read_bytes()
+    (folder / "a.jpg").unlink()
+    with pytest.raises(cs.ConvscopeError, match="0 photographs are given"):
+        cs.visualize(net, "conv2:1", real=str(folder))
+
+
+def test_targets_of_several_depths_are_each_looked_at_as_suits_them() -> None:
+    net = shared("plain")
+    together = cs.visualize(net, ["conv1:3", "class:bee", "class:ant"], steps=3)
+    assert [transform["kind"] for transform in together.facts["transform"]] == ["wobble", "crops"]
+    for index, target in enumerate(["conv1:3", "class:bee", "class:ant"]):
+        alone = cs.visualize(net, target, steps=3, size=32)
+        assert np.allclose(alone.arrays["images"][0], together.arrays["images"][index], atol=1e-4), target

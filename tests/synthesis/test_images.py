@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import convscope as cs
 from convscope.synthesis.images import EPS, Fourier, Image, Pixels
+from convscope.synthesis.phase import Phase
 
 KINDS = {"pixels": Pixels, "fourier": Fourier, "fourier, flat": lambda *a: Fourier(*a, decay=0.0, decorrelate=False)}
 
@@ -65,3 +67,20 @@ def test_decorrelated_colours_are_mostly_brightness() -> None:
     r, g, b = (image().detach().logit()[0, i].flatten().numpy() for i in range(3))
     assert np.corrcoef(r, g)[0, 1] > 0.8
     assert np.corrcoef(g, b)[0, 1] > 0.8
+
+
+def test_phase_has_the_magnitude_of_the_photographs_and_begins_as_one_of_them() -> None:
+    photographs = torch.rand(3, 3, 20, 31, generator=torch.Generator().manual_seed(2)) * 0.8 + 0.1
+    alone = Phase(1, 3, (20, 31), photographs[:1])
+    alone.encode(photographs[:1])
+    assert torch.allclose(alone(), photographs[:1], atol=1e-4)
+    several = Phase(1, 3, (20, 31), photographs)
+    several.scatter(6.3, torch.Generator().manual_seed(0))
+    plain = Fourier(3, 3, (20, 31))
+    plain.encode(photographs)
+    wanted = torch.view_as_complex(plain.spectrum.detach() * plain.scale).abs().mean(0)
+    plain.encode(several().detach().expand(3, -1, -1, -1))
+    found = torch.view_as_complex(plain.spectrum.detach() * plain.scale).abs()[0]
+    assert torch.allclose(found[:, 1:-1, 1:], wanted[:, 1:-1, 1:], rtol=1e-2, atol=1e-2)
+    with pytest.raises(cs.ConvscopeError, match="expected \\(3, 20, 30\\)"):
+        Phase(1, 3, (20, 30), photographs)

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
 from rich.console import Console, RenderableType
 
+from convscope.cli.progress import Watcher
 from convscope.errors import ConvscopeError, InputError, Stopped
 from convscope.methods.options import About
 from convscope.models.catalogue import known_sources
@@ -20,6 +21,9 @@ from convscope.models.catalogue import known_sources
 EXIT_ERROR, EXIT_STOPPED = 1, 130
 MOST_NUMBERS = 100_000
 DEFAULT_MODEL = "efficientnet_lite0"
+MADE = ("model", "weights", "device", "trust", "preview")
+"""What commands share that make pictures step by step."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -41,12 +45,24 @@ class Common:
     device: str | None
     trust: bool
     json: bool
+    preview: Path | None
 
     def load(self) -> Any:
         """The network that was asked for."""
         from convscope.models.load import load_model
 
         return load_model(self.model, weights=self.weights, device=self.device, trust=self.trust)
+
+    def made(self, verb: Callable[..., Made], *given: Any, save: Callable[[Made], Outcome], **options: Any) -> Outcome:
+        """What a verb of long work makes, watched and then saved; also as far as it is when it is stopped."""
+        with Watcher(self.preview) as watch:
+            try:
+                result = verb(*given, watch=watch, **options)
+            except Stopped as stopped:
+                if stopped.result is not None:
+                    stopped.result = save(stopped.result)
+                raise
+        return save(result)
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -56,7 +72,7 @@ def _complete_model(incomplete: str) -> list[str]:
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 _TRUST = Annotated[bool, typer.Option("--trust", help="Let a network's file run its own code.")]
-_NETWORK = {
+_SHARED = {
     "model": (
         Annotated[
             str,
@@ -72,6 +88,10 @@ _NETWORK = {
     "weights": (Annotated[str | None, typer.Option(help="'none' for random weights; for Keras also a file.")], None),
     "device": (Annotated[str | None, typer.Option(help="cpu or cuda.")], None),
     "trust": (_TRUST, False),
+    "preview": (
+        Annotated[Path | None, typer.Option(help="FILE.png: how the pictures stand, written every two seconds.")],
+        None,
+    ),
 }
 
 
@@ -96,7 +116,7 @@ def command(
         ]
         taken = {parameter.name for parameter in own}
         options = {key: value for key, value in _verb_options(verb).items() if key not in taken}
-        shared: dict[str, tuple[Any, Any]] = {key: _NETWORK[key] for key in shares} | {
+        shared: dict[str, tuple[Any, Any]] = {key: _SHARED[key] for key in shares} | {
             "json": (_JSON, False),
             "debug": (_DEBUG, False),
         }
@@ -106,6 +126,7 @@ def command(
             common = Common(
                 given.pop("model", DEFAULT_MODEL), given.pop("weights", None),
                 given.pop("device", None), given.pop("trust", False), as_json,
+                given.pop("preview", None),
             )  # fmt: skip
             _carry_out(lambda: handler(common, **_parsed(given, options)), as_json, debug)
 

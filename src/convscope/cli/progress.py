@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -11,9 +12,12 @@ from rich.progress import Task as BarTask
 from rich.text import Text
 
 from convscope.progress import Progress
+from convscope.results.files import check_ending, write_whole
+from convscope.results.pictures import preview_png
 
 EVERY = 5.0
 """Seconds between lines where there is no terminal."""
+PREVIEW_EVERY = 2.0
 
 
 class _Rate(ProgressColumn):
@@ -22,9 +26,12 @@ class _Rate(ProgressColumn):
 
 
 class Watcher:
-    """A context whose `__call__` is the watch of the work."""
+    """A context whose `__call__` is the watch of the work. preview: a file that shows how the pictures stand."""
 
-    def __init__(self) -> None:
+    def __init__(self, preview: Path | None = None) -> None:
+        if preview is not None:
+            check_ending(preview, (".png",))
+        self._preview, self._shown = preview, 0.0
         self._console = Console(stderr=True)
         self._bars: Bars | None = None
         self._task: TaskID | None = None
@@ -48,6 +55,7 @@ class Watcher:
             self._bars.stop()
 
     def __call__(self, news: Progress) -> None:
+        self._show(news)
         if self._bars is not None:
             if self._task is None:
                 self._task = self._bars.add_task(news.what, total=news.total, note=news.note)
@@ -65,3 +73,10 @@ class Watcher:
                 file=sys.stderr,
                 flush=True,
             )
+
+    def _show(self, news: Progress) -> None:
+        """Write the preview, if its time has come."""
+        if self._preview is None or news.now is None or time.monotonic() - self._shown < PREVIEW_EVERY:
+            return
+        write_whole(self._preview, preview_png(news.now()))
+        self._shown = time.monotonic()

@@ -1,7 +1,7 @@
 """What all verbs share: writing the recipe of a call."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -25,14 +25,20 @@ def recipe_of(
     options: Mapping[str, Any],
     *,
     photograph: Photograph | None = None,
+    others: Mapping[str, Sequence[Photograph]] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Recipe:
-    """The recipe of a call. What the network does not say of its input becomes a note."""
+    """The recipe of a call. others: further pictures that went in, by the name of the argument that took them.
+
+    What the network does not say of its input becomes a note.
+    """
+    inputs: dict[str, Any] = {"image": photograph.record} if photograph else {}
+    inputs |= {name: [picture.record for picture in pictures] for name, pictures in (others or {}).items() if pictures}
     return Recipe(
         method=method,
         network=describe(net),
         options=options,
-        inputs={"image": photograph.record} if photograph else {},
+        inputs=inputs,
         machine=machine(net),
         notes=(*net.notes, *notes),
     )

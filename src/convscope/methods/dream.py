@@ -1,31 +1,34 @@
 """`convscope.dream`: what a network sees in a photograph, painted into it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
+from functools import cached_property
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convscope.errors import InputError, Stopped
-from convscope.methods.calls import check_seed, plain_number, recipe_of
+from convscope.errors import InputError
+from convscope.methods.calls import check_seed, plain_number
 from convscope.methods.explain import in_words
-from convscope.methods.frames import Frames
 from convscope.methods.measuring import measured
+from convscope.methods.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
 from convscope.methods.options import MOST_SEED, About
 from convscope.methods.presets import DREAM, LUCID, filled
+from convscope.models.layers import map_layers
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph, open_photograph
-from convscope.models.spec import InputSpec
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.quick import Quick
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Keep
 from convscope.objectives.text import ensure_objective
-from convscope.progress import Progress, Watch, unwatched
+from convscope.objectives.units import layer
+from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.images import Image
 from convscope.synthesis.making import ImageKind, Making, Moment, begun, make
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import runs_at
@@ -35,8 +38,6 @@ from convscope.synthesis.transforms import Crops, Transform
 from convscope.taps.tap import SCORES_TAP
 
 Target = Objective | str | int
-MOST_UNASKED = 640
-"""The long side where no size is asked for."""
 
 
 def dream(
@@ -81,7 +82,7 @@ def dream(
     for convolutional networks" (2019), section 4.2; the identity term of Hamblin et al., "Feature Accentuation" (2024).
     """
     check_seed(seed)
-    objective = (ensure_objective(target) if target is not None else ensure_objective(_default_layer(net))).bind(net)
+    objective = (_default(net) if target is None else ensure_objective(target)).bind(net)
     lucid = SCORES_TAP in objective.taps()
     given = {
         "schedule": schedule, "steps": steps, "rate": rate, "picture": picture, "optimiser": optimiser,
@@ -90,151 +91,97 @@ def dream(
     options = filled(LUCID if lucid else DREAM, preset, given)
     options |= {
         "preset": preset, "target": str(objective), "size": size, "tile": tile, "strength": strength,
-        "frames": frames, "zoom": zoom, "seed": seed, "mask": _named_mask(mask),
+        "frames": frames, "zoom": zoom, "seed": seed,
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
-    photograph = _opened(net, image, options["size"])
-    maker = _Dreamer(net, objective, photograph, _mask(mask, photograph, strength), options, watch)
-    try:
-        maker.run()
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped after {maker.done} of {maker.total} steps", maker.result()) from None
-    result = maker.result()
-    assert result is not None
-    return result
+    photograph = opened_whole(net, image, options["size"])
+    opened_mask = None if mask is None else open_mask(mask, size_of(photograph))
+    return _Dreamer(net, objective, photograph, opened_mask, options, watch).finished()
 
 
-def _default_layer(net: Network) -> str:
+def _default(net: Network) -> Objective:
     """A layer two thirds down: deep enough for forms, not so deep that they dissolve."""
-    maps = [layer for layer in net.layers() if layer.is_map and not layer.container and layer.module]
+    maps = map_layers(net.layers())
     if not maps:
         raise InputError(f"{net.name} has no layer whose output has positions: give a target")
-    return '"' + maps[round(0.62 * (len(maps) - 1))].name + '"'
+    return layer(maps[round(0.62 * (len(maps) - 1))].name)
 
 
-def _opened(net: Network, image: ImageLike | Photograph, size: int | None) -> Photograph:
-    """The photograph at its own proportions."""
-    if isinstance(image, Photograph):
-        return image
-    first = open_photograph(image, replace(net.spec, size=(16, 16)), fit="stretch")
-    height, width = first.record["size"]
-    factor = (size or min(MOST_UNASKED, max(height, width))) / max(height, width)
-    hw = max(1, round(height * factor)), max(1, round(width * factor))
-    return open_photograph(image, replace(net.spec, size=hw), fit="stretch")
-
-
-def _named_mask(mask: Any) -> str | None:
-    return None if mask is None else str(mask) if isinstance(mask, str | Path) else "given"
-
-
-def _mask(mask: Any, photograph: Photograph, strength: float) -> Tensor | None:
-    """Where and how much the photograph may change, `1 1 h w`; None for everywhere and wholly."""
-    height, width = photograph.pixels.shape[:2]
-    if mask is None:
-        return None if strength >= 1 else torch.full((1, 1, height, width), float(strength))
-    grey = open_photograph(mask, InputSpec(size=(height, width), channels=1, range=(0, 1)), fit="stretch")
-    return grey.tensor() * strength
-
-
-class _Dreamer:
+class _Dreamer(OnePicture):
     """One dream, kept as far as it is."""
 
     def __init__(
-        self, net: Network, objective: Objective, photograph: Photograph, mask: Tensor | None,
+        self, net: Network, objective: Objective, photograph: Photograph, mask: Photograph | None,
         options: dict[str, Any], watch: Watch,
     ) -> None:  # fmt: skip
-        self.net, self.objective, self.photograph, self.mask = net, objective, photograph, mask
-        self.options, self.watch = options, watch
-        height, width = photograph.pixels.shape[:2]
-        self.size: Size = (height, width)
-        self.making = Making(
+        making = Making(
             options["picture"], options["optimiser"], options["rate"],
-            parse_schedule(options["schedule"]).sizes(self.size), options["steps"],
-            partial(_looks, net, objective, options["tile"]), parse_changes(options["gradient"]),
+            parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
+            _looks(net, objective, options["tile"]), parse_changes(options["gradient"]),
         )  # fmt: skip
-        self.generator = torch.Generator().manual_seed(options["seed"])
-        self.frames = Frames(options["frames"], self.making.total, self.size)
+        super().__init__(net, photograph, making, options, watch, f"dream of {objective}", options["zoom"] * ZOOM_STEPS)
+        self.objective, self.given_mask = objective, mask
+        self.mask = allowed(mask, photograph, options["strength"])
         self.deeper: list[Tensor] = []
-        self.done = 0
-        self.total = self.making.total + options["zoom"] * ZOOM_STEPS
-        self.picture: Tensor | None = None
-        self.moment: Moment | None = None
-        self.seen = 0.0
 
     def run(self) -> None:
         start = self.photograph.tensor()
         image = begun(self.making, 1, start.shape[1], self.generator, start)
-        self.frames.begin(image)
-        for moment in self._made(self.making, image, start):
-            self._note(moment)
-            self.frames.see(moment)
-        assert self.moment is not None
-        self.picture = self.moment.pictures()
-        self.frames.end()
+        self.follow(image, self._made(self.making, image, start, self.mask))
         self._zoom()
 
-    def _made(self, making: Making, image: Any, start: Tensor) -> Iterator[Moment]:
-        keep = self.options["keep"]
-        pursued = self.objective
-        if keep:
-            pursued = pursued + float(keep) * _scale(self.net, self.objective, start) * Keep(_middle(self.net))
+    @cached_property
+    def _pursued(self) -> Objective:
+        """The target, and how much of the photograph is kept, weighed by how large the target is on it."""
+        keep = float(self.options["keep"])
+        if not keep:
+            return self.objective
+        scale = _scale(self.net, self.objective, self.photograph.tensor())
+        return self.objective + keep * scale * Keep(_middle(self.net))
+
+    @cached_property
+    def _way(self) -> Quick:
+        return self.net.quickened()
+
+    def _made(self, making: Making, image: Image, start: Tensor, mask: Tensor | None) -> Iterator[Moment]:
         return make(
-            self.net, [pursued], making, image, self.generator, photograph=start, mask=self.mask, compared=bool(keep)
+            self.net, [self._pursued], making, image, self.generator, photograph=start, mask=mask, way=self._way
         )
 
-    def _note(self, moment: Moment) -> None:
-        self.moment, self.seen = moment, float(moment.step.values[0])
-        self.done += 1
-        self.watch(Progress(f"dream of {self.objective}", self.done, self.total, f"{self.seen:.4g}"))
-
     def _zoom(self) -> None:
-        """Ever deeper: each frame is the last one enlarged a little, dreamt on."""
+        """Ever deeper: each frame is the last one enlarged a little, dreamt on; what is kept is kept of that one."""
         assert self.picture is not None
-        making = replace(self.making, sizes=[self.size], steps=ZOOM_STEPS)
-        picture = self.picture
+        making = replace(self.making, sizes=[size_of(self.photograph)], steps=ZOOM_STEPS)
+        picture, mask = self.picture, self.mask
         for _ in range(self.options["zoom"]):
             picture = _enlarged(picture, ZOOM_FACTOR)
+            mask = None if mask is None else _enlarged(mask, ZOOM_FACTOR)
             image = begun(making, 1, picture.shape[1], self.generator, picture)
-            for moment in make(self.net, [self.objective], making, image, self.generator):
-                self._note(moment)
+            for moment in self._made(making, image, picture, mask):
+                self.note(moment)
             assert self.moment is not None
             picture = self.moment.pictures()
             self.deeper.append((picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
+
+    def film(self) -> tuple[list[int], list[np.ndarray]]:
+        steps, frames = super().film()
+        steps += [self.making.total + (i + 1) * ZOOM_STEPS for i in range(len(self.deeper))]
+        return steps, frames + [frame.numpy() for frame in self.deeper]
 
     def result(self) -> Pictures | None:
         """The dream, or as far as it is; None before the first step."""
         if self.moment is None:
             return None
-        unfinished = self.done < self.total
-        pictures = self.picture if self.picture is not None else self.moment.pictures()
-        if self.picture is None:
-            self.frames.end()
-        arrays: dict[str, Any] = {
-            "images": pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy(),
-            "values": measured(self.net, self.objective, pictures),
-        }
-        axes: dict[str, tuple[str, ...]] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
-        kept = self.frames.kept()
-        film = [torch.from_numpy(frame) for frame in self.frames.arrays().get("frames", ())]
-        film += self.deeper
-        if film:
-            arrays["frames"] = torch.stack(film).numpy()
-            axes["frames"] = ("f", "n", "h", "w", "c")
-        steps = kept + [self.making.total + (i + 1) * ZOOM_STEPS for i in range(len(self.deeper))]
-        notes = (f"stopped after {self.done} of {self.total} steps: replay makes all of them",) if unfinished else ()
         words = in_words(self.net, self.objective)
-        return Pictures(
-            arrays,
-            axes,
-            recipe_of("dream", self.net, self.options, photograph=self.photograph, notes=notes),
+        return self.told(
+            "dream",
+            measured(self.net, self.objective, self.reached()),
             {
                 "captions": [words],
-                "probabilities": [None],
-                "with_transforms": [self.seen],
-                "frames": steps,
                 "title": f"{self.net.name} dreams of {words}",
                 "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
             },
+            {"mask": [self.given_mask] if self.given_mask else []},
         )
 
 
@@ -242,14 +189,16 @@ ZOOM_STEPS, ZOOM_FACTOR = 3, 1.035
 """Of an endless zoom: steps for each frame, and how much larger each is than the last."""
 
 
-def _looks(net: Network, objective: Objective, tile: int, size: Size) -> Transform:
+def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Transform]:
+    """How each stage is looked at: crops of the whole for a class, tiles for what has places."""
+    transform: Transform = Tiles(tile)
     if SCORES_TAP in objective.taps():
-        return Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
-    return Tiles(tile)
+        transform = Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
+    return lambda _: transform
 
 
 def _middle(net: Network) -> str:
-    maps = [layer for layer in net.layers() if layer.is_map and not layer.container and layer.module]
+    maps = map_layers(net.layers())
     return maps[len(maps) // 2].name
 
 

@@ -11,6 +11,7 @@ from convscope.errors import InputError, Stopped
 from convscope.methods.activations import choose_layers
 from convscope.methods.calls import check_seed, plain_number, recipe_of
 from convscope.methods.options import MOST_SEED, About
+from convscope.models.layers import map_layers
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph
 from convscope.objectives.expression import Objective
@@ -18,7 +19,7 @@ from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
 from convscope.progress import Progress, Watch, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import ImageKind, Making, begun, make
+from convscope.synthesis.making import ImageKind, Making, as_array, begun, make
 from convscope.synthesis.schedule import Single
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
@@ -84,7 +85,7 @@ def invert(
 
 def _spread(net: Network) -> list[str]:
     """Layers from early to late: of each size of map the last one before it shrinks."""
-    maps = [layer for layer in net.layers() if layer.is_map and not layer.container and layer.module]
+    maps = map_layers(net.layers())
     ends = [a for a, b in zip(maps, [*maps[1:], None], strict=True) if b is None or a.shape[1:] != b.shape[1:]]
     kept = [layer for layer in ends if "pool" not in layer.kind.lower()] or ends
     if not kept:
@@ -113,7 +114,7 @@ def _inverted(
     total = making.total * of
     for moment in make(net, [pursued], making, image, generator):
         told = f"{float(moment.step.values[0]):.4g}"
-        watch(Progress(f"inversion of {layer}", number * making.total + moment.done, total, told))
+        watch(Progress(f"inversion of {layer}", number * making.total + moment.done, total, told, moment.shown))
     found = moment.pictures()
     with torch.no_grad():
         reached = float(match.value(record(net, found, [layer]))[0])
@@ -131,7 +132,7 @@ def _result(
     net: Network, photograph: Photograph, jobs: list[tuple[str, float]], made: list[tuple[Tensor, float]],
     options: dict[str, Any],
 ) -> Inversion:  # fmt: skip
-    images = torch.cat([picture for picture, _ in made]).permute(0, 2, 3, 1).float().numpy().copy()
+    images = as_array(torch.cat([picture for picture, _ in made]))
     done = jobs[: len(made)]
     unfinished = (
         (f"stopped after {len(made)} of {len(jobs)} pictures: replay makes all",) if len(made) < len(jobs) else ()

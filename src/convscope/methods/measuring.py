@@ -1,17 +1,27 @@
-"""What an objective is on finished pictures, as the network sees them without transforms."""
+"""What objectives are on finished pictures and on photographs, as the network sees them without transforms."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from convscope.errors import InputError
 from convscope.models.network import Network
-from convscope.objectives.expression import Objective
+from convscope.models.photograph import Photograph
+from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.ascent import evaluate
 from convscope.synthesis.schedule import resized
 from convscope.synthesis.tiles import Tiles
+from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP
 
 TILE = 512
+AT_ONCE = 16
+MOST_REAL = 2000
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 @torch.no_grad()
@@ -21,3 +31,29 @@ def measured(net: Network, objective: Objective, pictures: Tensor) -> np.ndarray
         pictures = resized(pictures, net.spec.hw)
     values = [evaluate(net, [objective], one[None], Tiles(TILE, 0), torch.Generator()) for one in pictures]
     return torch.cat(values).cpu().numpy().astype(np.float32)
+
+
+class Real:
+    """What objectives are on photographs: `values`, for each objective an array `(photographs,)`."""
+
+    def __init__(self, net: Network, photographs: Sequence[Photograph], objectives: Sequence[Objective]) -> None:
+        self.photographs = photographs
+        taps = taps_of(objectives)
+        found: dict[Objective, list[np.ndarray]] = {objective: [] for objective in objectives}
+        for first in range(0, len(photographs), AT_ONCE):
+            pictures = torch.cat([one.tensor(net.device) for one in photographs[first : first + AT_ONCE]])
+            with torch.no_grad():
+                recording = record(net, pictures, taps) if taps else Recording(net, {}, pictures)
+                for objective, values in found.items():
+                    values.append(objective.value(recording).cpu().numpy().astype(np.float32))
+        self.values = {objective: np.concatenate(values) for objective, values in found.items()}
+
+
+def photographs_of(net: Network, given: Any) -> list[Photograph]:
+    """Photographs as the network sees them: one, several, or all of a folder, by name. Raises InputError."""
+    several = list(given) if isinstance(given, list | tuple) else [given]
+    if isinstance(given, str | Path) and Path(given).is_dir():
+        several = sorted(file for file in Path(given).iterdir() if file.suffix.lower() in PICTURES)
+    if not 0 < len(several) <= MOST_REAL:
+        raise InputError(f"{len(several)} photographs are given in {given!r:.80}; expected 1 to {MOST_REAL}")
+    return [net.photograph(one) for one in several]

@@ -10,10 +10,11 @@ from torch import Tensor
 from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.methods.calls import recipe_of
 from convscope.methods.frames import Frames
+from convscope.methods.measuring import Real
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.objectives.diversity import Apart
-from convscope.objectives.expression import Objective
+from convscope.objectives.expression import Objective, taps_of
 from convscope.objectives.text import parse_target
 from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress, Watch
@@ -21,25 +22,27 @@ from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import RULED_STEPS, evaluate
 from convscope.synthesis.batching import pictures_at_once
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import Making, begun, make
+from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
 from convscope.synthesis.schedule import resized
 from convscope.synthesis.starts import start_pictures
 from convscope.synthesis.transforms import Plain
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.taps.tap import SCORES_TAP
 
 
 class PictureMaker:
     """The pictures of one call, batch after batch, kept as far as they are."""
 
     def __init__(
-        self, net: Network, plan: Plan, making: Making, options: dict[str, Any], started: Photograph | None,
-        watch: Watch,
+        self, net: Network, making: Making, options: dict[str, Any], started: Photograph | None, watch: Watch,
+        magnitudes: Sequence[Photograph] = (), real: Real | None = None,
     ) -> None:  # fmt: skip
-        self.net, self.plan, self.making, self.options = net, plan, making, options
-        self.started, self.watch = started, watch
+        self.net, self.making, self.options, self.real = net, making, options, real
+        self.size = making.sizes[-1]
+        self.transforms: list[dict[str, Any]] = []
+        self.started, self.watch, self.magnitudes = started, watch, magnitudes
         self.penalty = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
-        self.frames = Frames(options["frames"], making.total, plan.size)
+        self.frames = Frames(options["frames"], making.total, self.size)
         self.objectives: list[Objective] = []
         self.pictures: list[Tensor] = []
         self.seen: list[float] = []
@@ -49,17 +52,21 @@ class PictureMaker:
         self.steps_done = self.halved = 0
         self.batch: tuple[Sequence[Objective], Image] | None = None
 
-    def run(self, objectives: Sequence[Objective]) -> None:
+    def run(self, objectives: Sequence[Objective], plan: Plan, making: Making) -> None:
+        """Make the pictures of targets that share a plan, batch after batch."""
+        self.making = making
+        if plan.transform.describe() not in self.transforms:
+            self.transforms.append(plan.transform.describe())
         variants = self.options["variants"]
+        before = len(self.objectives)
         wanted = [objective for objective in objectives for _ in range(variants)]
-        taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
-        at_once = pictures_at_once(self.net, taps, self.plan.transform.looks, self.plan.look_size)
+        at_once = pictures_at_once(self.net, taps_of(objectives), plan.transform.looks, plan.look_size)
         if variants > 1:
             at_once = variants
         elif self.making.optimiser == "lbfgs":  # it measures along a line, which pictures cannot share
             at_once = 1
         done = 0
-        while rest := wanted[len(self.objectives) :]:
+        while rest := wanted[len(self.objectives) - before :]:
             total = done + self.making.total * -(-len(rest) // at_once)
             try:
                 self._make(rest[:at_once], done, total)
@@ -76,14 +83,12 @@ class PictureMaker:
                     raise
                 at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
                 self.halved = at_once
-        if not self.objectives:
-            raise NotFiniteError("; ".join(self.skipped))
 
     @torch.inference_mode(False)
     def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
         options, count = self.options, len(batch)
         generator = torch.Generator().manual_seed(options["seed"])
-        start = start_pictures(options["start"], self.net.spec.channels, self.plan.size, generator)
+        start = start_pictures(options["start"], self.net.spec.channels, self.size, generator)
         if self.started is not None:
             start = self.started.tensor()
         alike = options["variants"] == 1
@@ -101,7 +106,8 @@ class PictureMaker:
             values = [*values[-7:], moment.step.values.cpu()]
             self.batch, self.steps_done = (batch, moment.image), moment.done
             self.frames.see(moment)
-            self.watch(Progress(what, done + moment.done, total, f"{float(moment.step.values.mean()):.4g}"))
+            told = f"{float(moment.step.values.mean()):.4g}"
+            self.watch(Progress(what, done + moment.done, total, told, moment.shown))
         self.frames.end()
         self._keep(*self.batch)
         self.batch = None
@@ -153,22 +159,44 @@ class PictureMaker:
         names = [self._caption(objective) for objective in self.objectives]
         if every > 1:
             names = [f"{name} · {i % every + 1}" for i, name in enumerate(names)]
-        images = pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy()
-        arrays, axes = {"images": images, "values": values}, {"images": ("n", "h", "w", "c"), "values": ("n",)}
+        arrays, axes = (
+            {"images": as_array(pictures), "values": values},
+            {"images": ("n", "h", "w", "c"), "values": ("n",)},
+        )
         return Pictures(
             arrays | self.frames.arrays(),
             axes | self.frames.axes(),
-            recipe_of("visualize", self.net, options, photograph=self.started, notes=self._notes(unfinished)),
+            recipe_of(
+                "visualize",
+                self.net,
+                options,
+                photograph=self.started,
+                others={"magnitude": self.magnitudes, "real": self.real.photographs if self.real else []},
+                notes=self._notes(unfinished),
+            ),
             {
                 "captions": names,
                 "probabilities": probabilities,
                 "with_transforms": self.seen,
-                "transform": self.plan.transform.describe(),
+                "transform": self.transforms[0] if len(self.transforms) == 1 else self.transforms,
+                **self._beside_real(values),
                 "frames": self.frames.kept(),
                 "title": f"{self.net.name}: what it looks for",
                 "subtitle": f"{len(names)} targets, {self.making.total} steps; below each the value reached",
             },
         )
+
+    def _beside_real(self, values: np.ndarray) -> dict[str, Any]:
+        """How the values stand beside those of photographs."""
+        if self.real is None:
+            return {}
+        found = [self.real.values[objective] for objective in self.objectives]
+        return {
+            "real": len(self.real.photographs),
+            "real_most": [float(seen.max()) for seen in found],
+            "real_middle": [float(np.median(seen)) for seen in found],
+            "above_real": [float((seen < value).mean()) for seen, value in zip(found, values, strict=True)],
+        }
 
     def _notes(self, unfinished: str) -> tuple[str, ...]:
         notes = [unfinished] if unfinished else []

@@ -104,6 +104,26 @@ LUCID: Mapping[str, Preset] = {
 }  # fmt: skip
 
 
+_STYLE: dict[str, Any] = {
+    "start": "content", "schedule": "octaves(3,2)", "steps": 50, "rate": 1.0, "picture": "pyramid",
+    "optimiser": "lbfgs", "losses": "relative", "content_weight": 1.0, "style_weight": 20.0, "tv_weight": 0.2,
+    "decay": 1.0,
+}  # fmt: skip
+
+STYLE: Mapping[str, Preset] = {
+    "draft": Preset(_STYLE | {"schedule": "octaves(2,2)", "steps": 30}, "a first look", "a third of the default"),
+    "default": Preset(_STYLE, "coarse to fine, by losses that suit any network", "50 steps at each of three sizes"),
+    "fine": Preset(_STYLE | {"steps": 150}, "for a wall", "three times the default"),
+    "gerretsen": Preset(
+        _STYLE | {"schedule": "single", "steps": 500, "optimiser": "adam", "rate": 0.02, "picture": "raw",
+                  "losses": "gatys", "style_weight": 3e3, "tv_weight": 10.0, "decay": 0.7},
+        "Gerretsen and others 2019: the losses of Gatys, style 3000 and total variation 10 against content 1, each "
+        "further layer of style 0.7 of the one before",
+        "500 steps at the full size",
+    ),
+}  # fmt: skip
+
+
 def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a call: those that are None are the preset's. Raises UnknownNameError for the preset."""
     if preset not in presets:

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from convscope.methods.activations import activations
 from convscope.methods.dream import dream
 from convscope.methods.explain import explain
 from convscope.methods.invert import invert
+from convscope.methods.stylize import stylize
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
 from convscope.models.load import load_model
@@ -51,23 +52,15 @@ def replay(
     if recipe.method not in _VERBS:
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
     net = _network(recipe, net, trust, device)
-    photograph = _photograph(recipe, path, image, net) if recipe.inputs else None
+    inputs = _inputs(recipe, path, image, net)
     _check_options(recipe)
     with _threads(recipe.machine.get("threads")):
-        return _VERBS[recipe.method](net, photograph, dict(recipe.options), watch)
+        return _VERBS[recipe.method].again(net, inputs, dict(recipe.options), watch)
 
 
 def _check_options(recipe: Recipe) -> None:
     """Raises ResultError where the verb has no such option, as in a recipe of a newer convscope."""
-    verb: dict[str, Callable[..., Any]] = {
-        "activations": activations,
-        "dream": dream,
-        "explain": explain,
-        "invert": invert,
-        "visualize": visualize,
-        "weights": weights,
-    }
-    strange = set(recipe.options) - set(inspect.signature(verb[recipe.method]).parameters)
+    strange = set(recipe.options) - set(inspect.signature(_VERBS[recipe.method].verb).parameters)
     if strange:
         raise ResultError(
             f"the recipe has options that {recipe.method} does not know ({', '.join(sorted(strange))}): "
@@ -87,41 +80,41 @@ def _threads(wanted: Any) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _activations(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    return activations(net, photograph, **options)
+Inputs = dict[str, Any]
 
 
-def _explain(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    return explain(net, photograph, **options)
+@dataclass(frozen=True)
+class _Again:
+    """A verb, and how it is called again with the pictures and options of the recipe."""
+
+    verb: Callable[..., Result]
+    again: Callable[[Network, Inputs, dict[str, Any], Watch], Result]
 
 
-def _visualize(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    if photograph is not None:
-        options["start"] = photograph
-    return visualize(net, options.pop("target"), watch=watch, **options)
+def _dream(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    (mask,) = inputs.get("mask", [None])
+    return dream(net, inputs["image"], mask=mask, watch=watch, **options)
 
 
-def _weights(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    return weights(net, **options)
+def _stylize(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    (mask,) = inputs.get("mask", [None])
+    styles, regions = inputs["styles"], inputs.get("regions")
+    return stylize(net, inputs["image"], styles, regions=regions, mask=mask, watch=watch, **options)
 
 
-def _dream(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    if options.get("mask") == "given":
-        raise ResultError("the mask of this dream was no file: make it again with convscope.dream")
-    return dream(net, photograph, options.pop("target"), watch=watch, **options)
+def _visualize(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    started = {"start": inputs["image"]} if "image" in inputs else {}
+    return visualize(net, magnitude=inputs.get("magnitude"), real=inputs.get("real"), watch=watch, **options | started)
 
 
-def _invert(net: Network, photograph: Any, options: dict[str, Any], watch: Watch) -> Result:
-    return invert(net, photograph, watch=watch, **options)
-
-
-_VERBS: dict[str, Callable[[Network, Any, dict[str, Any], Watch], Result]] = {
-    "activations": _activations,
-    "dream": _dream,
-    "explain": _explain,
-    "invert": _invert,
-    "visualize": _visualize,
-    "weights": _weights,
+_VERBS: dict[str, _Again] = {
+    "activations": _Again(activations, lambda net, inputs, options, _: activations(net, inputs["image"], **options)),
+    "dream": _Again(dream, _dream),
+    "explain": _Again(explain, lambda net, inputs, options, _: explain(net, inputs["image"], **options)),
+    "invert": _Again(invert, lambda net, inputs, options, watch: invert(net, inputs["image"], watch=watch, **options)),
+    "stylize": _Again(stylize, _stylize),
+    "visualize": _Again(visualize, _visualize),
+    "weights": _Again(weights, lambda net, _inputs, options, _watch: weights(net, **options)),
 }
 
 
@@ -172,15 +165,31 @@ def _spec(recipe: Recipe) -> InputSpec:
     return InputSpec(**values)
 
 
-def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> ImageLike | Photograph:
-    """The picture of the recipe: given, where it was, or beside the result; the same to the byte."""
-    record: Any = recipe.inputs.get("image")
+def _inputs(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> Inputs:
+    """The pictures of the recipe, by the name of the argument that takes them: given, where they were, or beside the
+    result; the same to the byte."""
+    found: Inputs = {}
+    for name, records in recipe.inputs.items():
+        if name == "image":
+            found[name] = _picture(recipe, records, path, image, net)
+        else:
+            found[name] = [_picture(recipe, record, path, None, net, name) for record in records]
+    return found
+
+
+def _picture(
+    recipe: Recipe, record: Any, path: Path, image: ImageLike | None, net: Network, name: str = "image"
+) -> ImageLike | Photograph:
     if image is None:
         told = record.get("path") if isinstance(record, dict) else None
         places = [Path(told), path.parent / Path(told).name] if told else []
         image = next((place for place in places if place.is_file()), None)
-        if image is None:
+        if image is None and name == "image":
             raise ResultError(f"the photograph {told or 'of the recipe'} is not here: give it with --image (image=...)")
+        if image is None and told is None:
+            raise ResultError(f"a picture of this result ({name}) was no file: make it again in Python")
+        if image is None:
+            raise ResultError(f"the picture {told} ({name}) is not here: put it beside the result")
     if not isinstance(record, dict) or not isinstance(record.get("sha256"), str):
         raise ResultError(f"the recipe in {str(path)!r} does not say which photograph it is of")
     found = net.photograph(image).record["sha256"]
@@ -188,7 +197,7 @@ def _photograph(recipe: Recipe, path: Path, image: ImageLike | None, net: Networ
         raise ResultError(
             f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
         )
-    if "fit" not in recipe.options:
+    if name != "image" or "fit" not in recipe.options:
         return image
     # The recipe of the replay is that of the original, wherever the photograph lies now.
     return replace(net.photograph(image, fit=recipe.options["fit"]), record=record)

@@ -18,6 +18,7 @@ VERBS: Mapping[str, Verb] = {
     "visualize": Verb("convscope.methods.visualize:visualize", "What a filter, neuron, layer or class looks for."),
     "dream": Verb("convscope.methods.dream:dream", "What a network sees in a photograph, painted into it."),
     "invert": Verb("convscope.methods.invert:invert", "What a layer still knows of a photograph."),
+    "stylize": Verb("convscope.methods.stylize:stylize", "A photograph in the style of other pictures."),
     "explain": Verb("convscope.methods.explain:explain", "Which parts of a photograph speak for an answer."),
     "report": Verb("convscope.methods.report:report", "One page on one photograph and one network."),
     "replay": Verb("convscope.methods.replay:replay", "Make a picture again from the recipe inside it."),

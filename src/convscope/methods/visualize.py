@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from convscope.errors import InputError, Stopped
+import torch
+
+from convscope.errors import InputError, NotFiniteError, Stopped
 from convscope.methods.calls import check_seed, plain_number
+from convscope.methods.measuring import Real, photographs_of
 from convscope.methods.options import MOST_SEED, About
 from convscope.methods.picture_maker import PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
@@ -20,7 +23,7 @@ from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
 from convscope.synthesis.making import KINDS, ImageKind, Making
 from convscope.synthesis.optimisers import DEFAULT_RATES, OptimiserName
-from convscope.synthesis.plan import looks_at, plan_for
+from convscope.synthesis.plan import alike, looks_at, plans_for
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.starts import STARTS
 
@@ -50,6 +53,8 @@ def visualize(
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
     penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
+    magnitude: ImageLike | Photograph | Sequence[ImageLike | Photograph] | None = None,
+    real: ImageLike | Sequence[ImageLike] | None = None,
     variants: Annotated[int, About("different pictures of each target", 1, 16)] = 1,
     frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
     seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
@@ -62,11 +67,15 @@ def visualize(
     of a batch is the one that its target would give alone (to rounding).
 
     preset: fills in what is left open; `convscope.methods.presets` lists what each says and costs.
+    Targets of several depths are each looked at as suits them, at the size of the largest.
     views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
     recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
     "auto" takes crops for classes and for units that see more than half of the picture.
     image: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in [0,1]),
-    "phase" (under the magnitudes of photographs), "pyramid" (Laplacian).
+    "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
+    magnitude: for "phase", photographs whose magnitude (their mean) the pictures have; 1/f unless given.
+    real: photographs, or a folder of them, to say of each target what it reaches on these: facts `real_most`,
+    `real_middle` (the greatest and the median) and `above_real`, the share of them that the picture is above.
     variants: of each target, held apart by a diversity term, from different noise.
 
     A unit that is silent behind its activation gets a gradient through it for the first steps; a note says so.
@@ -93,22 +102,30 @@ def visualize(
     if rate is None and optimiser not in (None, VISUALIZE[preset].options["optimiser"]):
         options["rate"] = DEFAULT_RATES[optimiser]
     _check(options)
-    plan = plan_for(net, objectives, options["views"], size)
-    started = _start(net, options["start"], plan.size)
+    plans = plans_for(net, objectives, options["views"], size)
+    hw = plans[0].size
+    magnitudes = _magnitudes(net, magnitude, hw)
+    if magnitudes and options["image"] != "phase":
+        raise InputError(f"magnitude is of image='phase'; image is {options['image']!r}")
+    started = _start(net, options["start"], hw)
     if started is not None:
         options["start"] = "photograph"
-    sizes = parse_schedule(options["schedule"]).sizes(plan.size)
+    sizes = parse_schedule(options["schedule"]).sizes(hw)
     making = Making(
         options["image"], options["optimiser"], options["rate"], sizes, options["steps"],
-        partial(looks_at, net, objectives, plan), parse_changes(options["gradient"]),
+        partial(looks_at, net, objectives, plans[0]), parse_changes(options["gradient"]),
+        magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
     )  # fmt: skip
-    maker = PictureMaker(net, plan, making, options, started, watch)
+    compared = Real(net, photographs_of(net, real), objectives) if real is not None else None
+    maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
     try:
-        maker.run(objectives)
+        for plan, some in alike(plans, objectives):
+            maker.run(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
     except KeyboardInterrupt:
         raise Stopped(f"stopped after {maker.told()}", maker.result()) from None
     result = maker.result()
-    assert result is not None
+    if result is None:
+        raise NotFiniteError("; ".join(maker.skipped))
     return result
 
 
@@ -139,6 +156,13 @@ def _check(options: Mapping[str, Any]) -> None:
         raise InputError(f"variants is {variants}; expected 1 to 16")
     if variants > 1 and options["optimiser"] == "lbfgs":
         raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
+
+
+def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
+    several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
+    return [
+        one if isinstance(one, Photograph) else open_photograph(one, replace(net.spec, size=size)) for one in several
+    ]
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:

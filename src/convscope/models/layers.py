@@ -174,13 +174,18 @@ def _shape(tensor: Tensor) -> tuple[tuple[int, ...], bool]:
     return tuple(tensor.shape[1:]), False
 
 
+def map_layers(layers: Sequence[Layer]) -> list[Layer]:
+    """Those whose output has positions, and which neither contain others nor are the pictures that are put in."""
+    return [layer for layer in layers if layer.is_map and layer.module != PICTURES and not layer.container]
+
+
 def recommended_layer(layers: Sequence[Layer]) -> Layer | None:
     """The layer to explain an answer at: the last one whose output has positions, before any pooling.
 
     Source: Selvaraju et al., "Grad-CAM" (2017), section 3: the last convolutional layer is the best compromise
     between high-level meaning and detail in place.
     """
-    fitting = [layer for layer in layers if layer.is_map and layer.module != PICTURES and not layer.container]
+    fitting = map_layers(layers)
     kept = [layer for layer in fitting if not any(word in layer.kind.lower() for word in _NOT_FEATURES)]
     return kept[-1] if kept else None
 

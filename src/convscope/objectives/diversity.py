@@ -8,6 +8,7 @@ from torch import Tensor
 
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective, number_text
+from convscope.objectives.units import named
 from convscope.taps.record import Recording
 from convscope.taps.tap import Tap
 
@@ -29,9 +30,8 @@ class Apart(Objective):
     def taps(self) -> frozenset[Tap]:
         return self.term.taps() | {Tap(self.layer)}
 
-    @property
-    def has_place(self) -> bool:
-        return self.term.has_place
+    def inner(self) -> tuple[Objective, ...]:
+        return (self.term,)
 
     def bind(self, net: Network) -> Objective:
         net.layer(self.layer)
@@ -53,7 +53,7 @@ class Apart(Objective):
         return pushed
 
     def text(self) -> str:
-        return f"apart({self.term.text()}, {self.layer}, {number_text(self.weight)})"
+        return f"apart({self.term.text()}, {named(self.layer)}, {number_text(self.weight)})"
 
 
 def gram(maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c c"]:

@@ -7,6 +7,7 @@ and what to explain.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +42,28 @@ class Objective(ABC):
     def text(self) -> str:
         """The objective as it is written on the command line."""
 
+    def inner(self) -> "tuple[Objective, ...]":
+        """The objectives that it is made of."""
+        return ()
+
     @property
     def has_place(self) -> bool:
         """Whether it asks about one place of a map, so that the picture must have the network's own size."""
-        return False
+        return any(objective.has_place for objective in self.inner())
+
+    @property
+    def compares(self) -> bool:
+        """Whether it compares with a photograph that is looked at beside the pictures."""
+        return any(objective.compares for objective in self.inner())
+
+    @property
+    def gathers(self) -> bool:
+        """Whether there is anything to `gather`."""
+        return any(objective.gathers for objective in self.inner())
+
+    def gather(self, recording: Recording) -> "dict[Objective, Tensor]":
+        """Means over positions that have to be known of the whole picture before `value` can be told of a part."""
+        return {key: mean for objective in self.inner() for key, mean in objective.gather(recording).items()}
 
     def __str__(self) -> str:
         return self.text()
@@ -86,12 +105,11 @@ class Scaled(Objective):
             object.__setattr__(self, "term", self.term.term)
             self.__post_init__()
 
+    def inner(self) -> tuple[Objective, ...]:
+        return (self.term,)
+
     def taps(self) -> frozenset[Tap]:
         return self.term.taps()
-
-    @property
-    def has_place(self) -> bool:
-        return self.term.has_place
 
     def bind(self, net: Network) -> Objective:
         return Scaled(self.weight, self.term.bind(net))
@@ -116,12 +134,11 @@ class Sum(Objective):
 
     __rmul__ = __mul__
 
-    def taps(self) -> frozenset[Tap]:
-        return frozenset[Tap]().union(*(term.taps() for term in self.terms))
+    def inner(self) -> tuple[Objective, ...]:
+        return self.terms
 
-    @property
-    def has_place(self) -> bool:
-        return any(term.has_place for term in self.terms)
+    def taps(self) -> frozenset[Tap]:
+        return frozenset(taps_of(self.terms))
 
     def bind(self, net: Network) -> Objective:
         return Sum(tuple(term.bind(net) for term in self.terms))
@@ -143,6 +160,11 @@ class Sum(Objective):
             else:
                 words += f" + {text}"
         return words
+
+
+def taps_of(objectives: Iterable[Objective]) -> list[Tap]:
+    """All that has to be recorded for several objectives, in order."""
+    return sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
 
 
 def number_text(number: float) -> str:

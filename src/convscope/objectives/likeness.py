@@ -14,12 +14,8 @@ from convscope.taps.tap import Tap
 
 
 @dataclass(frozen=True)
-class Keep(Objective):
-    """How near a layer's activations are to those of the photograph that the picture began as, seen by the same
-    looks: minus the squared distance over the photograph's squared length; 0 is the same.
-
-    Source: the identity term of Hamblin et al., "Feature Accentuation" (2024).
-    """
+class OfLayer(Objective):
+    """What all have: they read one layer."""
 
     layer: str
 
@@ -29,6 +25,19 @@ class Keep(Objective):
     def bind(self, net: Network) -> Objective:
         net.layer(self.layer)
         return self
+
+
+@dataclass(frozen=True)
+class Keep(OfLayer):
+    """How near a layer's activations are to those of the photograph that the picture began as, seen by the same
+    looks: minus the squared distance over the photograph's squared length; 0 is the same.
+
+    Source: the identity term of Hamblin et al., "Feature Accentuation" (2024).
+    """
+
+    @property
+    def compares(self) -> bool:
+        return True
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         original = recording.companion(self.layer)
@@ -42,22 +51,14 @@ class Keep(Objective):
 
 
 @dataclass(frozen=True, eq=False)
-class Like(Objective):
+class Like(OfLayer):
     """How near a layer's activations are to given ones, `1 c h w`: minus the squared distance over the squared length
     of the given ones; 0 is the same.
 
     Source: Mahendran and Vedaldi, "Understanding deep image representations by inverting them" (CVPR 2015), eq. 2.
     """
 
-    layer: str
     given: Tensor
-
-    def taps(self) -> frozenset[Tap]:
-        return frozenset({Tap(self.layer)})
-
-    def bind(self, net: Network) -> Objective:
-        net.layer(self.layer)
-        return self
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         distance = (recording[self.layer] - self.given).square().flatten(1).sum(1)
@@ -68,22 +69,14 @@ class Like(Objective):
 
 
 @dataclass(frozen=True, eq=False)
-class Caricature(Objective):
+class Caricature(OfLayer):
     """How far a layer's activations go in the direction of given ones, `1 c h w`: their scalar product over the given
     ones' squared length, times the cosine between the two. Above 1 the picture overdoes what the layer saw.
 
     Source: the caricatures of Olah et al. (Lucid, 2018), with cosine power 1.
     """
 
-    layer: str
     given: Tensor
-
-    def taps(self) -> frozenset[Tap]:
-        return frozenset({Tap(self.layer)})
-
-    def bind(self, net: Network) -> Objective:
-        net.layer(self.layer)
-        return self
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         maps, given = recording[self.layer].flatten(1), self.given.flatten(1)

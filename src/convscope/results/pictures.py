@@ -1,9 +1,10 @@
 """What optimising the input returns: pictures, and where asked for how they came into being."""
 
+import io
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
 from convscope.errors import ResultError
@@ -82,6 +83,17 @@ class Pictures(Result):
             return super().save(path, picture)
         check_ending(path, ENDINGS + MOVING)
         return write_whole(path, animation_bytes(self.film(), suffix, recipe_text(self)))
+
+
+def preview_png(pictures: Float[np.ndarray, "n h w c"]) -> bytes:
+    """Unfinished pictures as a PNG without a recipe; several side by side."""
+    tiles = [as_rgb(picture) for picture in pictures]
+    size = tiles[0].shape[0], tiles[0].shape[1]
+    one = Image.fromarray(np.ascontiguousarray(tiles[0]))
+    shown = one if len(tiles) == 1 else sheet(tiles, tile=size, columns=columns_for(len(tiles), size))
+    buffer = io.BytesIO()
+    shown.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def check_picture_ending(path: str | Path) -> bool:

@@ -34,6 +34,7 @@ KINDS: dict[str, type[Result]] = {
     "explain": Heatmap,
     "invert": Inversion,
     "report": Page,
+    "stylize": Pictures,
     "visualize": Pictures,
     "weights": Weights,
 }

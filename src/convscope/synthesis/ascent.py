@@ -3,7 +3,7 @@
 It is an iterator of steps, to be watched, stopped or gone on with at will. It shows, saves and catches nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -16,12 +16,31 @@ from convscope.errors import NotFiniteError
 from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
-from convscope.objectives.expression import Objective
+from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.images import Image
 from convscope.synthesis.transforms import Looks, Transform
 from convscope.taps.record import Recording, record
 from convscope.taps.rules import redirected
 
+
+@dataclass(frozen=True)
+class Beside:
+    """What is looked at beside the pictures, by the same looks.
+
+    companion: a photograph, `1 c h w`, that objectives compare with. guides: masks, `g c h w`, which the network is
+    not shown.
+    """
+
+    companion: Float[Tensor, "1 c h w"] | None = None
+    guides: Float[Tensor, "g c h w"] | None = None
+
+    def joined(self, pictures: Tensor) -> Tensor:
+        """The pictures, and behind them what is beside them."""
+        beside = [tensor for tensor in (self.companion, self.guides) if tensor is not None]
+        return torch.cat([pictures, *beside]) if beside else pictures
+
+
+ALONE = Beside()
 GradientChange = Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n c h w"]]
 RULED_STEPS = 16
 """For how many steps the gradient of a silent unit may be let through; after Lucid's figure."""
@@ -62,18 +81,17 @@ def ascend(
     change: GradientChange | None = None,
     rule: bool = False,
     way: Quick = PLAIN,
-    companion: Float[Tensor, "1 c h w"] | None = None,
+    beside: Beside = ALONE,
 ) -> Iterator[Step]:
     """Move each picture of `image` uphill on its own objective (bound to `net`), all of them as one batch.
 
     change: what is done to the gradient with respect to the pictures before it goes on to the parameters.
     way: a quicker way to run the network, from Network.quickened.
-    companion: a photograph that objectives may compare with; it is looked at as the pictures are.
     rule: let a gradient through the activations that block it, for pictures that none reaches, in the first steps.
 
     Raises NotFiniteError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    climber = _Climber(net, objectives, image, transform, generator, change, way, companion)
+    climber = _Climber(net, objectives, image, transform, generator, change, way, beside)
     silent = torch.zeros(len(objectives), dtype=torch.bool)
     for index in range(steps):
         helped = rule and 0 < index <= RULED_STEPS and bool(silent.any())
@@ -99,7 +117,7 @@ class _Climber:
     generator: torch.Generator
     change: GradientChange | None
     way: Quick
-    companion: Tensor | None
+    beside: Beside
     index: int = 0
     helped: Tensor | None = None
     found: tuple[Tensor, Tensor] | None = None
@@ -115,7 +133,7 @@ class _Climber:
         with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
             pictures = self.image()
             values, slope = climb(
-                self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way, self.companion
+                self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way, self.beside
             )  # fmt: skip
             if not bool(torch.isfinite(values).all()):
                 told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
@@ -136,19 +154,19 @@ def climb(
     generator: torch.Generator,
     guard: AbstractContextManager[None] | None = None,
     way: Quick = PLAIN,
-    companion: Float[Tensor, "1 c h w"] | None = None,
+    beside: Beside = ALONE,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
     """The objective of each picture, and its gradient with respect to the picture.
 
-    The looks are taken part by part, each with its own way back, so that memory holds one part at a time.
+    The looks are taken part by part, each with its own way back, so that memory holds one part at a time. Objectives
+    of statistics of the whole picture are told these first, in a pass of its own; each part then contributes the
+    gradient of its share in them.
     """
     leaf = pictures.detach().requires_grad_()
     values: Tensor | None = None
     slope: Tensor | None = None
     with guard or nullcontext():
-        together = leaf if companion is None else torch.cat([leaf, companion])
-        for looks in transform.parts(together, generator):
-            part = looks.share * _values(net, objectives, leaf, looks, way, 0 if companion is None else 1)
+        for part in _parts(net, objectives, leaf, transform, generator, way, beside):
             (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
             values = part.detach() if values is None else values + part.detach()
             if gradient is not None:
@@ -163,18 +181,39 @@ def evaluate(
     pictures: Float[Tensor, "n c h w"],
     transform: Transform,
     generator: torch.Generator,
+    beside: Beside = ALONE,
 ) -> Float[Tensor, " n"]:
     """The objective of each picture, over the looks that `transform` takes at it."""
-    parts = [
-        looks.share * _values(net, objectives, pictures, looks, PLAIN) for looks in transform.parts(pictures, generator)
-    ]
-    return torch.stack(parts).sum(0)
+    return torch.stack(list(_parts(net, objectives, pictures, transform, generator, PLAIN, beside))).sum(0)
 
 
-def _values(
-    net: Network, objectives: Sequence[Objective], pictures: Tensor, looks: Looks, way: Quick, companions: int = 0
-) -> Tensor:
-    taps = sorted(frozenset().union(*(objective.taps() for objective in objectives)))
-    recorded = dict(record(net, looks.views, taps, way=way)) if taps else {}
-    recording = Recording(net, recorded, looks.views, pictures, looks.each, companions=companions)
-    return torch.cat([objective.value(recording.picture(i)) for i, objective in enumerate(objectives)])
+def _parts(
+    net: Network, objectives: Sequence[Objective], pictures: Tensor, transform: Transform, generator: torch.Generator,
+    way: Quick, beside: Beside,
+) -> Iterator[Float[Tensor, " n"]]:  # fmt: skip
+    """The share that each part of the looks has in the value of each picture."""
+    taps = taps_of(objectives)
+    guides = 0 if beside.guides is None else len(beside.guides)
+
+    def recorded(looks: Looks, means: dict[Objective, Tensor]) -> Recording:
+        seen = looks.views[: len(looks.views) - guides * looks.each]
+        found = dict(record(net, seen, taps, way=way)) if taps else {}
+        return Recording(
+            net, found, seen, pictures, looks.each, companions=0 if beside.companion is None else 1,
+            guides=looks.views[len(seen) :], means=means,
+        )  # fmt: skip
+
+    parts: Iterable[Looks] = transform.parts(beside.joined(pictures), generator)
+    means: dict[Objective, Tensor] = {}
+    if any(objective.gathers for objective in objectives):
+        parts = list(parts)
+        with torch.no_grad():
+            for looks in parts if len(parts) > 1 else ():
+                recording = recorded(looks, {})
+                for i, objective in enumerate(objectives):
+                    for key, mean in objective.gather(recording.picture(i)).items():
+                        means[key] = means.get(key, 0) + looks.share * mean
+    for looks in parts:
+        recording = recorded(looks, means)
+        values = [objective.value(recording.picture(i)) for i, objective in enumerate(objectives)]
+        yield looks.share * torch.cat(values)

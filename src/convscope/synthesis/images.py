@@ -46,6 +46,40 @@ class Image(nn.Module, ABC):
         self.settle()
 
 
+class Coloured(Image):
+    """An image in decorrelated colours, through a sigmoid: `_plain` gives what comes before both."""
+
+    def __init__(self, channels: int, *, decorrelate: bool = True) -> None:
+        super().__init__()
+        matrix = colour_matrix(channels) if decorrelate else torch.eye(channels)
+        self.register_buffer("colour", matrix, persistent=False)
+        self.register_buffer("uncolour", torch.linalg.inv(matrix), persistent=False)
+        self.colour: Tensor
+        self.uncolour: Tensor
+
+    @abstractmethod
+    def _plain(self) -> Float[Tensor, "n c h w"]:
+        """The decorrelated values."""
+
+    def forward(self) -> Float[Tensor, "n c h w"]:
+        mixed: Tensor = torch.einsum("ij,njhw->nihw", self.colour, self._plain())
+        return mixed.sigmoid()
+
+    def _decoded(self, pictures: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The decorrelated values of pictures: the inverse of `forward` above `_plain`."""
+        plain: Tensor = torch.einsum("ij,njhw->nihw", self.uncolour, pictures.clamp(EPS, 1 - EPS).logit())
+        return plain
+
+
+def frequencies(size: tuple[int, int]) -> Float[Tensor, "h w"]:
+    """The frequency of each term of a real Fourier transform, in cycles per pixel; that of the mean is held above 0."""
+    height, width = size
+    down = torch.fft.fftfreq(height)[:, None]
+    across = torch.fft.rfftfreq(width)[None, :]
+    found: Tensor = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
+    return found
+
+
 class Pixels(Image):
     """One number per pixel, through a sigmoid."""
 
@@ -80,7 +114,7 @@ class Raw(Image):
         self.values.clamp_(0, 1)
 
 
-class Fourier(Image):
+class Fourier(Coloured):
     """Frequencies in place of pixels, scaled as in natural photographs, and colours that vary independently.
 
     A step of an optimiser then moves all frequencies alike, where in pixels it would mostly move the highest.
@@ -94,28 +128,19 @@ class Fourier(Image):
     def __init__(
         self, n: int, channels: int, size: tuple[int, int], *, decay: float = 1.0, decorrelate: bool = True
     ) -> None:
-        super().__init__()
+        super().__init__(channels, decorrelate=decorrelate)
         self.size = size
         height, width = size
         self.spectrum = nn.Parameter(torch.zeros(n, channels, height, width // 2 + 1, 2))
-        down = torch.fft.fftfreq(height)[:, None]
-        across = torch.fft.rfftfreq(width)[None, :]
-        frequency = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
-        scale = frequency.pow(-decay) * (height * width) ** 0.5 / 4
+        scale = frequencies(size).pow(-decay) * (height * width) ** 0.5 / 4
         self.register_buffer("scale", scale[..., None], persistent=False)
-        matrix = colour_matrix(channels) if decorrelate else torch.eye(channels)
-        self.register_buffer("colour", matrix, persistent=False)
-        self.register_buffer("uncolour", torch.linalg.inv(matrix), persistent=False)
         self.scale: Tensor
-        self.colour: Tensor
-        self.uncolour: Tensor
 
-    def forward(self) -> Float[Tensor, "n c h w"]:
+    def _plain(self) -> Float[Tensor, "n c h w"]:
         spectrum = torch.view_as_complex((self.spectrum * self.scale).contiguous())
-        plain = torch.fft.irfft2(spectrum, s=self.size)
-        return torch.einsum("ij,njhw->nihw", self.colour, plain).sigmoid()
+        plain: Tensor = torch.fft.irfft2(spectrum, s=self.size)
+        return plain
 
     @torch.no_grad()
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
-        plain = torch.einsum("ij,njhw->nihw", self.uncolour, pictures.clamp(EPS, 1 - EPS).logit())
-        self.spectrum.copy_(torch.view_as_real(torch.fft.rfft2(plain)) / self.scale)
+        self.spectrum.copy_(torch.view_as_real(torch.fft.rfft2(self._decoded(pictures))) / self.scale)

@@ -4,20 +4,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from convscope.models.network import Network
+from convscope.models.quick import Quick
 from convscope.objectives.expression import Objective
-from convscope.synthesis.ascent import Step, ascend
+from convscope.synthesis.ascent import Beside, Step, ascend
 from convscope.synthesis.gradients import Changes
 from convscope.synthesis.images import Fourier, Image, Pixels, Raw
 from convscope.synthesis.masked import Masked
 from convscope.synthesis.optimisers import OptimiserName, optimiser
 from convscope.synthesis.phase import Phase
 from convscope.synthesis.pyramid import Pyramid
+from convscope.synthesis.recoloured import Recoloured
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.transforms import Transform
 
@@ -34,7 +37,8 @@ class Making:
     """How pictures are made: the kind of image, what moves it, and the sizes that it goes through.
 
     sizes: (height, width) of each stage, each of `steps` steps. looks: the transform of a stage, by its size.
-    change: what is done to gradients. rule: whether silent units get one through what blocks it.
+    change: what is done to gradients. rule: whether silent units get one through what blocks it. magnitudes: for
+    "phase", photographs `m c h w` whose Fourier magnitudes the pictures have; 1/f without.
     """
 
     image: ImageKind
@@ -45,6 +49,13 @@ class Making:
     looks: Callable[[Size], Transform]
     change: Changes | None = None
     rule: bool = True
+    magnitudes: Float[Tensor, "m c h w"] | None = None
+
+    def image_of(self, count: int, channels: int, size: Size) -> Image:
+        """The image that is optimised, blank."""
+        if self.image == "phase" and self.magnitudes is not None:
+            return Phase(count, channels, size, resized(self.magnitudes, size))
+        return KINDS[self.image](count, channels, size)
 
     @property
     def total(self) -> int:
@@ -66,6 +77,15 @@ class Moment:
         pictures: Tensor = self.image()
         return pictures.detach()
 
+    def shown(self) -> np.ndarray:
+        """The pictures as they are now, `n h w c` in [0,1]."""
+        return as_array(self.pictures())
+
+
+def as_array(pictures: Float[Tensor, "n c h w"]) -> np.ndarray:
+    """Pictures as the results keep them: `n h w c`, by themselves in memory."""
+    return pictures.permute(0, 2, 3, 1).float().cpu().numpy().copy()
+
 
 def begun(
     making: Making,
@@ -78,7 +98,7 @@ def begun(
     alike: bool = True,
 ) -> Image:
     """The image of the first stage. start: pictures to start from (one for all, or one each); else noise or grey."""
-    image = KINDS[making.image](count, channels, making.sizes[0])
+    image = making.image_of(count, channels, making.sizes[0])
     if start is not None:
         image.encode(resized(start, making.sizes[0]).expand(count, -1, -1, -1))
     elif noise:
@@ -88,36 +108,47 @@ def begun(
 
 def make(
     net: Network,
-    objectives: Sequence[Objective],
+    objectives: Sequence[Objective] | Callable[[Size], Sequence[Objective]],
     making: Making,
     image: Image,
     generator: torch.Generator,
     *,
     photograph: Float[Tensor, "1 c h w"] | None = None,
     mask: Float[Tensor, "1 1 h w"] | None = None,
-    compared: bool = False,
+    guides: Float[Tensor, "g 1 h w"] | None = None,
+    altered: bool = True,
+    recoloured: bool = False,
+    way: Quick | None = None,
 ) -> Iterator[Moment]:
     """Carry out all stages, starting from `image`; between two stages the pictures are brought to the next size.
 
-    photograph: what the pictures began as, at the final size. Only what was added to it is then enlarged, so that it
-    stays as sharp as it is. mask: where, and how much, the photograph may be changed. compared: whether objectives
-    compare with it.
+    objectives: one for each picture; or what gives them for the size of a stage. photograph: what the pictures are
+    made of, at the final size; objectives may compare with it. altered: enlarge only what was added to it, so that it
+    stays as sharp as it is. mask: where, and how much, it may be changed. recoloured: keep its colours. guides: masks
+    that objectives read. way: how to run the network; its quickest unless given.
     """
     done = 0
     image = image.to(net.device)
-    way = net.quickened()
+    way = net.quickened() if way is None else way
     for number, size in enumerate(making.sizes):
         at_hand = None if photograph is None else resized(photograph, size).to(net.device)
         if number:
-            pictures = _carried(image, size, photograph)
-            image = KINDS[making.image](len(pictures), pictures.shape[1], size).to(net.device)
+            pictures = _carried(image, size, photograph if altered else None)
+            image = making.image_of(len(pictures), pictures.shape[1], size).to(net.device)
             image.encode(pictures)
+        if recoloured and at_hand is not None:
+            image = Recoloured(image, at_hand).to(net.device)
         if mask is not None and at_hand is not None:
             image = Masked(image, at_hand, resized(mask, size)).to(net.device)
+        pursued = objectives(size) if callable(objectives) else objectives
+        beside = Beside(
+            at_hand if any(objective.compares for objective in pursued) else None,
+            None if guides is None else resized(guides, size).expand(-1, net.spec.channels, -1, -1).to(net.device),
+        )
         for step in ascend(
-            net, objectives, image, optimiser(making.optimiser, image, making.rate),
+            net, pursued, image, optimiser(making.optimiser, image, making.rate),
             transform=making.looks(size), steps=making.steps, generator=generator, change=making.change,
-            rule=making.rule, way=way, companion=at_hand if compared else None,
+            rule=making.rule, way=way, beside=beside,
         ):  # fmt: skip
             done += 1
             yield Moment(done, step, image)

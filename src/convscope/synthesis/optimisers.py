@@ -1,9 +1,10 @@
 """Optimisers by name, over the parameters of an image."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from convscope.synthesis.ascent import Optimiser
 
@@ -11,12 +12,14 @@ OptimiserName = Literal["adam", "nadam", "rmsprop", "sgd", "lbfgs"]
 
 TINY = 1e-18
 """Adam's own epsilon of 1e-8 would stop it on networks whose gradients are tiny, such as untrained ones."""
+MEMORY = 20
+"""The steps that L-BFGS remembers."""
 DEFAULT_RATES: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
 """The rate where an optimiser is chosen and no rate."""
 
 
 def optimiser(name: OptimiserName, image: nn.Module, rate: float) -> Optimiser:
-    """The optimiser of that name. L-BFGS remembers ten steps, and takes one of fixed length `rate` at a time."""
+    """The optimiser of that name. L-BFGS takes steps of fixed length `rate`, held back by Careful."""
     parameters = list(image.parameters())
     match name:
         case "adam":
@@ -28,6 +31,42 @@ def optimiser(name: OptimiserName, image: nn.Module, rate: float) -> Optimiser:
         case "sgd":
             return torch.optim.SGD(parameters, lr=rate)
         case "lbfgs":
-            return torch.optim.LBFGS(
-                parameters, lr=rate, max_iter=1, history_size=10, tolerance_grad=0, tolerance_change=0
-            )
+            return Careful(parameters, rate)
+
+
+class Careful:
+    """L-BFGS without a line search, which costs one look a step and now and then goes astray: where the loss has got
+    much worse than the least so far, it goes back there, forgets what it remembers, and halves its rate, which grows
+    again with every step that leads further down.
+
+    Source: Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980), as in torch.optim.LBFGS.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
+        self._parameters, self._rate, self._most = parameters, rate, rate
+        self._inner = self._fresh()
+        self._least: float | None = None
+        self._there: list[Tensor] = []
+
+    def _fresh(self) -> torch.optim.LBFGS:
+        return torch.optim.LBFGS(
+            self._parameters, lr=self._rate, max_iter=1, history_size=MEMORY, tolerance_grad=0, tolerance_change=0
+        )
+
+    def step(self, closure: Callable[[], Tensor]) -> object:
+        """One step from where the parameters are, or from the best that they were."""
+        loss = closure()
+        value = float(loss)
+        if self._least is not None and value > self._least + max(abs(self._least), TINY):
+            with torch.no_grad():
+                for parameter, best in zip(self._parameters, self._there, strict=True):
+                    parameter.copy_(best)
+            self._rate /= 2
+            self._inner = self._fresh()
+            loss = closure()
+        elif self._least is None or value < self._least:
+            self._least = value
+            self._there = [parameter.detach().clone() for parameter in self._parameters]
+            self._rate = min(self._most, 1.2 * self._rate)
+            self._inner.param_groups[0]["lr"] = self._rate
+        return self._inner.step(lambda: loss)  # type: ignore[no-untyped-call]  # the gradients are in place

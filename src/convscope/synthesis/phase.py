@@ -4,47 +4,56 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from convscope.synthesis.images import EPS, Image, colour_matrix
+from convscope.errors import InputError
+from convscope.synthesis.images import Coloured, frequencies
 
 SPREAD = 1.0
-"""The standard deviation of the decorrelated values before the sigmoid, which the magnitudes are scaled to."""
+"""The standard deviation of the decorrelated values before the sigmoid, which magnitudes of 1/f are scaled to."""
 
 
-class Phase(Image):
-    """The phases of a Fourier transform, under a fixed magnitude: 1/f, as in photographs.
+class Phase(Coloured):
+    """The phases of a Fourier transform, under a fixed magnitude: that of photographs, or 1/f, which is near it.
 
     What cannot be had by raising contrast must be had by form. No inverse exists: a start gives its phases alone.
 
+    photographs: those whose magnitudes are taken, `m c h w` in [0,1], each `h w` the picture's size; without any, 1/f.
+
     Source: Fel et al., "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained
-    Optimization" (NeurIPS 2023).
+    Optimization" (NeurIPS 2023). Departs from it in the colours, which are decorrelated first.
     """
 
-    def __init__(self, n: int, channels: int, size: tuple[int, int]) -> None:
-        super().__init__()
+    def __init__(
+        self, n: int, channels: int, size: tuple[int, int], photographs: Float[Tensor, "m c h w"] | None = None
+    ) -> None:
+        super().__init__(channels)
         self.size = size
         height, width = size
         self.phase = nn.Parameter(torch.zeros(n, channels, height, width // 2 + 1))
-        down = torch.fft.fftfreq(height)[:, None]
-        across = torch.fft.rfftfreq(width)[None, :]
-        frequency = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
-        magnitude = (1 / frequency).repeat(channels, 1, 1)
-        magnitude[:, 0, 0] = 0
-        turns = torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
-        some = torch.fft.irfft2(torch.polar(magnitude, 2 * torch.pi * turns), s=size)
-        magnitude = magnitude * (SPREAD / some.std(dim=(1, 2), keepdim=True))
-        self.register_buffer("magnitude", magnitude, persistent=False)
-        matrix = colour_matrix(channels)
-        self.register_buffer("colour", matrix, persistent=False)
-        self.register_buffer("uncolour", torch.linalg.inv(matrix), persistent=False)
+        self.register_buffer("magnitude", self._taken(channels, photographs), persistent=False)
         self.magnitude: Tensor
-        self.colour: Tensor
-        self.uncolour: Tensor
 
-    def forward(self) -> Float[Tensor, "n c h w"]:
-        plain = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.phase), self.phase), s=self.size)
-        return torch.einsum("ij,njhw->nihw", self.colour, plain).sigmoid()
+    def _taken(self, channels: int, photographs: Tensor | None) -> Float[Tensor, "c h w"]:
+        if photographs is None:
+            return _one_over_f(channels, self.size)
+        if photographs.shape[1:] != (channels, *self.size):
+            raise InputError(f"the photographs are {tuple(photographs.shape[1:])}; expected {(channels, *self.size)}")
+        found: Tensor = torch.fft.rfft2(self._decoded(photographs)).abs().mean(0)
+        return found
+
+    def _plain(self) -> Float[Tensor, "n c h w"]:
+        plain: Tensor = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.phase), self.phase), s=self.size)
+        return plain
 
     @torch.no_grad()
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
-        plain = torch.einsum("ij,njhw->nihw", self.uncolour, pictures.clamp(EPS, 1 - EPS).logit())
-        self.phase.copy_(torch.fft.rfft2(plain).angle())
+        self.phase.copy_(torch.fft.rfft2(self._decoded(pictures)).angle())
+
+
+def _one_over_f(channels: int, size: tuple[int, int]) -> Float[Tensor, "c h w"]:
+    """1/f, scaled so that pictures of random phases have the standard deviation SPREAD."""
+    magnitude = (1 / frequencies(size)).repeat(channels, 1, 1)
+    magnitude[:, 0, 0] = 0
+    turns = torch.rand(magnitude.shape, generator=torch.Generator().manual_seed(0))
+    some = torch.fft.irfft2(torch.polar(magnitude, 2 * torch.pi * turns), s=size)
+    scaled: Tensor = magnitude * (SPREAD / some.std(dim=(1, 2), keepdim=True))
+    return scaled

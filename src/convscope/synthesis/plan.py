@@ -1,13 +1,14 @@
 """How to look at the pictures that are made for a target: how large they are, and which random looks suit it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import torch
 
 from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
-from convscope.objectives.expression import Objective
+from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.chain import ROBUST, Chain, parse_chain
 from convscope.synthesis.transforms import Crops, Plain, Sized, Transform, Wobble, smallest_side
 from convscope.taps.record import record
@@ -33,7 +34,7 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     links = () if views in VIEWS else parse_chain(views)
     if views not in VIEWS and not links:
         raise InputError(f"views is {views!r}; expected one of {', '.join(VIEWS)}, or transforms such as {ROBUST!r}")
-    taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
+    taps = taps_of(objectives)
     whole = any(_sees_most(net, tap) for tap in taps)
     placed = any(objective.has_place for objective in objectives)
     kind = views if views != "auto" else "crops" if whole and not placed else "wobble"
@@ -58,11 +59,30 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
 
 
+def plans_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> list[Plan]:
+    """The plan of each target, all at one size: that of the largest unless one is given."""
+    plans = [plan_for(net, [objective], views, size) for objective in objectives]
+    most = max((plan.size for plan in plans), key=min)
+    if any(plan.size != most for plan in plans):
+        plans = [
+            plan if plan.size == most else plan_for(net, [objective], views, min(most))
+            for plan, objective in zip(plans, objectives, strict=True)
+        ]
+    return plans
+
+
+def alike(plans: Sequence[Plan], objectives: Sequence[Objective]) -> Iterator[tuple[Plan, list[Objective]]]:
+    """Neighbours that share a plan, so that they can be made as one batch."""
+    pairs = zip(plans, objectives, strict=True)
+    for plan, some in groupby(pairs, key=lambda pair: pair[0]):
+        yield plan, [objective for _, objective in some]
+
+
 def looks_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tuple[int, int]) -> Transform:
     """How pictures of another size than the plan's, in a stage of a schedule, are looked at."""
     if size == plan.size or isinstance(plan.transform, Crops):
         return plan.transform
-    taps = sorted(frozenset[Tap]().union(*(objective.taps() for objective in objectives)))
+    taps = taps_of(objectives)
     placed = any(objective.has_place for objective in objectives)
     runs = net.spec.hw if placed else runs_at(net, taps, size)
     return plan.transform if runs == size else Sized(plan.transform, runs)

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from convscope.synthesis.images import EPS, Image, colour_matrix
+from convscope.synthesis.images import Coloured
 
 COARSEST = 8
 """Levels are halved until the short side is about this many pixels."""
 
 
-class Pyramid(Image):
+class Pyramid(Coloured):
     """A sum of pictures of all scales, each enlarged to the full size, in decorrelated colours, through a sigmoid.
 
     A step of an optimiser moves large forms as readily as small ones, as in Fourier space, but locally.
@@ -23,25 +23,20 @@ class Pyramid(Image):
     """
 
     def __init__(self, n: int, channels: int, size: tuple[int, int]) -> None:
-        super().__init__()
+        super().__init__(channels)
         count = max(1, 1 + int(math.log2(max(1, min(size) / COARSEST))))
         sizes = [(math.ceil(size[0] / 2**i), math.ceil(size[1] / 2**i)) for i in range(count)]
         self.levels = nn.ParameterList(torch.zeros(n, channels, *level) for level in sizes)
-        matrix = colour_matrix(channels)
-        self.register_buffer("colour", matrix, persistent=False)
-        self.register_buffer("uncolour", torch.linalg.inv(matrix), persistent=False)
-        self.colour: Tensor
-        self.uncolour: Tensor
 
-    def forward(self) -> Float[Tensor, "n c h w"]:
-        coarse = self.levels[-1]
+    def _plain(self) -> Float[Tensor, "n c h w"]:
+        coarse: Tensor = self.levels[-1]
         for level in reversed(list(self.levels)[:-1]):
             coarse = level + _enlarged(coarse, level)
-        return torch.einsum("ij,njhw->nihw", self.colour, coarse).sigmoid()
+        return coarse
 
     @torch.no_grad()
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
-        rest = torch.einsum("ij,njhw->nihw", self.uncolour, pictures.clamp(EPS, 1 - EPS).logit())
+        rest = self._decoded(pictures)
         for level, coarser in zip(self.levels, [*list(self.levels)[1:], None], strict=True):
             if coarser is None:
                 level.copy_(rest)

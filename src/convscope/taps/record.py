@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -21,7 +22,8 @@ class Recording(Mapping[Tap, Tensor]):
     images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
     several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch. batch: of
     a part of a recording, the whole and the place of this picture in it. companions: photographs that were put in
-    behind the pictures, to be compared with.
+    behind the pictures, to be compared with. guides: masks that were looked at as the pictures were, `g*looks c h w`;
+    the network did not see them. means: where this is a part of the pictures, what was gathered over all of them.
     """
 
     def __init__(
@@ -33,6 +35,8 @@ class Recording(Mapping[Tap, Tensor]):
         looks: int = 1,
         batch: "tuple[Recording | None, int]" = (None, 0),
         companions: int = 0,
+        guides: Tensor | None = None,
+        means: Mapping[Any, Tensor] | None = None,
     ) -> None:
         self._net = net
         self._tensors = dict(tensors)
@@ -41,6 +45,8 @@ class Recording(Mapping[Tap, Tensor]):
         self.looks = looks
         self.batch = batch
         self.companions = companions
+        self.guides = guides
+        self.means = means or {}
 
     def __getitem__(self, tap: "Tap | str") -> Tensor:
         return self._tensors[ensure_tap(tap)]
@@ -79,7 +85,17 @@ class Recording(Mapping[Tap, Tensor]):
         rows = slice(index * self.looks, (index + 1) * self.looks)
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
         picture = self.pictures[index : index + 1]
-        return Recording(self._net, tensors, self.images[rows], picture, self.looks, (self, index))
+        return Recording(
+            self._net, tensors, self.images[rows], picture, self.looks, (self, index),
+            guides=self.guides, means=self.means,
+        )  # fmt: skip
+
+    def guide(self, index: int, size: tuple[int, int]) -> Float[Tensor, "looks 1 h w"]:
+        """A guide as the looks showed it, at the size of a map."""
+        if self.guides is None:
+            raise InputError("an objective asks for a mask, and none was given")
+        rows = self.guides[index * self.looks : (index + 1) * self.looks, :1]
+        return F.adaptive_avg_pool2d(rows, size)
 
     def companion(self, tap: "Tap | str") -> Tensor | None:
         """What was recorded for the first companion, by looks like those at this picture; None without one."""

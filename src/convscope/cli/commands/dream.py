@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.command import Common, Outcome, command
+from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.commands.visualize import save_pictures
-from convscope.cli.progress import Watcher
-from convscope.errors import Stopped
 from convscope.methods.dream import dream
 from convscope.results.pictures import check_picture_ending
 
@@ -16,6 +14,7 @@ from convscope.results.pictures import check_picture_ending
 @command(
     "dream",
     verb=dream,
+    shares=MADE,
     examples=[
         "dream cat.jpg --out dream.png",
         "dream cat.jpg --target 'blocks.9 + 0.5*blocks.4' --schedule 'octaves(5,1.4)'",
@@ -39,11 +38,4 @@ def main(
     if check_picture_ending(file) and options["frames"] is None and not options["zoom"]:
         options["frames"] = "all"
     net = common.load()
-    try:
-        with Watcher() as watch:
-            result = dream(net, photo, target, watch=watch, **options)  # type: ignore[arg-type]
-    except Stopped as stopped:
-        if stopped.result is not None:
-            stopped.result = save_pictures(stopped.result, file)
-        raise
-    return save_pictures(result, file)
+    return common.made(dream, net, photo, target, save=lambda result: save_pictures(result, file), **options)

@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from convscope.cli.command import Common, Outcome, command
-from convscope.cli.progress import Watcher
-from convscope.errors import Stopped
+from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.invert import invert
 from convscope.results.files import check_ending
 from convscope.results.inversion import Inversion
@@ -17,6 +15,7 @@ from convscope.results.inversion import Inversion
 @command(
     "invert",
     verb=invert,
+    shares=MADE,
     examples=[
         "invert cat.jpg --out inversions.png",
         "invert cat.jpg stem.act blocks.4 blocks.10 --tv both",
@@ -35,14 +34,7 @@ def main(
     file = out or Path(f"{Path(photo).stem}-inversion.png")
     check_ending(file)
     net = common.load()
-    try:
-        with Watcher() as watch:
-            result = invert(net, photo, layers or None, watch=watch, **options)  # type: ignore[arg-type]
-    except Stopped as stopped:
-        if stopped.result is not None:
-            stopped.result = _saved(stopped.result, file)
-        raise
-    return _saved(result, file)
+    return common.made(invert, net, photo, layers or None, save=lambda result: _saved(result, file), **options)
 
 
 def _saved(result: Inversion, file: Path) -> Outcome:

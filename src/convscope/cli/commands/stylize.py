@@ -1,0 +1,64 @@
+"""`convscope stylize`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.errors import InputError
+from convscope.methods.stylize import stylize
+from convscope.results.pictures import Pictures, check_picture_ending
+
+
+@command(
+    "stylize",
+    verb=stylize,
+    shares=MADE,
+    examples=[
+        "stylize cat.jpg painting.jpg -m vgg16_hed --out cat-painted.png",
+        "stylize cat.jpg painting.jpg --size 1024 --scale 0.5",
+        "stylize cat.jpg painting.jpg --colours content",
+        "stylize cat.jpg one.jpg two.jpg --shares 2,1",
+        "stylize cat.jpg one.jpg two.jpg --region left.png --region right.png",
+        "stylize cat.jpg painting.jpg --mask sky.png --frames 0,20,80,240",
+        "stylize cat.jpg painting.jpg -m vgg16_hed --preset gerretsen",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file: the content.")],
+    styles: Annotated[list[str], typer.Argument(help="Picture files: the styles.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")] = None,
+    shares: Annotated[str | None, typer.Option(help="How much each style counts, such as 2,1.")] = None,
+    region: Annotated[
+        list[str] | None, typer.Option(help="For each style, a picture that is white where it goes.")
+    ] = None,
+    mask: Annotated[str | None, typer.Option(help="A picture that is white where the photograph may change.")] = None,
+    **options: object,
+) -> Outcome:
+    """A photograph in the style of other pictures. VGG16's layers suit it best: convscope models fetch vgg16_hed."""
+    file = out or Path(f"{Path(photo).stem}-style.png")
+    if check_picture_ending(file) and options["frames"] is None:
+        options["frames"] = "all"
+    numbers = None if shares is None else _numbers(shares)
+    net = common.load()
+    return common.made(
+        stylize, net, photo, styles, save=lambda result: _saved(result, file),
+        shares=numbers, regions=region, mask=mask, **options,
+    )  # fmt: skip
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise InputError(f"shares is {text!r}; expected numbers such as 2,1") from None
+
+
+def _saved(result: Pictures, file: Path) -> Outcome:
+    losses = result.facts["losses"]
+    lines = [", ".join(f"{name} {value:.4g}" for name, value in losses.items())]
+    return Outcome(
+        [result.save(file)], {"losses": losses, "value": float(result.arrays["values"][0])}, lines, result.notes
+    )

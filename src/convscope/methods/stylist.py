@@ -1,0 +1,239 @@
+"""One style transfer: which layers it reads, what it measures of the pictures at each size, what it pursues."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.methods.one_picture import OnePicture, allowed, size_of
+from convscope.models.layers import Layer, map_layers
+from convscope.models.network import Network
+from convscope.models.photograph import Photograph
+from convscope.models.quick import PLAIN, Quick
+from convscope.models.spec import InputSpec
+from convscope.objectives.expression import Objective, Sum
+from convscope.objectives.penalties import TotalVariation
+from convscope.objectives.style import Content, Style, distance_scale, mean_gram
+from convscope.progress import Watch
+from convscope.results.pictures import Pictures
+from convscope.synthesis.ascent import Beside, evaluate
+from convscope.synthesis.making import Making, begun, make
+from convscope.synthesis.plan import half, runs_at
+from convscope.synthesis.recoloured import luma
+from convscope.synthesis.schedule import Size, parse_schedule, resized
+from convscope.synthesis.tiles import Tiles
+from convscope.synthesis.transforms import Plain, Sized, Transform
+from convscope.taps.record import record
+from convscope.taps.tap import Tap
+
+Losses = Literal["relative", "gatys"]
+MOST_STYLE_LAYERS = 5
+NATURAL_SD = 0.226
+"""The standard deviation of photographs' values in [0,1]: the mean of ImageNet's three."""
+START_NOISE = 0.01
+_ACTIVATIONS = ("relu", "silu", "gelu", "elu", "swish", "mish", "activation")
+
+
+def _by_size(net: Network) -> list[list[Layer]]:
+    """The activations (or, for want of any, all layers) of each size of maps, from large to small."""
+    maps = map_layers(net.layers())
+    acts = [layer for layer in maps if any(word in layer.kind.lower() for word in _ACTIVATIONS)] or maps
+    if not acts:
+        raise InputError(f"{net.name} has no layer whose output has positions, which style needs")
+    sizes = sorted({layer.shape[1:] for layer in acts}, reverse=True)
+    return [[layer for layer in acts if layer.shape[1:] == size] for size in sizes]
+
+
+def style_layers_of(net: Network) -> list[str]:
+    """The first activation of each of the first five sizes of maps."""
+    return [group[0].name for group in _by_size(net)[:MOST_STYLE_LAYERS]]
+
+
+def content_layers_of(net: Network, count: int) -> list[str]:
+    """The middle activation of the last but one size of maps; for a count of 2 of the last one too."""
+    groups = _by_size(net)
+    first = max(0, len(groups) - 2)
+    return [group[(len(group) - 1) // 2].name for group in groups[first : first + count]]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a layer answers to a picture: its mean Gram matrix, its mean square, and how many numbers it gives."""
+
+    gram: Tensor
+    square: float
+    numbers: int
+
+
+@torch.no_grad()
+def _look(
+    net: Network, picture: Tensor, layers: Sequence[str], tile: int, way: Quick
+) -> dict[str, _Seen]:  # fmt: skip
+    """Each layer's answer, gathered over tiles."""
+    grams: dict[str, Tensor] = {}
+    squares: dict[str, float] = dict.fromkeys(layers, 0.0)
+    numbers: dict[str, int] = dict.fromkeys(layers, 0)
+    for looks in Tiles(tile, 0).parts(picture, torch.Generator()):
+        for tap, maps in record(net, looks.views, layers, way=way).items():
+            name = tap.layer
+            part = looks.share * mean_gram(maps)[0]
+            grams[name] = grams[name] + part if name in grams else part
+            squares[name] += looks.share * float(maps.square().mean())
+            numbers[name] += maps.numel()
+    return {name: _Seen(grams[name], squares[name], numbers[name]) for name in layers}
+
+
+def unit_of(spec: InputSpec) -> float:
+    """How large the network's input is against one of unit variance; the activations of a VGG are as much larger."""
+    low, high = spec.range or (0.0, 1.0)
+    return float(np.mean([(high - low) * NATURAL_SD / std for std in spec.stds]))
+
+
+class Stylist(OnePicture):
+    """A picture in the making. regions: for each style where it goes; none for everywhere. mask: where at all."""
+
+    def __init__(
+        self, net: Network, photograph: Photograph, styles: Sequence[Photograph], regions: Sequence[Photograph],
+        mask: Photograph | None, options: dict[str, Any], watch: Watch,
+    ) -> None:  # fmt: skip
+        making = Making(
+            options["picture"], options["optimiser"], options["rate"],
+            parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
+            self._looks, rule=False,
+        )  # fmt: skip
+        super().__init__(net, photograph, making, options, watch, "style transfer")
+        self.held = self._held()
+        self.styles, self.regions, self.mask = styles, regions, mask
+        self.guides = torch.cat([region.tensor() for region in regions]) if regions else None
+        self.recoloured = options["colours"] == "content"
+        self.way = PLAIN
+
+    def run(self) -> None:
+        self.way = self.net.quickened()
+        photo = self.photograph.tensor()
+        start = {"content": photo, "noise": None, "style": resized(self.styles[0].tensor(), size_of(self.photograph))}
+        image = begun(self.making, 1, photo.shape[1], self.generator, start[self.options["start"]])
+        if self.options["start"] == "content":
+            image.scatter(START_NOISE, self.generator)
+        self.follow(
+            image,
+            make(
+                self.net, self._pursued, self.making, image, self.generator, photograph=photo,
+                mask=allowed(self.mask, self.photograph, self.options["strength"]), guides=self.guides, altered=False,
+                recoloured=self.recoloured, way=self.way,
+            ),
+        )  # fmt: skip
+
+    def _held(self) -> Size | None:
+        """The only size that the network runs at, if there is but one."""
+        taps = [Tap(name) for name in (*self.options["content_layers"], *self.options["style_layers"])]
+        odd = size_of(self.photograph) if size_of(self.photograph) != self.net.spec.hw else half(self.net.spec.hw)
+        return None if runs_at(self.net, taps, odd) == odd else self.net.spec.hw
+
+    def _looks(self, size: Size) -> Transform:
+        """The picture as it is; in tiles where it is larger than one; brought to the network's only size."""
+        if self.held is not None:
+            return Sized(Plain(), self.held)
+        return Plain() if max(size) <= self.options["tile"] else Tiles(self.options["tile"])
+
+    def _fitted(self, picture: Tensor) -> Tensor:
+        return picture if self.held is None else resized(picture, self.held)
+
+    def _pursued(self, size: Size) -> list[Objective]:
+        content, style = self._content(size), self._style(size)
+        return [Sum((*content, *style, self._tv(size)))]
+
+    def _content(self, size: Size) -> list[Objective]:
+        """Keeping the content at a size, each layer equally."""
+        layers = self.options["content_layers"]
+        picture = resized(self.photograph.tensor(), size).to(self.net.device)
+        whole = not isinstance(self._looks(size), Tiles)
+        with torch.no_grad():
+            given = record(self.net, self._fitted(picture), layers, way=self.way) if whole else {}
+        seen = _look(self.net, self._fitted(picture), layers, self.options["tile"], self.way)
+        found: list[Objective] = []
+        for name in layers:
+            scale = self.options["content_weight"] / len(layers) / max(seen[name].square, 1e-30)
+            if self.options["losses"] == "gatys":
+                scale = self.options["content_weight"] * 0.5 * seen[name].numbers / unit_of(self.net.spec) ** 2
+            found.append(Content(name, given[name].clone() if whole else None, scale))
+        return found
+
+    def _style(self, size: Size) -> list[Objective]:
+        """Matching each style at a size, by each layer."""
+        options = self.options
+        weights = [options["decay"] ** i for i in range(len(options["style_layers"]))]
+        found: list[Objective] = []
+        for number, (style, share) in enumerate(zip(self.styles, options["shares"], strict=True)):
+            guide = number if self.regions else None
+            covered = float(self.regions[number].pixels.mean()) if self.regions else 1.0
+            if share == 0 or covered == 0:
+                continue
+            height, width = size_of(style)
+            factor = options["scale"] * max(size) / max(height, width)
+            picture = resized(style.tensor(), (max(16, round(height * factor)), max(16, round(width * factor))))
+            if self.recoloured:
+                picture = luma(picture).expand_as(picture)
+            picture = self._fitted(picture.to(self.net.device))
+            seen = _look(self.net, picture, options["style_layers"], options["tile"], self.way)
+            for name, weight in zip(options["style_layers"], weights, strict=True):
+                gram = seen[name].gram
+                scale = distance_scale(gram) * weight / sum(weights)
+                if options["losses"] == "gatys":
+                    scale = weight / (4 * len(gram) ** 2 * unit_of(self.net.spec) ** 4)
+                found.append(Style(name, gram, options["style_weight"] * share * scale, guide, covered))
+        return found
+
+    def _tv(self, size: Size) -> Objective:
+        scale = 1.0
+        if self.options["losses"] == "gatys":  # a sum over pixels, in units of their standard deviation
+            scale = self.net.spec.channels * size[0] * size[1] / NATURAL_SD
+        weight: float = self.options["tv_weight"] * scale
+        return -weight * TotalVariation()
+
+    @torch.no_grad()
+    def _losses(self, picture: Tensor) -> dict[str, float]:
+        """Each loss of a picture, at the size that it has."""
+        size = (picture.shape[-2], picture.shape[-1])
+        guides = companion = None
+        if self.guides is not None:
+            guides = resized(self.guides, size).expand(-1, picture.shape[1], -1, -1).to(picture.device)
+        terms: dict[str, list[Objective]] = {
+            "content": self._content(size), "style": self._style(size), "total variation": [self._tv(size)],
+        }  # fmt: skip
+        if any(objective.compares for objective in terms["content"]):
+            companion = resized(self.photograph.tensor(), size).to(picture.device)
+        beside = Beside(companion, guides)
+        generator = torch.Generator().manual_seed(0)
+        return {
+            name: -float(evaluate(self.net, [Sum(tuple(parts))], picture, self._looks(size), generator, beside))
+            for name, parts in terms.items()
+            if parts
+        }
+
+    def result(self) -> Pictures | None:
+        """The picture, or as far as it is; None before the first step."""
+        if self.moment is None:
+            return None
+        notes = (
+            []
+            if self.held is None
+            else [f"{self.net.name} runs at {self.held[0]}x{self.held[1]} pixels alone: it saw the picture at that"]
+        )
+        losses = self._losses(self.reached())
+        return self.told(
+            "stylize",
+            np.array([-sum(losses.values())], dtype=np.float32),
+            {
+                "captions": ["style transfer"],
+                "losses": losses,
+                "title": f"{self.net.name}: style transfer",
+                "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
+            },
+            {"styles": self.styles, "regions": self.regions, "mask": [self.mask] if self.mask else []},
+            notes,
+        )
