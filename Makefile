@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO   := build/demo
 
-.PHONY: setup demo test check bench docs test-zoo clean
+.PHONY: setup demo test check bench bench-zoo docs test-zoo clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -56,3 +56,9 @@ docs: $(VENV)/.docs
 
 test-zoo: .venv-zoo/.done
 	.venv-zoo/bin/python -m pytest -q -m zoo tests/parity
+
+bench-zoo: .venv-zoo/.done
+	@.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torch-lucent
+	@.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check decorator ipython kornia -e ".[lite]"
+	.venv-zoo/bin/python -m benchmarks.against_lucent speed
+	.venv-zoo/bin/python -m benchmarks.against_lucent transfer

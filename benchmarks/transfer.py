@@ -27,13 +27,13 @@ def rows(count: int = CLASSES, preset: str = "default") -> list[tuple[str, ...]]
     pictures = torch.from_numpy(made.arrays["images"]).permute(0, 3, 1, 2)
     found = [f"{preset}, {count} classes", f"{seconds:.1f}"]
     for name in JUDGES:
-        first, five = _rates(cs.load_model(name), pictures, classes)
+        first, five = rates(cs.load_model(name), pictures, classes)
         found.append(f"{first:.2f} / {five:.2f}")
     return [("how", "s a class", *(f"{name[13:]}: 1st / 5" for name in JUDGES)), tuple(found)]
 
 
 @torch.no_grad()
-def _rates(judge: cs.Network, pictures: torch.Tensor, classes: torch.Tensor) -> tuple[float, float]:
+def rates(judge: cs.Network, pictures: torch.Tensor, classes: torch.Tensor) -> tuple[float, float]:
     guesses = torch.cat([
         judge.scores(judge.run(resized(some, judge.spec.hw))).topk(5).indices for some in pictures.split(16)
     ])  # fmt: skip

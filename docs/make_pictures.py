@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import convscope as cs
+from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
 from convscope.render.grid import sheet
 
-PHOTO = "examples/photographs/cat.jpg"
+PHOTO, ROCKET = "examples/photographs/cat.jpg", "examples/photographs/rocket.jpg"
+STYLE = "examples/styles/strokes.jpg"
 OUT = Path("docs/pictures")
 
 
@@ -22,17 +24,89 @@ def main() -> None:
     classes = ["zebra", "tiger", "ostrich", "espresso", "dalmatian", "monarch", "castle", "missile"]
     cs.visualize(net, [cs.logit(name) for name in classes]).save(OUT / "classes.png")
     cs.invert(net, PHOTO, tv="both").save(OUT / "inversions.png")
+    _synthesis(net)
     _dreams(net)
+    vgg = _vgg16_hed()
+    _filters(vgg)
+    _styles(net, vgg)
+
+
+def _vgg16_hed() -> cs.Network:
+    try:
+        return cs.load_model("vgg16_hed")
+    except cs.ConvscopeError:
+        fetch()
+        return cs.load_model("vgg16_hed")
+
+
+def _synthesis(net: cs.Network) -> None:
+    """One unit a depth; several pictures of one unit; a picture coming into being; caricatures."""
+    depths = ["stem.conv:12", "blocks.2:9", "blocks.4.expand:30", "blocks.7:10", "blocks.10.expand:7", "class:monarch"]
+    cs.visualize(net, depths).save(OUT / "depths.png")
+    cs.visualize(net, "blocks.9.expand:12", variants=6, size=160).save(OUT / "variants.png")
+    cs.visualize(net, "class:monarch", frames="0,2,7,15,30,96").save(OUT / "morphing.png")
+    cs.invert(
+        net, "examples/photographs/coffee.jpg", ["blocks.2", "blocks.5", "blocks.9"], caricature=True, steps=60
+    ).save(OUT / "caricatures.png")
+    magnitudes = [PHOTO, ROCKET, "examples/photographs/coffee.jpg"]
+    made = [
+        cs.visualize(net, "class:castle", image="phase", optimiser="nadam", rate=0.5),
+        cs.visualize(net, "class:castle", image="phase", optimiser="nadam", rate=0.5, magnitude=magnitudes),
+        cs.visualize(net, "class:castle", image="pyramid"),
+        cs.visualize(net, "class:castle"),
+    ]
+    _sheet(made, ["phase, 1/f", "phase, of photographs", "pyramid", "fourier"], 4, "images.png")
+
+
+def _filters(vgg: cs.Network) -> None:
+    """Filters of VGG16 as the sources show them, and by their own ways."""
+    cs.visualize(vgg, [cs.channel("block3_conv1", i) for i in range(16)], size=128).save(OUT / "vgg16.png")
+    units = ["block3_conv1:1", "block4_conv3:300"]
+    ways = ["default", "strika", "gerretsen", "holbrook", "calvino"]
+    made = [
+        cs.visualize(vgg, unit, preset=way, size=128, start=PHOTO if way == "calvino" else None)
+        for unit in units
+        for way in ways
+    ]
+    _sheet(made, ways * 2, 5, "sources.png")
+    cs.invert(vgg, PHOTO, [f"block{i}_relu2" for i in range(1, 6)], tv="both", steps=150).save(
+        OUT / "inversions_vgg16.png"
+    )
+
+
+def _styles(net: cs.Network, vgg: cs.Network) -> None:
+    """A cat in brush strokes: on two networks, in its own colours, in finer strokes, by the paper's losses."""
+    size = 384
+    before = cs.stylize(vgg, PHOTO, STYLE, size=size, strength=0.0, steps=1, schedule="single")
+    made = [
+        before,
+        cs.stylize(vgg, PHOTO, STYLE, size=size),
+        cs.stylize(vgg, PHOTO, STYLE, size=size, colours="content"),
+        cs.stylize(vgg, PHOTO, STYLE, size=size, scale=0.5),
+        cs.stylize(vgg, PHOTO, STYLE, size=size, preset="gerretsen", steps=200),
+        cs.stylize(net, PHOTO, STYLE, size=size),
+    ]
+    captions = [
+        "the photograph",
+        "default",
+        "colours='content'",
+        "scale=0.5",
+        "gerretsen, 200 steps",
+        "efficientnet_lite0",
+    ]
+    _sheet(made, captions, 3, "styles.png")
 
 
 def _dreams(net: cs.Network) -> None:
     """A cat at four depths; a rocket before, and as two classes."""
     layers = ["blocks.3", "blocks.6", "blocks.9", "blocks.12"]
     _sheet([cs.dream(net, PHOTO, layer, size=480) for layer in layers], layers, 2, "dreams.png")
-    rocket = "examples/photographs/rocket.jpg"
-    before = cs.dream(net, rocket, "class:goldfish", size=448, steps=1, strength=0.0)
-    made = [cs.dream(net, rocket, f"class:{name}", size=448) for name in ("goldfish", "peacock")]
+    before = cs.dream(net, ROCKET, "class:goldfish", size=448, steps=1, strength=0.0)
+    made = [cs.dream(net, ROCKET, f"class:{name}", size=448) for name in ("goldfish", "peacock")]
     _sheet([before, *made], ["the photograph", "class:goldfish", "class:peacock"], 3, "lucid.png")
+    frames = "0,7,15,30,50,80,110,180"
+    cs.dream(net, ROCKET, "class:goldfish", size=448, preset="gerretsen", frames=frames).save(OUT / "lucid_frames.png")
+    cs.dream(net, PHOTO, "blocks.9", size=320, zoom=24, frames="0,48").save(OUT / "zoom.png")
 
 
 def _sheet(results: list[cs.Result], captions: list[str], columns: int, name: str) -> None:
