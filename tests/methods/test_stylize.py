@@ -82,7 +82,9 @@ def test_relative_losses_do_not_depend_on_the_size_of_activations() -> None:
 
 
 def test_style_and_content_weights_pull_where_they_should() -> None:
-    kept, painted = (styled(steps=60, picture="pixels", style_weight=weight).arrays["images"][0] for weight in (0.0, 1000.0))
+    kept, painted = (
+        styled(steps=60, picture="pixels", style_weight=weight).arrays["images"][0] for weight in (0.0, 1000.0)
+    )
     net = shared("plain")
     wanted = mean_gram(cs.record(net, tensor(STRIPES), ["relu1"])["relu1"])
 
