@@ -234,9 +234,9 @@ def test_the_last_neuron_of_a_map_can_be_asked_for(views: str) -> None:
 def test_numbers_that_cannot_be() -> None:
     net = shared("plain")
     for options, text in (
-        ({"steps": 0}, "steps is 0; expected at least 1"),
-        ({"rate": -1.0}, "rate is -1.0; expected a number above 0"),
-        ({"size": 4}, "size is 4; expected 16 to 4096 pixels"),
+        ({"steps": 0}, "steps is 0; expected 1 to 100000"),
+        ({"rate": -1.0}, "rate is -1.0; expected 1e-06 to 1000"),
+        ({"size": 4}, "size is 4; expected 16 to 4096"),
     ):
         with pytest.raises(cs.ConvscopeError, match=text):
             cs.visualize(net, "conv1:0", **options)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import inspect
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from convscope.cli.progress import Watcher
 from convscope.errors import ConvscopeError, InputError, Stopped
 from convscope.methods.options import About
+from convscope.methods.presets import Preset
 from convscope.models.catalogue import known_sources
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
@@ -101,10 +102,12 @@ def command(
     verb: Callable[..., Any] | None = None,
     shares: Sequence[str] = ("model", "weights", "device", "trust"),
     examples: Sequence[str] = (),
+    presets: Mapping[str, Mapping[str, Preset]] | None = None,
 ) -> Callable[[Callable[..., Outcome]], Any]:
     """Make a command of a handler `handler(common, ..., **options)`, which returns an Outcome.
 
     verb: the function whose options (those with an About) the command takes; the handler gets them by name.
+    presets: tables of presets by heading, which the help lists with what each is for and costs.
     shares: which of the common options it takes; --json and --debug come always.
     """
 
@@ -139,7 +142,11 @@ def command(
         call.__annotations__ = {p.name: p.annotation for p in keyword}
         call.__doc__ = handler.__doc__
         app = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False)
-        lines = "\n\n".join(f"[dim]$[/dim] convscope {line}" for line in examples)
+        told = [f"[dim]$[/dim] convscope {line}" for line in examples]
+        for heading, table in (presets or {}).items():
+            told.append(f"[bold]{heading}[/bold]")
+            told += [f"{key}: {preset.about}; {preset.cost}" for key, preset in table.items()]
+        lines = "\n\n".join(told)
         settings = {"help_option_names": ["-h", "--help"]}
         app.command(name, epilog=lines, context_settings=settings)(call)
         return typer.main.get_command(app)

@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError
-from convscope.methods.options import MOST_SEED
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.results.recipe import Recipe
@@ -47,12 +45,6 @@ def recipe_of(
 def plain_number(value: Any) -> Any:
     """A number of NumPy's or torch's as one of Python's; anything else as it is."""
     return value.item() if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0) else value
-
-
-def check_seed(seed: int) -> None:
-    """Raises InputError for a seed that a generator cannot take."""
-    if not 0 <= seed <= MOST_SEED:
-        raise InputError(f"the seed is {seed}; expected 0 to {MOST_SEED}")
 
 
 def describe(net: Network) -> dict[str, Any]:

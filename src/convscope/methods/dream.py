@@ -11,11 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convscope.errors import InputError
-from convscope.methods.calls import check_seed, plain_number
+from convscope.methods.calls import plain_number
 from convscope.methods.explain import in_words
 from convscope.methods.measuring import measured
 from convscope.methods.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
-from convscope.methods.options import MOST_SEED, About
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.presets import DREAM, LUCID, filled
 from convscope.models.layers import map_layers
 from convscope.models.network import Network
@@ -81,7 +81,6 @@ def dream(
     Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015); for classes, Gerretsen et al., "Visualization methods
     for convolutional networks" (2019), section 4.2; the identity term of Hamblin et al., "Feature Accentuation" (2024).
     """
-    check_seed(seed)
     objective = (_default(net) if target is None else ensure_objective(target)).bind(net)
     lucid = SCORES_TAP in objective.taps()
     given = {
@@ -94,6 +93,7 @@ def dream(
         "frames": frames, "zoom": zoom, "seed": seed,
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
+    check_given(dream, options)
     photograph = opened_whole(net, image, options["size"])
     opened_mask = None if mask is None else open_mask(mask, size_of(photograph))
     return _Dreamer(net, objective, photograph, opened_mask, options, watch).finished()

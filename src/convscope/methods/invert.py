@@ -9,8 +9,8 @@ from torch import Tensor
 
 from convscope.errors import InputError, Stopped
 from convscope.methods.activations import choose_layers
-from convscope.methods.calls import check_seed, plain_number, recipe_of
-from convscope.methods.options import MOST_SEED, About
+from convscope.methods.calls import plain_number, recipe_of
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.models.layers import map_layers
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph
@@ -58,11 +58,6 @@ def invert(
     Source: Mahendran and Vedaldi, "Understanding deep image representations by inverting them" (CVPR 2015);
     Gerretsen et al. (2019), section 2.3 and figure 4. Caricatures after Olah et al. (Lucid, 2018).
     """
-    check_seed(seed)
-    if tv not in ("without", "with", "both"):
-        raise InputError(f"tv is {tv!r}; expected 'without', 'with' or 'both'")
-    if steps < 1 or not 0 < rate < float("inf"):
-        raise InputError(f"steps is {steps}, rate {rate}; expected at least 1, and a number above 0")
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)
     chosen = _spread(net) if layers is None else [layer.name for layer in choose_layers(net, layers)]
@@ -71,6 +66,7 @@ def invert(
         "picture": picture, "fit": fit, "seed": seed,
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
+    check_given(invert, options)
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
     jobs = [(layer, weight) for weight in weights for layer in chosen]
     made: list[tuple[Tensor, float]] = []

@@ -6,6 +6,9 @@ from typing import Any
 
 from convscope.errors import UnknownNameError
 
+DEFAULT_RATES: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
+"""The rate where an optimiser is chosen and no rate."""
+
 
 @dataclass(frozen=True)
 class Preset:
@@ -125,8 +128,15 @@ STYLE: Mapping[str, Preset] = {
 
 
 def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a call: those that are None are the preset's. Raises UnknownNameError for the preset."""
+    """The options of a call: those that are None are the preset's; the rate of another optimiser is that one's own.
+
+    Raises UnknownNameError for the preset.
+    """
     if preset not in presets:
         raise UnknownNameError("preset", preset, presets)
     chosen = presets[preset].options
-    return {name: chosen[name] if value is None else value for name, value in given.items()}
+    found = {name: chosen[name] if value is None else value for name, value in given.items()}
+    other = found["optimiser"] != chosen["optimiser"]
+    if other and given["rate"] is None:
+        found["rate"] = DEFAULT_RATES.get(found["optimiser"], chosen["rate"])
+    return found

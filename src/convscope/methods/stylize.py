@@ -1,21 +1,21 @@
 """`convscope.stylize`: a photograph in the style of other pictures."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from convscope.errors import InputError
 from convscope.methods.activations import choose_layers
-from convscope.methods.calls import check_seed, plain_number
+from convscope.methods.calls import plain_number
 from convscope.methods.one_picture import open_mask, opened_whole, size_of
-from convscope.methods.options import MOST_SEED, About
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.presets import STYLE, filled
 from convscope.methods.stylist import Losses, Stylist, content_layers_of, style_layers_of
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.making import KINDS, ImageKind
-from convscope.synthesis.optimisers import DEFAULT_RATES, OptimiserName
+from convscope.synthesis.making import ImageKind
+from convscope.synthesis.optimisers import OptimiserName
 
 StyleStart = Literal["content", "noise", "style"]
 Picture = ImageLike | Photograph
@@ -79,7 +79,6 @@ def stylize(
     Gerretsen et al. (2019), section 3. Departs from them: Gram matrices are means over positions, so that style
     pictures of any size compare, and larger pictures are looked at in tiles that share the matrix of the whole.
     """
-    check_seed(seed)
     options = filled(
         STYLE, preset,
         {
@@ -88,8 +87,6 @@ def stylize(
             "tv_weight": tv_weight, "decay": decay,
         },
     )  # fmt: skip
-    if rate is None and optimiser not in (None, STYLE[preset].options["optimiser"]):
-        options["rate"] = DEFAULT_RATES[optimiser]
     kept = _named(net, content_layers) or content_layers_of(net, 2 if options["losses"] == "gatys" else 1)
     styled = _named(net, style_layers) or style_layers_of(net)
     given = _several(styles)
@@ -99,7 +96,9 @@ def stylize(
         "seed": seed,
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
-    _check(net, options)
+    check_given(stylize, options)
+    if colours == "content" and net.spec.channels != 3:
+        raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
     photograph = opened_whole(net, content, options["size"])
     hw = size_of(photograph)
     where = [open_mask(region, hw) for region in regions or ()]
@@ -130,21 +129,3 @@ def _shares(shares: Sequence[float] | None, count: int) -> list[float]:
     if len(found) != count or min(found) < 0 or not 0 < sum(found) < float("inf"):
         raise InputError(f"shares is {shares} for {count} styles; expected a number for each, none below 0, not all 0")
     return [share / sum(found) for share in found]
-
-
-def _check(net: Network, options: dict[str, Any]) -> None:
-    known = {
-        "start": get_args(StyleStart), "losses": get_args(Losses), "picture": tuple(KINDS),
-        "optimiser": get_args(OptimiserName), "colours": ("style", "content"),
-    }  # fmt: skip
-    for name, words in known.items():
-        if options[name] not in words:
-            raise InputError(f"{name} is {options[name]!r}; expected one of {', '.join(words)}")
-    if options["colours"] == "content" and net.spec.channels != 3:
-        raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
-    for name, least in (("steps", 1), ("content_weight", 0), ("style_weight", 0), ("tv_weight", 0), ("decay", 0)):
-        if not least <= options[name] < float("inf"):
-            raise InputError(f"{name} is {options[name]}; expected a number of at least {least}")
-    for name, low, high in (("scale", 0.1, 4), ("strength", 0, 1), ("rate", 1e-6, 1000)):
-        if not low <= options[name] <= high:
-            raise InputError(f"{name} is {options[name]}; expected {low} to {high}")

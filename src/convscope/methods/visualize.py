@@ -1,17 +1,17 @@
 """`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import torch
 
 from convscope.errors import InputError, NotFiniteError, Stopped
-from convscope.methods.calls import check_seed, plain_number
+from convscope.methods.calls import plain_number
 from convscope.methods.measuring import Real, photographs_of
-from convscope.methods.options import MOST_SEED, About
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.picture_maker import PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
 from convscope.models.network import Network
@@ -21,8 +21,8 @@ from convscope.objectives.text import ensure_objective, parse_targets
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import KINDS, ImageKind, Making
-from convscope.synthesis.optimisers import DEFAULT_RATES, OptimiserName
+from convscope.synthesis.making import ImageKind, Making
+from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import alike, looks_at, plans_for
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.starts import STARTS
@@ -99,9 +99,9 @@ def visualize(
     )  # fmt: skip
     options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
     options = {name: plain_number(value) for name, value in options.items()}
-    if rate is None and optimiser not in (None, VISUALIZE[preset].options["optimiser"]):
-        options["rate"] = DEFAULT_RATES[optimiser]
-    _check(options)
+    check_given(visualize, options)
+    if variants > 1 and options["optimiser"] == "lbfgs":
+        raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
     plans = plans_for(net, objectives, options["views"], size)
     hw = plans[0].size
     magnitudes = _magnitudes(net, magnitude, hw)
@@ -138,24 +138,6 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
     if not found:
         raise InputError("no target was given; expected at least one, such as 'class:zebra'")
     return found
-
-
-def _check(options: Mapping[str, Any]) -> None:
-    check_seed(options["seed"])
-    steps, rate, size, variants = (options[name] for name in ("steps", "rate", "size", "variants"))
-    if steps < 1:
-        raise InputError(f"steps is {steps}; expected at least 1")
-    if not 0 < rate < float("inf"):
-        raise InputError(f"rate is {rate}; expected a number above 0")
-    for name, known in (("image", tuple(KINDS)), ("optimiser", get_args(OptimiserName))):
-        if options[name] not in known:
-            raise InputError(f"{name} is {options[name]!r}; expected one of {', '.join(known)}")
-    if size is not None and not 16 <= size <= 4096:
-        raise InputError(f"size is {size}; expected 16 to 4096 pixels")
-    if not 1 <= variants <= 16:
-        raise InputError(f"variants is {variants}; expected 1 to 16")
-    if variants > 1 and options["optimiser"] == "lbfgs":
-        raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:

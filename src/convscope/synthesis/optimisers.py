@@ -12,10 +12,8 @@ OptimiserName = Literal["adam", "nadam", "rmsprop", "sgd", "lbfgs"]
 
 TINY = 1e-18
 """Adam's own epsilon of 1e-8 would stop it on networks whose gradients are tiny, such as untrained ones."""
-MEMORY = 20
+MEMORY = 10
 """The steps that L-BFGS remembers."""
-DEFAULT_RATES: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
-"""The rate where an optimiser is chosen and no rate."""
 
 
 def optimiser(name: OptimiserName, image: nn.Module, rate: float) -> Optimiser:

@@ -8,6 +8,7 @@ import typer
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.commands.visualize import save_pictures
 from convscope.methods.dream import dream
+from convscope.methods.presets import DREAM, LUCID
 from convscope.results.pictures import check_picture_ending
 
 
@@ -15,6 +16,7 @@ from convscope.results.pictures import check_picture_ending
     "dream",
     verb=dream,
     shares=MADE,
+    presets={"Presets for a layer": DREAM, "Presets for a class": LUCID},
     examples=[
         "dream cat.jpg --out dream.png",
         "dream cat.jpg --target 'blocks.9 + 0.5*blocks.4' --schedule 'octaves(5,1.4)'",

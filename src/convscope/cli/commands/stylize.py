@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import InputError
+from convscope.methods.presets import STYLE
 from convscope.methods.stylize import stylize
 from convscope.results.pictures import Pictures, check_picture_ending
 
@@ -15,6 +16,7 @@ from convscope.results.pictures import Pictures, check_picture_ending
     "stylize",
     verb=stylize,
     shares=MADE,
+    presets={"Presets": STYLE},
     examples=[
         "stylize cat.jpg painting.jpg -m vgg16_hed --out cat-painted.png",
         "stylize cat.jpg painting.jpg --size 1024 --scale 0.5",

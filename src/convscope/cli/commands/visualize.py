@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.methods.presets import VISUALIZE
 from convscope.methods.visualize import visualize
 from convscope.results.pictures import check_picture_ending
 from convscope.results.result import Result, file_name
@@ -15,6 +16,7 @@ from convscope.results.result import Result, file_name
     "visualize",
     verb=visualize,
     shares=MADE,
+    presets={"Presets": VISUALIZE},
     examples=[
         "visualize class:zebra --out zebra.png",
         "visualize blocks.10.project:5",

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from convscope.errors import ResultError, Stopped
-from convscope.methods.calls import check_seed, recipe_of
-from convscope.methods.options import MOST_SEED, About
+from convscope.methods.calls import recipe_of
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.report import parts
 from convscope.methods.report.parts import Findings
 from convscope.models.network import Network
@@ -43,12 +43,12 @@ def report(
 
     Returns a Page with the figures of the report; its facts hold the file's path and the seconds of each part.
     """
-    check_seed(seed)
-    path = _page_path(Path(out))
-    found = Findings(net, net.photograph(image, fit=fit), seed, filters)
     options = {
         "filters": filters, "filter_steps": filter_steps, "class_steps": class_steps, "seed": seed, "fit": fit,
     }  # fmt: skip
+    check_given(report, options)
+    path = _page_path(Path(out))
+    found = Findings(net, net.photograph(image, fit=fit), seed, filters)
     maker = _Maker(found, path, options, watch)
     chosen = parts.stage_layers(net)
     maker.total = 4 + len(chosen) * filter_steps + class_steps
