@@ -232,3 +232,89 @@ def test_a_style_transfer_of_files_replays(tmp_path: Path, photograph: str) -> N
     Image.fromarray((CONTENT * 255).astype(np.uint8)).save(files["one"])
     with pytest.raises(cs.ConvscopeError, match="not that of the recipe"):
         cs.replay(path, net=net)
+
+
+class TwoSizes(nn.Module):
+    """A network that needs even sides, as those do that scale down and up again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(3, 6, 3, padding=1)
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        small = nn.functional.avg_pool2d(x, 2)
+        return self.act(self.inner(x)) + nn.functional.interpolate(small, scale_factor=2).mean(1, keepdim=True)
+
+
+def test_a_network_that_does_not_run_at_every_size_is_shown_its_own() -> None:
+    net = cs.load_model(seeded(TwoSizes), input=cs.InputSpec(size=32, range=(0, 1), mean=0.5, std=0.25))
+    result = cs.stylize(net, CONTENT, STRIPES, size=75, steps=2, schedule="octaves(2,2)")
+    assert result.arrays["images"].shape == (1, 50, 75, 3)
+    fixed = cs.load_model(
+        seeded(TwoSizes), input=cs.InputSpec(size=96, range=(0, 1), mean=0.5, std=0.25, fixed_size=True)
+    )
+    made = cs.stylize(fixed, CONTENT, STRIPES, steps=2, tile=64)
+    assert any("saw all at 96x96" in note for note in made.notes)
+
+
+def test_large_pictures_are_never_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = pointwise()
+    seen: list[int] = []
+    run = cs.Network.run
+
+    def noted(self: cs.Network, images: Tensor, *given: object, **options: object) -> object:
+        seen.append(max(images.shape[-2:]))
+        return run(self, images, *given, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cs.Network, "run", noted)
+    cs.stylize(net, CONTENT, STRIPES, size=200, steps=1, tile=64, style_layers="1", content_layers="3")
+    assert max(seen) == 64
+
+
+def test_half_of_the_strength_stays_half_over_all_sizes() -> None:
+    options = {
+        "style_weight": 0.0,
+        "content_weight": 0.0,
+        "tv_weight": 0.0,
+        "steps": 1,
+        "start": "style",
+        "strength": 0.5,
+    }
+    grey = np.full((48, 48, 3), 0.5, np.float32)
+    for schedule in ("single", "octaves(3,2)"):
+        image = styled(grey, schedule=schedule, **options).arrays["images"][0]
+        assert np.allclose(image, 0.5 * CONTENT + 0.25, atol=0.01), schedule
+
+
+def test_it_works_where_no_gradients_are_wanted() -> None:
+    with torch.inference_mode():
+        inside = styled(regions=[np.ones((40, 60), np.float32)], mask=np.ones((40, 60), np.float32)).arrays["images"]
+        cs.dream(shared("plain"), CONTENT, "conv2", steps=1, strength=0.5)
+    assert np.allclose(inside, styled(regions=np.ones((40, 60), np.float32)).arrays["images"], atol=1e-4)
+
+
+def test_a_black_region_is_told() -> None:
+    white, black = np.ones((40, 60), np.float32), np.zeros((40, 60), np.float32)
+    assert any(
+        "region of style 2 is black" in note for note in styled([STRIPES, STRIPES], regions=[white, black]).notes
+    )
+
+
+def test_a_picture_made_ready_is_refused() -> None:
+    with pytest.raises(cs.ConvscopeError, match="made ready for a network"):
+        cs.dream(shared("plain"), shared("plain").photograph(CONTENT), "conv2")
+
+
+def test_fused_activations_have_the_layers_of_the_paper_too() -> None:
+    import keras
+
+    layers = keras.layers
+    start = x = layers.Input((64, 64, 3))
+    for block in range(1, 6):
+        for conv in range(1, 4 if block > 2 else 3):
+            x = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"block{block}_conv{conv}")(x)
+        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
+    net = cs.load_model(keras.Model(start, x), input=cs.InputSpec(size=64, range=(0, 255), mean=120, std=1))
+    assert style_layers_of(net) == [f"block{i}_conv1" for i in range(1, 6)]
+    assert content_layers_of(net, 1) == ["block4_conv2"]

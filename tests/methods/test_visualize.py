@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 import convscope as cs
 from convscope.methods.presets import VISUALIZE
 from convscope.synthesis.making import KINDS
 from convscope.synthesis.starts import STARTS
-from tests.networks import network, shared
+from tests.networks import network, seeded, shared
 
 
 def made(**options: object) -> cs.Result:
@@ -165,3 +166,33 @@ def test_targets_of_several_depths_are_each_looked_at_as_suits_them() -> None:
     for index, target in enumerate(["conv1:3", "class:bee", "class:ant"]):
         alone = cs.visualize(net, target, steps=3, size=32)
         assert np.allclose(alone.arrays["images"][0], together.arrays["images"][index], atol=1e-4), target
+
+
+def test_what_is_left_of_a_mixed_call_replays(tmp_path: Path) -> None:
+    net = cs.load_model(network("plain").adapter.root, input=cs.InputSpec(size=150, range=(0, 1), mean=0.5, std=0.25))
+
+    def stop(news: cs.Progress) -> None:
+        told.append((news.done, news.total))
+        if news.done == 5:
+            raise KeyboardInterrupt
+
+    told: list[tuple[int, int]] = []
+    with pytest.raises(cs.Stopped) as stopped:
+        cs.visualize(net, ["conv1:3", "class:2"], steps=3, watch=stop)
+    left = stopped.value.result
+    path = left.save(tmp_path / "f.npz")
+    assert left.arrays["images"].shape == (1, 150, 150, 3)
+    assert [done for done, _ in told] == [1, 2, 3, 4, 5]
+    assert np.array_equal(cs.replay(path, net=net).arrays["images"], left.arrays["images"])
+
+
+@pytest.mark.parametrize("start", ["grey", "random"])
+def test_variants_differ_whatever_the_start(start: str) -> None:
+    images = cs.visualize(shared("plain"), "conv2:1", variants=2, start=start, steps=4).arrays["images"]
+    assert np.abs(images[0] - images[1]).mean() > 1e-3
+
+
+def test_a_channel_of_a_dense_layer_in_a_network_of_one_size() -> None:
+    module = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 5, 2), nn.Flatten(), nn.Linear(4 * 126 * 126, 8), nn.ReLU()))
+    net = cs.load_model(module, input=cs.InputSpec(size=256, range=(0, 1), mean=0.5, std=0.25))
+    assert np.isfinite(cs.visualize(net, "2:3", steps=2).arrays["values"]).all()

@@ -23,15 +23,15 @@ def recipe_of(
     options: Mapping[str, Any],
     *,
     photograph: Photograph | None = None,
-    others: Mapping[str, Sequence[Photograph]] | None = None,
+    others: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Recipe:
-    """The recipe of a call. others: further pictures that went in, by the name of the argument that took them.
+    """The recipe of a call. others: the records of further pictures that went in, by the argument that took them.
 
     What the network does not say of its input becomes a note.
     """
     inputs: dict[str, Any] = {"image": photograph.record} if photograph else {}
-    inputs |= {name: [picture.record for picture in pictures] for name, pictures in (others or {}).items() if pictures}
+    inputs |= {name: list(records) for name, records in (others or {}).items() if records}
     return Recipe(
         method=method,
         network=describe(net),

@@ -121,7 +121,6 @@ class _Dreamer(OnePicture):
         )  # fmt: skip
         super().__init__(net, photograph, making, options, watch, f"dream of {objective}", options["zoom"] * ZOOM_STEPS)
         self.objective, self.given_mask = objective, mask
-        self.mask = allowed(mask, photograph, options["strength"])
         self.deeper: list[Tensor] = []
 
     def run(self) -> None:
@@ -129,6 +128,11 @@ class _Dreamer(OnePicture):
         image = begun(self.making, 1, start.shape[1], self.generator, start)
         self.follow(image, self._made(self.making, image, start, self.mask))
         self._zoom()
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """Where the dream goes, and how much of it."""
+        return allowed(self.given_mask, self.photograph, self.options["strength"])
 
     @cached_property
     def _pursued(self) -> Objective:

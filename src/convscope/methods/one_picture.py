@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import Stopped
+from convscope.errors import InputError, Stopped
 from convscope.methods.calls import recipe_of
 from convscope.methods.frames import Frames
 from convscope.models.network import Network
@@ -28,7 +28,9 @@ MOST_UNASKED = 640
 def opened_whole(net: Network, image: ImageLike | Photograph, size: int | None) -> Photograph:
     """A photograph at its own proportions. size: its long side; its own, at most MOST_UNASKED, unless given."""
     if isinstance(image, Photograph):
-        return image
+        raise InputError(
+            "the picture was made ready for a network; expected the picture itself, at its own proportions"
+        )
     first = open_photograph(image, replace(net.spec, size=(16, 16)), fit="stretch")
     height, width = first.record["size"]
     factor = (size or min(MOST_UNASKED, max(height, width))) / max(height, width)
@@ -36,10 +38,8 @@ def opened_whole(net: Network, image: ImageLike | Photograph, size: int | None) 
     return open_photograph(image, replace(net.spec, size=hw), fit="stretch")
 
 
-def open_mask(mask: ImageLike | Photograph, size: Size) -> Photograph:
+def open_mask(mask: ImageLike, size: Size) -> Photograph:
     """A picture that is white where something goes, in grey at this size."""
-    if isinstance(mask, Photograph):
-        return mask
     return open_photograph(mask, InputSpec(size=size, channels=1, range=(0, 1)), fit="stretch")
 
 
@@ -80,6 +80,7 @@ class OnePicture(ABC):
     def result(self) -> Pictures | None:
         """The picture, or as far as it is; None before the first step."""
 
+    @torch.inference_mode(False)
     def finished(self) -> Pictures:
         """The picture, made. Raises Stopped on Ctrl-C, with what there is."""
         try:
@@ -132,11 +133,12 @@ class OnePicture(ABC):
         if film:
             arrays["frames"] = np.stack(film)
             axes["frames"] = ("f", "n", "h", "w", "c")
+        records = {name: [picture.record for picture in pictures] for name, pictures in others.items()}
         if self.done < self.total:
             notes = [*notes, f"stopped after {self.done} of {self.total} steps: replay makes all of them"]
         return Pictures(
             arrays,
             axes,
-            recipe_of(verb, self.net, self.options, photograph=self.photograph, others=others, notes=tuple(notes)),
+            recipe_of(verb, self.net, self.options, photograph=self.photograph, others=records, notes=tuple(notes)),
             {"probabilities": [None], "with_transforms": [self.seen], "frames": steps, **facts},
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.methods.calls import recipe_of
 from convscope.methods.frames import Frames
-from convscope.methods.measuring import Real
+from convscope.methods.measuring import Real, as_seen
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.objectives.diversity import Apart
@@ -24,7 +24,6 @@ from convscope.synthesis.batching import pictures_at_once
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
-from convscope.synthesis.schedule import resized
 from convscope.synthesis.starts import start_pictures
 from convscope.synthesis.transforms import Plain
 from convscope.taps.tap import SCORES_TAP
@@ -49,7 +48,7 @@ class PictureMaker:
         self.blocked: list[str] = []
         self.ruled: list[str] = []
         self.skipped: list[str] = []
-        self.steps_done = self.halved = 0
+        self.steps_done = self.steps_before = self.halved = 0
         self.batch: tuple[Sequence[Objective], Image] | None = None
 
     def run(self, objectives: Sequence[Objective], plan: Plan, making: Making) -> None:
@@ -65,12 +64,12 @@ class PictureMaker:
             at_once = variants
         elif self.making.optimiser == "lbfgs":  # it measures along a line, which pictures cannot share
             at_once = 1
-        done = 0
+        done = self.steps_before
         while rest := wanted[len(self.objectives) - before :]:
             total = done + self.making.total * -(-len(rest) // at_once)
             try:
                 self._make(rest[:at_once], done, total)
-                done += self.making.total
+                done = self.steps_before = done + self.making.total
             except NotFiniteError as error:
                 self.batch = None
                 if len(rest[:at_once]) == 1 or variants > 1:
@@ -171,7 +170,10 @@ class PictureMaker:
                 self.net,
                 options,
                 photograph=self.started,
-                others={"magnitude": self.magnitudes, "real": self.real.photographs if self.real else []},
+                others={
+                    "magnitude": [one.record for one in self.magnitudes],
+                    "real": self.real.records if self.real else [],
+                },
                 notes=self._notes(unfinished),
             ),
             {
@@ -192,7 +194,7 @@ class PictureMaker:
             return {}
         found = [self.real.values[objective] for objective in self.objectives]
         return {
-            "real": len(self.real.photographs),
+            "real": len(self.real.records),
             "real_most": [float(seen.max()) for seen in found],
             "real_middle": [float(np.median(seen)) for seen in found],
             "above_real": [float((seen < value).mean()) for seen, value in zip(found, values, strict=True)],
@@ -225,8 +227,7 @@ class PictureMaker:
         values, probabilities = [], []
         for index, objective in enumerate(self.objectives):
             picture = pictures[index : index + 1]
-            if SCORES_TAP in objective.taps() or self.net.spec.fixed_size:
-                picture = resized(picture, self.net.spec.hw)
+            picture = as_seen(self.net, objective, picture)
             asked: list[Objective] = [objective]
             is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
             if is_class:

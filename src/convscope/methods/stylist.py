@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from convscope.progress import Watch
 from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import Beside, evaluate
 from convscope.synthesis.making import Making, begun, make
-from convscope.synthesis.plan import half, runs_at
+from convscope.synthesis.plan import runs_at
 from convscope.synthesis.recoloured import luma
 from convscope.synthesis.schedule import Size, parse_schedule, resized
 from convscope.synthesis.tiles import Tiles
@@ -41,7 +42,8 @@ _ACTIVATIONS = ("relu", "silu", "gelu", "elu", "swish", "mish", "activation")
 def _by_size(net: Network) -> list[list[Layer]]:
     """The activations (or, for want of any, all layers) of each size of maps, from large to small."""
     maps = map_layers(net.layers())
-    acts = [layer for layer in maps if any(word in layer.kind.lower() for word in _ACTIVATIONS)] or maps
+    acts = [layer for layer in maps if any(word in layer.kind.lower() for word in _ACTIVATIONS)]
+    acts = acts or [layer for layer in maps if layer.is_feature] or maps
     if not acts:
         raise InputError(f"{net.name} has no layer whose output has positions, which style needs")
     sizes = sorted({layer.shape[1:] for layer in acts}, reverse=True)
@@ -106,9 +108,7 @@ class Stylist(OnePicture):
             self._looks, rule=False,
         )  # fmt: skip
         super().__init__(net, photograph, making, options, watch, "style transfer")
-        self.held = self._held()
         self.styles, self.regions, self.mask = styles, regions, mask
-        self.guides = torch.cat([region.tensor() for region in regions]) if regions else None
         self.recoloured = options["colours"] == "content"
         self.way = PLAIN
 
@@ -128,11 +128,32 @@ class Stylist(OnePicture):
             ),
         )  # fmt: skip
 
-    def _held(self) -> Size | None:
-        """The only size that the network runs at, if there is but one."""
+    @cached_property
+    def guides(self) -> Tensor | None:
+        """Where each style goes, `g 1 h w`."""
+        return torch.cat([region.tensor() for region in self.regions]) if self.regions else None
+
+    @cached_property
+    def held(self) -> Size | None:
+        """The size that the network is shown all pictures at, where it does not run at all of theirs."""
         taps = [Tap(name) for name in (*self.options["content_layers"], *self.options["style_layers"])]
-        odd = size_of(self.photograph) if size_of(self.photograph) != self.net.spec.hw else half(self.net.spec.hw)
-        return None if runs_at(self.net, taps, odd) == odd else self.net.spec.hw
+        sizes = [
+            *self.making.sizes,
+            *(self._style_size(style, size) for style in self.styles for size in self.making.sizes),
+        ]
+        tiles = {(min(height, self.options["tile"]), min(width, self.options["tile"])) for height, width in sizes}
+        return None if all(runs_at(self.net, taps, tile) == tile for tile in tiles) else self.net.spec.hw
+
+    def _style_size(self, style: Photograph, size: Size) -> Size:
+        """How large a style is when the picture has a size."""
+        height, width = size_of(style)
+        factor = self.options["scale"] * max(size) / max(height, width)
+        return max(16, round(height * factor)), max(16, round(width * factor))
+
+    def _answers(self, picture: Tensor, layers: Sequence[str]) -> dict[str, _Seen]:
+        """What layers answer to a picture, looked at as the picture in the making is."""
+        tile = self.options["tile"] if self.held is None else max(self.held)
+        return _look(self.net, self._fitted(picture), layers, tile, self.way)
 
     def _looks(self, size: Size) -> Transform:
         """The picture as it is; in tiles where it is larger than one; brought to the network's only size."""
@@ -154,7 +175,7 @@ class Stylist(OnePicture):
         whole = not isinstance(self._looks(size), Tiles)
         with torch.no_grad():
             given = record(self.net, self._fitted(picture), layers, way=self.way) if whole else {}
-        seen = _look(self.net, self._fitted(picture), layers, self.options["tile"], self.way)
+        seen = self._answers(picture, layers)
         found: list[Objective] = []
         for name in layers:
             scale = self.options["content_weight"] / len(layers) / max(seen[name].square, 1e-30)
@@ -168,18 +189,15 @@ class Stylist(OnePicture):
         options = self.options
         weights = [options["decay"] ** i for i in range(len(options["style_layers"]))]
         found: list[Objective] = []
-        for number, (style, share) in enumerate(zip(self.styles, options["shares"], strict=True)):
+        for number, (style, share) in enumerate(zip(self.styles, self._shares(), strict=True)):
             guide = number if self.regions else None
             covered = float(self.regions[number].pixels.mean()) if self.regions else 1.0
             if share == 0 or covered == 0:
                 continue
-            height, width = size_of(style)
-            factor = options["scale"] * max(size) / max(height, width)
-            picture = resized(style.tensor(), (max(16, round(height * factor)), max(16, round(width * factor))))
+            picture = resized(style.tensor(), self._style_size(style, size))
             if self.recoloured:
                 picture = luma(picture).expand_as(picture)
-            picture = self._fitted(picture.to(self.net.device))
-            seen = _look(self.net, picture, options["style_layers"], options["tile"], self.way)
+            seen = self._answers(picture.to(self.net.device), options["style_layers"])
             for name, weight in zip(options["style_layers"], weights, strict=True):
                 gram = seen[name].gram
                 scale = distance_scale(gram) * weight / sum(weights)
@@ -187,6 +205,11 @@ class Stylist(OnePicture):
                     scale = weight / (4 * len(gram) ** 2 * unit_of(self.net.spec) ** 4)
                 found.append(Style(name, gram, options["style_weight"] * share * scale, guide, covered))
         return found
+
+    def _shares(self) -> list[float]:
+        """What each style counts; they add up to 1."""
+        shares = self.options["shares"] or [1.0] * len(self.styles)
+        return [share / sum(shares) for share in shares]
 
     def _tv(self, size: Size) -> Objective:
         scale = 1.0
@@ -219,11 +242,15 @@ class Stylist(OnePicture):
         """The picture, or as far as it is; None before the first step."""
         if self.moment is None:
             return None
-        notes = (
-            []
-            if self.held is None
-            else [f"{self.net.name} runs at {self.held[0]}x{self.held[1]} pixels alone: it saw the picture at that"]
-        )
+        notes = [
+            f"the region of style {number} is black: it goes nowhere"
+            for number, region in enumerate(self.regions, 1)
+            if not region.pixels.any()
+        ]
+        if self.held is not None:
+            notes.append(
+                f"{self.net.name} does not run at every size needed here: it saw all at {self.held[0]}x{self.held[1]}"
+            )
         losses = self._losses(self.reached())
         return self.told(
             "stylize",

@@ -11,14 +11,14 @@ from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.presets import STYLE, filled
 from convscope.methods.stylist import Losses, Stylist, content_layers_of, style_layers_of
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.photograph import ImageLike
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.making import ImageKind
 from convscope.synthesis.optimisers import OptimiserName
 
 StyleStart = Literal["content", "noise", "style"]
-Picture = ImageLike | Photograph
+Picture = ImageLike
 
 
 def stylize(
@@ -28,7 +28,7 @@ def stylize(
     *,
     preset: Annotated[str, About("draft, default, fine, or gerretsen")] = "default",
     shares: Sequence[float] | None = None,
-    regions: Sequence[Picture] | None = None,
+    regions: Picture | Sequence[Picture] | None = None,
     size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
     scale: Annotated[float, About("the styles' long side against the picture's: 0.5 for finer strokes", 0.1, 4)] = 1.0,
     colours: Annotated[Literal["style", "content"], About("whose colours the picture has")] = "style",
@@ -69,7 +69,8 @@ def stylize(
 
     losses: "relative" are squared distances over the squared length of what is to be matched, so that the weights suit
     any network; "gatys" are the sums of the paper, in units of a network whose input has a variance of one. Total
-    variation is `tv()`, with "gatys" as a sum over pixels in the same units.
+    variation is `tv()`, with "gatys" as a sum over pixels in the same units. With "gatys" the layers of style weigh 1,
+    decay, decay^2, ...; in relative losses these weights are divided by their sum.
 
     Returns `images` (`1 h w c` in [0,1]), `values` (minus the whole loss of the finished picture), and `frames` where
     asked for; the facts have each loss. Raises Stopped on Ctrl-C, whose `result` holds what was done.
@@ -91,17 +92,19 @@ def stylize(
     styled = _named(net, style_layers) or style_layers_of(net)
     given = _several(styles)
     options |= {
-        "preset": preset, "shares": _shares(shares, len(given)), "size": size, "scale": scale, "colours": colours,
+        "preset": preset, "shares": None if shares is None else [float(share) for share in shares],
+        "size": size, "scale": scale, "colours": colours,
         "strength": strength, "content_layers": kept, "style_layers": styled, "tile": tile, "frames": frames,
         "seed": seed,
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(stylize, options)
+    _check_shares(options["shares"], len(given))
     if colours == "content" and net.spec.channels != 3:
         raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
     photograph = opened_whole(net, content, options["size"])
     hw = size_of(photograph)
-    where = [open_mask(region, hw) for region in regions or ()]
+    where = [] if regions is None else [open_mask(region, hw) for region in _several(regions)]
     if where and len(where) != len(given):
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
     opened = [opened_whole(net, style, round(options["scale"] * max(hw))) for style in given]
@@ -123,9 +126,7 @@ def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:
     return [layer.name for layer in choose_layers(net, names)]
 
 
-def _shares(shares: Sequence[float] | None, count: int) -> list[float]:
-    """What each style counts; they add up to 1."""
-    found = [1.0] * count if shares is None else [float(share) for share in shares]
-    if len(found) != count or min(found) < 0 or not 0 < sum(found) < float("inf"):
+def _check_shares(shares: list[float] | None, count: int) -> None:
+    fits = shares is None or (len(shares) == count and min(shares) >= 0 and 0 < sum(shares) < float("inf"))
+    if not fits:
         raise InputError(f"shares is {shares} for {count} styles; expected a number for each, none below 0, not all 0")
-    return [share / sum(found) for share in found]

@@ -10,7 +10,7 @@ import torch
 
 from convscope.errors import InputError, NotFiniteError, Stopped
 from convscope.methods.calls import plain_number
-from convscope.methods.measuring import Real, photographs_of
+from convscope.methods.measuring import Real, several_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.picture_maker import PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
@@ -53,7 +53,7 @@ def visualize(
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
     penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
-    magnitude: ImageLike | Photograph | Sequence[ImageLike | Photograph] | None = None,
+    magnitude: ImageLike | Sequence[ImageLike] | None = None,
     real: ImageLike | Sequence[ImageLike] | None = None,
     variants: Annotated[int, About("different pictures of each target", 1, 16)] = 1,
     frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
@@ -102,7 +102,7 @@ def visualize(
     check_given(visualize, options)
     if variants > 1 and options["optimiser"] == "lbfgs":
         raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
-    plans = plans_for(net, objectives, options["views"], size)
+    plans, options["size"] = plans_for(net, objectives, options["views"], size)
     hw = plans[0].size
     magnitudes = _magnitudes(net, magnitude, hw)
     if magnitudes and options["image"] != "phase":
@@ -116,7 +116,7 @@ def visualize(
         partial(looks_at, net, objectives, plans[0]), parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
     )  # fmt: skip
-    compared = Real(net, photographs_of(net, real), objectives) if real is not None else None
+    compared = Real(net, several_of(real), objectives) if real is not None else None
     maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
     try:
         for plan, some in alike(plans, objectives):
@@ -142,9 +142,7 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
     several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
-    return [
-        one if isinstance(one, Photograph) else open_photograph(one, replace(net.spec, size=size)) for one in several
-    ]
+    return [open_photograph(one, replace(net.spec, size=size)) for one in several]
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:

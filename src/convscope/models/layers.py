@@ -52,6 +52,11 @@ class Layer:
     tokens: bool = False
 
     @property
+    def is_feature(self) -> bool:
+        """Whether it computes something, and does not merely pool, drop or shape what it is given."""
+        return not any(word in self.kind.lower() for word in _NOT_FEATURES)
+
+    @property
     def is_map(self) -> bool:
         """Whether the output has positions on the picture (more than one)."""
         return len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1 and not self.tokens
@@ -186,7 +191,7 @@ def recommended_layer(layers: Sequence[Layer]) -> Layer | None:
     between high-level meaning and detail in place.
     """
     fitting = map_layers(layers)
-    kept = [layer for layer in fitting if not any(word in layer.kind.lower() for word in _NOT_FEATURES)]
+    kept = [layer for layer in fitting if layer.is_feature]
     return kept[-1] if kept else None
 
 

@@ -96,6 +96,11 @@ def preview_png(pictures: Float[np.ndarray, "n h w c"]) -> bytes:
     return buffer.getvalue()
 
 
+def showable(result: Result, path: Path) -> Path:
+    """The file, or a `.png` beside it where it is an animation and there are no frames, as of work that was stopped."""
+    return path.with_suffix(".png") if path.suffix.lower() in MOVING and "frames" not in result.arrays else path
+
+
 def check_picture_ending(path: str | Path) -> bool:
     """Whether a file that pictures are to be saved as is an animation. Raises, before any work, where it cannot be."""
     check_ending(path, ENDINGS + MOVING)

@@ -97,11 +97,14 @@ def begun(
     noise: bool = True,
     alike: bool = True,
 ) -> Image:
-    """The image of the first stage. start: pictures to start from (one for all, or one each); else noise or grey."""
+    """The image of the first stage. start: pictures to start from (one for all, or one each); else noise or grey.
+
+    alike: whether the pictures have the same noise; if not, they have some of their own whatever the start.
+    """
     image = making.image_of(count, channels, making.sizes[0])
     if start is not None:
         image.encode(resized(start, making.sizes[0]).expand(count, -1, -1, -1))
-    elif noise:
+    if noise if start is None else not alike:
         image.scatter(START_NOISE[making.image], generator, alike=alike)
     return image
 
@@ -128,14 +131,15 @@ def make(
     that objectives read. way: how to run the network; its quickest unless given.
     """
     done = 0
-    image = image.to(net.device)
+    image = made = image.to(net.device)
     way = net.quickened() if way is None else way
     for number, size in enumerate(making.sizes):
         at_hand = None if photograph is None else resized(photograph, size).to(net.device)
         if number:
-            pictures = _carried(image, size, photograph if altered else None)
-            image = making.image_of(len(pictures), pictures.shape[1], size).to(net.device)
-            image.encode(pictures)
+            pictures = _carried(made, size, photograph if altered else None)
+            made = making.image_of(len(pictures), pictures.shape[1], size).to(net.device)
+            made.encode(pictures)
+        image = made  # what is carried on is what was made, before it is laid over the photograph
         if recoloured and at_hand is not None:
             image = Recoloured(image, at_hand).to(net.device)
         if mask is not None and at_hand is not None:

@@ -59,16 +59,18 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
 
 
-def plans_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> list[Plan]:
-    """The plan of each target, all at one size: that of the largest unless one is given."""
+def plans_for(
+    net: Network, objectives: Sequence[Objective], views: str, size: int | None
+) -> tuple[list[Plan], int | None]:
+    """The plan of each target, all at one size, and that size: the largest that a target asks for, unless one is given.
+
+    The size is None where it was not given and all targets ask for the same.
+    """
     plans = [plan_for(net, [objective], views, size) for objective in objectives]
-    most = max((plan.size for plan in plans), key=min)
-    if any(plan.size != most for plan in plans):
-        plans = [
-            plan if plan.size == most else plan_for(net, [objective], views, min(most))
-            for plan, objective in zip(plans, objectives, strict=True)
-        ]
-    return plans
+    if len({plan.size for plan in plans}) > 1:
+        size = max(min(plan.size) for plan in plans)
+        plans = [plan_for(net, [objective], views, size) for objective in objectives]
+    return plans, size
 
 
 def alike(plans: Sequence[Plan], objectives: Sequence[Objective]) -> Iterator[tuple[Plan, list[Objective]]]:

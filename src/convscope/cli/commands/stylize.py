@@ -9,7 +9,7 @@ from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import InputError
 from convscope.methods.presets import STYLE
 from convscope.methods.stylize import stylize
-from convscope.results.pictures import Pictures, check_picture_ending
+from convscope.results.pictures import Pictures, check_picture_ending, showable
 
 
 @command(
@@ -62,5 +62,8 @@ def _saved(result: Pictures, file: Path) -> Outcome:
     losses = result.facts["losses"]
     lines = [", ".join(f"{name} {value:.4g}" for name, value in losses.items())]
     return Outcome(
-        [result.save(file)], {"losses": losses, "value": float(result.arrays["values"][0])}, lines, result.notes
+        [result.save(showable(result, file))],
+        {"losses": losses, "value": float(result.arrays["values"][0])},
+        lines,
+        result.notes,
     )

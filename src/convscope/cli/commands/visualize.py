@@ -8,7 +8,7 @@ import typer
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.presets import VISUALIZE
 from convscope.methods.visualize import visualize
-from convscope.results.pictures import check_picture_ending
+from convscope.results.pictures import check_picture_ending, showable
 from convscope.results.result import Result, file_name
 
 
@@ -75,4 +75,4 @@ def save_pictures(result: Result, target: Path) -> Outcome:
         for i, row in enumerate(rows):
             row |= {name: result.facts[name][i] for name in ("real_most", "real_middle", "above_real")}
             lines[i] += f"; {count} photographs: at most {row['real_most']:.4g}, in the middle {row['real_middle']:.4g}"
-    return Outcome([result.save(target)], {"pictures": rows}, lines, result.notes)
+    return Outcome([result.save(showable(result, target))], {"pictures": rows}, lines, result.notes)
