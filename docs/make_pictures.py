@@ -76,14 +76,14 @@ def _filters(vgg: cs.Network) -> None:
 
 def _styles(net: cs.Network, vgg: cs.Network) -> None:
     """A cat in brush strokes: on two networks, in its own colours, in finer strokes, by the paper's losses."""
-    size = 384
+    size = 320
     before = cs.stylize(vgg, PHOTO, STYLE, size=size, strength=0.0, steps=1, schedule="single")
     made = [
         before,
         cs.stylize(vgg, PHOTO, STYLE, size=size),
         cs.stylize(vgg, PHOTO, STYLE, size=size, colours="content"),
         cs.stylize(vgg, PHOTO, STYLE, size=size, scale=0.5),
-        cs.stylize(vgg, PHOTO, STYLE, size=size, preset="gerretsen", steps=200),
+        cs.stylize(vgg, PHOTO, STYLE, size=size, preset="gerretsen", steps=150),
         cs.stylize(net, PHOTO, STYLE, size=size),
     ]
     captions = [
@@ -91,7 +91,7 @@ def _styles(net: cs.Network, vgg: cs.Network) -> None:
         "default",
         "colours='content'",
         "scale=0.5",
-        "gerretsen, 200 steps",
+        "gerretsen, 150 steps",
         "efficientnet_lite0",
     ]
     _sheet(made, captions, 3, "styles.png")

@@ -21,6 +21,7 @@ from convscope.synthesis.images import Image
 from convscope.synthesis.transforms import Looks, Transform
 from convscope.taps.record import Recording, record
 from convscope.taps.rules import redirected
+from convscope.taps.tap import Tap
 
 
 @dataclass(frozen=True)
@@ -195,12 +196,17 @@ def _parts(
     taps = taps_of(objectives)
     guides = 0 if beside.guides is None else len(beside.guides)
 
-    def recorded(looks: Looks, means: dict[Objective, Tensor]) -> Recording:
-        seen = looks.views[: len(looks.views) - guides * looks.each]
-        found = dict(record(net, seen, taps, way=way)) if taps else {}
+    def recorded(looks: Looks, means: dict[Objective, Tensor], compared: bool = True) -> Recording:
+        end = len(looks.views) - guides * looks.each
+        own = len(pictures) * looks.each
+        found = dict(record(net, looks.views[:own], taps, way=way)) if taps else {}
+        companion: dict[Tap, Tensor] = {}
+        if compared and taps and own < end:
+            with torch.no_grad():
+                companion = dict(record(net, looks.views[own:end].detach(), taps, way=way))
         return Recording(
-            net, found, seen, pictures, looks.each, companions=0 if beside.companion is None else 1,
-            guides=looks.views[len(seen) :], means=means,
+            net, found, looks.views[:own], pictures, looks.each, companion=companion, guides=looks.views[end:],
+            means=means,
         )  # fmt: skip
 
     parts: Iterable[Looks] = transform.parts(beside.joined(pictures), generator)
@@ -209,7 +215,7 @@ def _parts(
         parts = list(parts)
         with torch.no_grad():
             for looks in parts if len(parts) > 1 else ():
-                recording = recorded(looks, {})
+                recording = recorded(looks, {}, compared=False)
                 for i, objective in enumerate(objectives):
                     for key, mean in objective.gather(recording.picture(i)).items():
                         means[key] = means.get(key, 0) + looks.share * mean

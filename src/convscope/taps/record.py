@@ -21,9 +21,10 @@ class Recording(Mapping[Tap, Tensor]):
 
     images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
     several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch. batch: of
-    a part of a recording, the whole and the place of this picture in it. companions: photographs that were put in
-    behind the pictures, to be compared with. guides: masks that were looked at as the pictures were, `g*looks c h w`;
-    the network did not see them. means: where this is a part of the pictures, what was gathered over all of them.
+    a part of a recording, the whole and the place of this picture in it. companion: what was recorded for a photograph
+    that the pictures are compared with, by looks like those at each of them. guides: masks that were looked at as the
+    pictures were, `g*looks c h w`; the network did not see them. means: where this is a part of the pictures, what was
+    gathered over all of them.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Recording(Mapping[Tap, Tensor]):
         pictures: Tensor | None = None,
         looks: int = 1,
         batch: "tuple[Recording | None, int]" = (None, 0),
-        companions: int = 0,
+        companion: Mapping[Tap, Tensor] | None = None,
         guides: Tensor | None = None,
         means: Mapping[Any, Tensor] | None = None,
     ) -> None:
@@ -44,7 +45,7 @@ class Recording(Mapping[Tap, Tensor]):
         self.pictures = images if pictures is None else pictures
         self.looks = looks
         self.batch = batch
-        self.companions = companions
+        self._companion = companion or {}
         self.guides = guides
         self.means = means or {}
 
@@ -86,7 +87,7 @@ class Recording(Mapping[Tap, Tensor]):
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
         picture = self.pictures[index : index + 1]
         return Recording(
-            self._net, tensors, self.images[rows], picture, self.looks, (self, index),
+            self._net, tensors, self.images[rows], picture, self.looks, (self, index), self._companion,
             guides=self.guides, means=self.means,
         )  # fmt: skip
 
@@ -98,13 +99,8 @@ class Recording(Mapping[Tap, Tensor]):
         return F.adaptive_avg_pool2d(rows, size)
 
     def companion(self, tap: "Tap | str") -> Tensor | None:
-        """What was recorded for the first companion, by looks like those at this picture; None without one."""
-        whole = self.batch[0] or self
-        if not whole.companions:
-            return None
-        rows = whole[tap]
-        first = len(rows) - whole.companions * self.looks
-        return rows[first : first + self.looks].detach()
+        """What was recorded for the photograph to compare with, by looks like those at this picture; None without."""
+        return self._companion.get(ensure_tap(tap))
 
     def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
         """One value per picture: the mean over its looks."""
