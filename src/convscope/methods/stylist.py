@@ -64,11 +64,10 @@ def content_layers_of(net: Network, count: int) -> list[str]:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a layer answers to a picture: its mean Gram matrix, its mean square, and how many numbers it gives."""
+    """What a layer answers to a picture: its mean Gram matrix, and its mean square."""
 
     gram: Tensor
     square: float
-    numbers: int
 
 
 @torch.no_grad()
@@ -78,15 +77,13 @@ def _look(
     """Each layer's answer, gathered over tiles."""
     grams: dict[str, Tensor] = {}
     squares: dict[str, float] = dict.fromkeys(layers, 0.0)
-    numbers: dict[str, int] = dict.fromkeys(layers, 0)
     for looks in Tiles(tile, 0).parts(picture, torch.Generator()):
         for tap, maps in record(net, looks.views, layers, way=way).items():
             name = tap.layer
             part = looks.share * mean_gram(maps)[0]
             grams[name] = grams[name] + part if name in grams else part
             squares[name] += looks.share * float(maps.square().mean())
-            numbers[name] += maps.numel()
-    return {name: _Seen(grams[name], squares[name], numbers[name]) for name in layers}
+    return {name: _Seen(grams[name], squares[name]) for name in layers}
 
 
 def unit_of(spec: InputSpec) -> float:
@@ -166,7 +163,7 @@ class Stylist(OnePicture):
 
     def _pursued(self, size: Size) -> list[Objective]:
         content, style = self._content(size), self._style(size)
-        return [Sum((*content, *style, self._tv(size)))]
+        return [Sum((*content, *style, self._tv()))]
 
     def _content(self, size: Size) -> list[Objective]:
         """Keeping the content at a size, each layer equally."""
@@ -180,7 +177,7 @@ class Stylist(OnePicture):
         for name in layers:
             scale = self.options["content_weight"] / len(layers) / max(seen[name].square, 1e-30)
             if self.options["losses"] == "gatys":
-                scale = self.options["content_weight"] * 0.5 * seen[name].numbers / unit_of(self.net.spec) ** 2
+                scale = self.options["content_weight"] * 0.5 / unit_of(self.net.spec) ** 2
             found.append(Content(name, given[name].clone() if whole else None, scale))
         return found
 
@@ -211,10 +208,8 @@ class Stylist(OnePicture):
         shares = self.options["shares"] or [1.0] * len(self.styles)
         return [share / sum(shares) for share in shares]
 
-    def _tv(self, size: Size) -> Objective:
-        scale = 1.0
-        if self.options["losses"] == "gatys":  # a sum over pixels, in units of their standard deviation
-            scale = self.net.spec.channels * size[0] * size[1] / NATURAL_SD
+    def _tv(self) -> Objective:
+        scale = 1 / NATURAL_SD if self.options["losses"] == "gatys" else 1.0  # in units of a variance of one
         weight: float = self.options["tv_weight"] * scale
         return -weight * TotalVariation()
 
@@ -226,7 +221,7 @@ class Stylist(OnePicture):
         if self.guides is not None:
             guides = resized(self.guides, size).expand(-1, picture.shape[1], -1, -1).to(picture.device)
         terms: dict[str, list[Objective]] = {
-            "content": self._content(size), "style": self._style(size), "total variation": [self._tv(size)],
+            "content": self._content(size), "style": self._style(size), "total variation": [self._tv()],
         }  # fmt: skip
         if any(objective.compares for objective in terms["content"]):
             companion = resized(self.photograph.tensor(), size).to(picture.device)

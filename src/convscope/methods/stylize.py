@@ -37,7 +37,7 @@ def stylize(
     start: Annotated[StyleStart | None, About("what it begins as; the content with a little noise")] = None,
     content_layers: Annotated[str | Sequence[str] | None, About("layers that keep the content, by comma")] = None,
     style_layers: Annotated[str | Sequence[str] | None, About("layers that hold the style, by comma")] = None,
-    losses: Annotated[Losses | None, About("gatys (sums, as published), or relative to each layer")] = None,
+    losses: Annotated[Losses | None, About("gatys (as published), or relative to each layer")] = None,
     content_weight: Annotated[float | None, About("what keeping the content counts", 0, 1e12)] = None,
     style_weight: Annotated[float | None, About("what matching the style counts", 0, 1e12)] = None,
     tv_weight: Annotated[float | None, About("what a smooth picture counts", 0, 1e12)] = None,
@@ -68,9 +68,9 @@ def stylize(
     (VGG's relu1_1 to relu5_1).
 
     losses: "relative" are squared distances over the squared length of what is to be matched, so that the weights suit
-    any network; "gatys" are the sums of the paper, in units of a network whose input has a variance of one. Total
-    variation is `tv()`, with "gatys" as a sum over pixels in the same units. With "gatys" the layers of style weigh 1,
-    decay, decay^2, ...; in relative losses these weights are divided by their sum.
+    any network; the weights of the layers of style are divided by their sum. "gatys" are those of the paper, in units
+    of a network whose input has a variance of one: style by eq. 4, the layers weighed 1, decay, decay^2, ...; content
+    half the mean squared distance, and total variation a mean too (see below).
 
     Returns `images` (`1 h w c` in [0,1]), `values` (minus the whole loss of the finished picture), and `frames` where
     asked for; the facts have each loss. Raises Stopped on Ctrl-C, whose `result` holds what was done.
@@ -78,7 +78,9 @@ def stylize(
     Source: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015); scale, colours and regions after
     Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer" (CVPR 2017); the preset "gerretsen":
     Gerretsen et al. (2019), section 3. Departs from them: Gram matrices are means over positions, so that style
-    pictures of any size compare, and larger pictures are looked at in tiles that share the matrix of the whole.
+    pictures of any size compare, and larger pictures are looked at in tiles that share the matrix of the whole. The
+    content of "gatys" is a mean where eq. 3 is a sum: beside eq. 4, which is a mean, the published weights of 1, 3000
+    and 10 leave no style in a picture otherwise.
     """
     options = filled(
         STYLE, preset,
