@@ -41,7 +41,7 @@ def _vgg16_hed() -> cs.Network:
 
 def _synthesis(net: cs.Network) -> None:
     """One unit a depth; several pictures of one unit; a picture coming into being; caricatures."""
-    depths = ["stem.conv:12", "blocks.2:9", "blocks.4.expand:30", "blocks.7:10", "blocks.10.expand:7", "class:monarch"]
+    depths = ["stem.act:21", "blocks.2:9", "blocks.4.expand:30", "blocks.7:10", "blocks.10.expand:7", "class:monarch"]
     cs.visualize(net, depths).save(OUT / "depths.png")
     cs.visualize(net, "blocks.9.expand:12", variants=6, size=160).save(OUT / "variants.png")
     cs.visualize(net, "class:monarch", frames="0,2,7,15,30,96").save(OUT / "morphing.png")

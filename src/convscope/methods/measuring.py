@@ -10,13 +10,14 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.models.network import Network
+from convscope.models.photograph import listed
 from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.ascent import evaluate
 from convscope.synthesis.plan import runs_at
-from convscope.synthesis.schedule import resized
+from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.tiles import Tiles
 from convscope.taps.record import Recording, record
-from convscope.taps.tap import SCORES_TAP
+from convscope.taps.tap import SCORES_TAP, Tap
 
 TILE = 512
 AT_ONCE = 16
@@ -27,18 +28,17 @@ PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 @torch.no_grad()
 def measured(net: Network, objective: Objective, pictures: Tensor) -> np.ndarray:
     """The objective on each picture, `(n,)`: classes at the network's own size, the rest tile by tile."""
-    pictures = as_seen(net, objective, pictures)
+    taps = taps_of([objective])
+    pictures = resized(pictures, size_seen(net, taps, (pictures.shape[-2], pictures.shape[-1])))
     values = [evaluate(net, [objective], one[None], Tiles(TILE, 0), torch.Generator()) for one in pictures]
     return torch.cat(values).cpu().numpy().astype(np.float32)
 
 
-def as_seen(net: Network, objective: Objective, pictures: Tensor) -> Tensor:
-    """The pictures at the network's own size where an objective asks for classes, or the network runs at no other."""
-    height, width = (min(side, TILE) for side in pictures.shape[-2:])
-    own = SCORES_TAP in objective.taps() or net.spec.fixed_size
-    if own or runs_at(net, sorted(objective.taps()), (height, width)) != (height, width):
-        return resized(pictures, net.spec.hw)
-    return pictures
+def size_seen(net: Network, taps: Sequence[Tap], size: Size) -> Size:
+    """`size`, or the network's own for classes and where the network runs at no other."""
+    tile = min(size[0], TILE), min(size[1], TILE)
+    own = SCORES_TAP in taps or net.spec.fixed_size or runs_at(net, taps, tile) != tile
+    return net.spec.hw if own else size
 
 
 class Real:
@@ -64,7 +64,7 @@ class Real:
 
 def several_of(given: Any) -> list[Any]:
     """One picture, several, or the files of a folder by name. Raises InputError."""
-    several = list(given) if isinstance(given, list | tuple) else [given]
+    several = listed(given)
     if isinstance(given, str | Path) and Path(given).is_dir():
         several = sorted(file for file in Path(given).iterdir() if file.suffix.lower() in PICTURES)
     if not 0 < len(several) <= MOST_REAL:

@@ -10,7 +10,7 @@ from torch import Tensor
 from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.methods.calls import recipe_of
 from convscope.methods.frames import Frames
-from convscope.methods.measuring import Real, as_seen
+from convscope.methods.measuring import Real, size_seen
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.objectives.diversity import Apart
@@ -24,9 +24,10 @@ from convscope.synthesis.batching import pictures_at_once
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
+from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.starts import start_pictures
 from convscope.synthesis.transforms import Plain
-from convscope.taps.tap import SCORES_TAP
+from convscope.taps.tap import SCORES_TAP, Tap
 
 
 class PictureMaker:
@@ -62,7 +63,7 @@ class PictureMaker:
         at_once = pictures_at_once(self.net, taps_of(objectives), plan.transform.looks, plan.look_size)
         if variants > 1:
             at_once = variants
-        elif self.making.optimiser == "lbfgs":  # it measures along a line, which pictures cannot share
+        elif self.making.optimiser == "lbfgs":  # one step length and one curvature, which pictures cannot share
             at_once = 1
         done = self.steps_before
         while rest := wanted[len(self.objectives) - before :]:
@@ -91,10 +92,7 @@ class PictureMaker:
         if self.started is not None:
             start = self.started.tensor()
         alike = options["variants"] == 1
-        image = begun(
-            self.making, count, self.net.spec.channels, generator, start,
-            noise=options["start"] == "noise" or not alike, alike=alike,
-        )  # fmt: skip
+        image = begun(self.making, count, self.net.spec.channels, generator, start, alike=alike)
         self.batch, self.steps_done = (batch, image), 0
         self.frames.begin(image)
         moved, ruled = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
@@ -158,13 +156,9 @@ class PictureMaker:
         names = [self._caption(objective) for objective in self.objectives]
         if every > 1:
             names = [f"{name} · {i % every + 1}" for i, name in enumerate(names)]
-        arrays, axes = (
-            {"images": as_array(pictures), "values": values},
-            {"images": ("n", "h", "w", "c"), "values": ("n",)},
-        )
         return Pictures(
-            arrays | self.frames.arrays(),
-            axes | self.frames.axes(),
+            {"images": as_array(pictures), "values": values, **self.frames.arrays()},
+            {"images": ("n", "h", "w", "c"), "values": ("n",), **self.frames.axes()},
             recipe_of(
                 "visualize",
                 self.net,
@@ -225,9 +219,12 @@ class PictureMaker:
     def _measure(self, pictures: Tensor) -> tuple[np.ndarray, list[float | None]]:
         """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
         values, probabilities = [], []
+        seen_at: dict[tuple[Tap, ...], Size] = {}
         for index, objective in enumerate(self.objectives):
-            picture = pictures[index : index + 1]
-            picture = as_seen(self.net, objective, picture)
+            taps = tuple(taps_of([objective]))
+            if taps not in seen_at:
+                seen_at[taps] = size_seen(self.net, taps, self.size)
+            picture = resized(pictures[index : index + 1], seen_at[taps])
             asked: list[Objective] = [objective]
             is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
             if is_class:

@@ -1,7 +1,6 @@
 """One style transfer: which layers it reads, what it measures of the pictures at each size, what it pursues."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from convscope.methods.one_picture import OnePicture, allowed, size_of
 from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
-from convscope.models.quick import PLAIN, Quick
+from convscope.models.quick import PLAIN
 from convscope.models.spec import InputSpec
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.penalties import TotalVariation
@@ -62,28 +61,8 @@ def content_layers_of(net: Network, count: int) -> list[str]:
     return [group[(len(group) - 1) // 2].name for group in groups[first : first + count]]
 
 
-@dataclass(frozen=True)
-class _Seen:
-    """What a layer answers to a picture: its mean Gram matrix, and its mean square."""
-
-    gram: Tensor
-    square: float
-
-
-@torch.no_grad()
-def _look(
-    net: Network, picture: Tensor, layers: Sequence[str], tile: int, way: Quick
-) -> dict[str, _Seen]:  # fmt: skip
-    """Each layer's answer, gathered over tiles."""
-    grams: dict[str, Tensor] = {}
-    squares: dict[str, float] = dict.fromkeys(layers, 0.0)
-    for looks in Tiles(tile, 0).parts(picture, torch.Generator()):
-        for tap, maps in record(net, looks.views, layers, way=way).items():
-            name = tap.layer
-            part = looks.share * mean_gram(maps)[0]
-            grams[name] = grams[name] + part if name in grams else part
-            squares[name] += looks.share * float(maps.square().mean())
-    return {name: _Seen(grams[name], squares[name]) for name in layers}
+def _mean_square(maps: Tensor) -> Tensor:
+    return maps.square().mean((1, 2, 3))
 
 
 def unit_of(spec: InputSpec) -> float:
@@ -108,6 +87,7 @@ class Stylist(OnePicture):
         self.styles, self.regions, self.mask = styles, regions, mask
         self.recoloured = options["colours"] == "content"
         self.way = PLAIN
+        self._at: tuple[Size, dict[str, list[Objective]]] | None = None
 
     def run(self) -> None:
         self.way = self.net.quickened()
@@ -147,10 +127,16 @@ class Stylist(OnePicture):
         factor = self.options["scale"] * max(size) / max(height, width)
         return max(16, round(height * factor)), max(16, round(width * factor))
 
-    def _answers(self, picture: Tensor, layers: Sequence[str]) -> dict[str, _Seen]:
-        """What layers answer to a picture, looked at as the picture in the making is."""
+    @torch.no_grad()
+    def _mean(self, picture: Tensor, layers: Sequence[str], measure: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """The mean over a picture of what is measured at layers, looked at as the picture in the making is."""
         tile = self.options["tile"] if self.held is None else max(self.held)
-        return _look(self.net, self._fitted(picture), layers, tile, self.way)
+        found: dict[str, Tensor] = {}
+        for looks in Tiles(tile, 0).parts(self._fitted(picture), torch.Generator()):
+            for tap, maps in record(self.net, looks.views, layers, way=self.way).items():
+                part = looks.share * measure(maps)[0]
+                found[tap.layer] = found[tap.layer] + part if tap.layer in found else part
+        return found
 
     def _looks(self, size: Size) -> Transform:
         """The picture as it is; in tiles where it is larger than one; brought to the network's only size."""
@@ -162,24 +148,32 @@ class Stylist(OnePicture):
         return picture if self.held is None else resized(picture, self.held)
 
     def _pursued(self, size: Size) -> list[Objective]:
-        content, style = self._content(size), self._style(size)
-        return [Sum((*content, *style, self._tv()))]
+        return [Sum(tuple(objective for part in self._terms(size).values() for objective in part))]
+
+    def _terms(self, size: Size) -> dict[str, list[Objective]]:
+        """What is pursued at a size, by its name; of the size asked for last it is kept."""
+        if self._at is None or self._at[0] != size:
+            self._at = None  # what it held need not stay beside what follows
+            terms = {"content": self._content(size), "style": self._style(size), "total variation": [self._tv()]}
+            self._at = size, terms
+        return self._at[1]
 
     def _content(self, size: Size) -> list[Objective]:
         """Keeping the content at a size, each layer equally."""
-        layers = self.options["content_layers"]
+        layers, weight = self.options["content_layers"], self.options["content_weight"]
         picture = resized(self.photograph.tensor(), size).to(self.net.device)
-        whole = not isinstance(self._looks(size), Tiles)
-        with torch.no_grad():
-            given = record(self.net, self._fitted(picture), layers, way=self.way) if whole else {}
-        seen = self._answers(picture, layers)
-        found: list[Objective] = []
-        for name in layers:
-            scale = self.options["content_weight"] / len(layers) / max(seen[name].square, 1e-30)
-            if self.options["losses"] == "gatys":
-                scale = self.options["content_weight"] * 0.5 / unit_of(self.net.spec) ** 2
-            found.append(Content(name, given[name].clone() if whole else None, scale))
-        return found
+        given: dict[str, Tensor] = {}
+        if isinstance(self._looks(size), Tiles):
+            squares = self._mean(picture, layers, _mean_square)
+        else:
+            with torch.no_grad():
+                recording = record(self.net, self._fitted(picture), layers, way=self.way)
+            given = {name: recording[name].clone() for name in layers}
+            squares = {name: _mean_square(maps)[0] for name, maps in given.items()}
+        scales = {name: weight / len(layers) / max(float(squares[name]), 1e-30) for name in layers}
+        if self.options["losses"] == "gatys":
+            scales = dict.fromkeys(layers, weight * 0.5 / unit_of(self.net.spec) ** 2)
+        return [Content(name, given.get(name), scale) for name, scale in scales.items()]
 
     def _style(self, size: Size) -> list[Objective]:
         """Matching each style at a size, by each layer."""
@@ -194,9 +188,9 @@ class Stylist(OnePicture):
             picture = resized(style.tensor(), self._style_size(style, size))
             if self.recoloured:
                 picture = luma(picture).expand_as(picture)
-            seen = self._answers(picture.to(self.net.device), options["style_layers"])
+            grams = self._mean(picture.to(self.net.device), options["style_layers"], mean_gram)
             for name, weight in zip(options["style_layers"], weights, strict=True):
-                gram = seen[name].gram
+                gram = grams[name]
                 scale = distance_scale(gram) * weight / sum(weights)
                 if options["losses"] == "gatys":
                     scale = weight / (4 * len(gram) ** 2 * unit_of(self.net.spec) ** 4)
@@ -220,9 +214,7 @@ class Stylist(OnePicture):
         guides = companion = None
         if self.guides is not None:
             guides = resized(self.guides, size).expand(-1, picture.shape[1], -1, -1).to(picture.device)
-        terms: dict[str, list[Objective]] = {
-            "content": self._content(size), "style": self._style(size), "total variation": [self._tv()],
-        }  # fmt: skip
+        terms = self._terms(size)
         if any(objective.compares for objective in terms["content"]):
             companion = resized(self.photograph.tensor(), size).to(picture.device)
         beside = Beside(companion, guides)

@@ -1,7 +1,7 @@
 """`convscope.stylize`: a photograph in the style of other pictures."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from convscope.errors import InputError
 from convscope.methods.activations import choose_layers
@@ -11,28 +11,27 @@ from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.presets import STYLE, filled
 from convscope.methods.stylist import Losses, Stylist, content_layers_of, style_layers_of
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike
+from convscope.models.photograph import ImageLike, listed
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.making import ImageKind
 from convscope.synthesis.optimisers import OptimiserName
 
 StyleStart = Literal["content", "noise", "style"]
-Picture = ImageLike
 
 
 def stylize(
     net: Network,
-    content: Picture,
-    styles: Picture | Sequence[Picture],
+    content: ImageLike,
+    styles: ImageLike | Sequence[ImageLike],
     *,
     preset: Annotated[str, About("draft, default, fine, or gerretsen")] = "default",
     shares: Sequence[float] | None = None,
-    regions: Picture | Sequence[Picture] | None = None,
+    regions: ImageLike | Sequence[ImageLike] | None = None,
     size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
     scale: Annotated[float, About("the styles' long side against the picture's: 0.5 for finer strokes", 0.1, 4)] = 1.0,
     colours: Annotated[Literal["style", "content"], About("whose colours the picture has")] = "style",
-    mask: Picture | None = None,
+    mask: ImageLike | None = None,
     strength: Annotated[float, About("how much of the style is laid over the photograph", 0, 1)] = 1.0,
     start: Annotated[StyleStart | None, About("what it begins as; the content with a little noise")] = None,
     content_layers: Annotated[str | Sequence[str] | None, About("layers that keep the content, by comma")] = None,
@@ -92,7 +91,9 @@ def stylize(
     )  # fmt: skip
     kept = _named(net, content_layers) or content_layers_of(net, 2 if options["losses"] == "gatys" else 1)
     styled = _named(net, style_layers) or style_layers_of(net)
-    given = _several(styles)
+    given = listed(styles)
+    if not given:
+        raise InputError("no style was given; expected at least one picture")
     options |= {
         "preset": preset, "shares": None if shares is None else [float(share) for share in shares],
         "size": size, "scale": scale, "colours": colours,
@@ -106,19 +107,12 @@ def stylize(
         raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
     photograph = opened_whole(net, content, options["size"])
     hw = size_of(photograph)
-    where = [] if regions is None else [open_mask(region, hw) for region in _several(regions)]
+    where = [open_mask(region, hw) for region in listed(regions)]
     if where and len(where) != len(given):
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
     opened = [opened_whole(net, style, round(options["scale"] * max(hw))) for style in given]
     masked = None if mask is None else open_mask(mask, hw)
     return Stylist(net, photograph, opened, where, masked, options, watch).finished()
-
-
-def _several(styles: Picture | Sequence[Picture]) -> list[Any]:
-    given = list(styles) if isinstance(styles, list | tuple) else [styles]
-    if not given:
-        raise InputError("no style was given; expected at least one picture")
-    return given
 
 
 def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:

@@ -15,7 +15,7 @@ from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.picture_maker import PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph, open_photograph
+from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_targets
 from convscope.progress import Watch, unwatched
@@ -141,8 +141,7 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
-    several = list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
-    return [open_photograph(one, replace(net.spec, size=size)) for one in several]
+    return [open_photograph(one, replace(net.spec, size=size)) for one in listed(given)]
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:

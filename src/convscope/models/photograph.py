@@ -23,6 +23,12 @@ from convscope.models.spec import InputSpec
 Fit = Literal["crop", "pad", "stretch"]
 ImageLike = str | Path | Image.Image | np.ndarray | Tensor
 
+
+def listed(given: Any) -> list[Any]:
+    """What an argument holds that takes one picture or several, or none."""
+    return list(given) if isinstance(given, list | tuple) else [] if given is None else [given]
+
+
 FORMATS = (
     "JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "MPO", "ICO", "TGA", "PCX", "AVIF", "DIB", "SGI",
     "QOI",

@@ -94,17 +94,16 @@ def begun(
     generator: torch.Generator,
     start: Float[Tensor, "n c h w"] | None = None,
     *,
-    noise: bool = True,
     alike: bool = True,
 ) -> Image:
-    """The image of the first stage. start: pictures to start from (one for all, or one each); else noise or grey.
+    """The image of the first stage. start: pictures to start from (one for all, or one each); else noise.
 
     alike: whether the pictures have the same noise; if not, they have some of their own whatever the start.
     """
     image = making.image_of(count, channels, making.sizes[0])
     if start is not None:
         image.encode(resized(start, making.sizes[0]).expand(count, -1, -1, -1))
-    if noise if start is None else not alike:
+    if start is None or not alike:
         image.scatter(START_NOISE[making.image], generator, alike=alike)
     return image
 

@@ -66,11 +66,21 @@ def plans_for(
 
     The size is None where it was not given and all targets ask for the same.
     """
-    plans = [plan_for(net, [objective], views, size) for objective in objectives]
+    plans = _each(net, objectives, views, size)
     if len({plan.size for plan in plans}) > 1:
         size = max(min(plan.size) for plan in plans)
-        plans = [plan_for(net, [objective], views, size) for objective in objectives]
+        plans = _each(net, objectives, views, size)
     return plans, size
+
+
+def _each(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> list[Plan]:
+    """A plan for each target, thought of once for all that are tapped at the same layers."""
+    found: dict[tuple[tuple[Tap, ...], bool], Plan] = {}
+    keys = [(tuple(taps_of([objective])), objective.has_place) for objective in objectives]
+    for key, objective in zip(keys, objectives, strict=True):
+        if key not in found:
+            found[key] = plan_for(net, [objective], views, size)
+    return [found[key] for key in keys]
 
 
 def alike(plans: Sequence[Plan], objectives: Sequence[Objective]) -> Iterator[tuple[Plan, list[Objective]]]:

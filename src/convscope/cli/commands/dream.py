@@ -1,15 +1,14 @@
 """`convscope dream`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.cli.commands.visualize import save_pictures
+from convscope.cli.pictures import Out, framed, save_pictures
 from convscope.methods.dream import dream
 from convscope.methods.presets import DREAM, LUCID
-from convscope.results.pictures import check_picture_ending
 
 
 @command(
@@ -32,12 +31,10 @@ def main(
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="A layer, channel or class, sums; a layer unless given.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")] = None,
-    **options: object,
+    out: Out = None,
+    **options: Any,
 ) -> Outcome:
     """What a network sees in a photograph, painted into it: Deep Dream of layers, Lucid dream of classes."""
-    file = out or Path(f"{Path(photo).stem}-dream.png")
-    if check_picture_ending(file) and options["frames"] is None and not options["zoom"]:
-        options["frames"] = "all"
+    file = framed(out, f"{Path(photo).stem}-dream.png", options)
     net = common.load()
     return common.made(dream, net, photo, target, save=lambda result: save_pictures(result, file), **options)

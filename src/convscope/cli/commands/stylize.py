@@ -1,15 +1,16 @@
 """`convscope stylize`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.pictures import Out, framed
 from convscope.errors import InputError
 from convscope.methods.presets import STYLE
 from convscope.methods.stylize import stylize
-from convscope.results.pictures import Pictures, check_picture_ending, showable
+from convscope.results.pictures import Pictures, showable
 
 
 @command(
@@ -31,18 +32,16 @@ def main(
     common: Common,
     photo: Annotated[str, typer.Argument(help="A picture file: the content.")],
     styles: Annotated[list[str], typer.Argument(help="Picture files: the styles.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")] = None,
+    out: Out = None,
     shares: Annotated[str | None, typer.Option(help="How much each style counts, such as 2,1.")] = None,
     region: Annotated[
         list[str] | None, typer.Option(help="For each style, a picture that is white where it goes.")
     ] = None,
     mask: Annotated[str | None, typer.Option(help="A picture that is white where the photograph may change.")] = None,
-    **options: object,
+    **options: Any,
 ) -> Outcome:
     """A photograph in the style of other pictures. VGG16's layers suit it best: convscope models fetch vgg16_hed."""
-    file = out or Path(f"{Path(photo).stem}-style.png")
-    if check_picture_ending(file) and options["frames"] is None:
-        options["frames"] = "all"
+    file = framed(out, f"{Path(photo).stem}-style.png", options)
     numbers = None if shares is None else _numbers(shares)
     net = common.load()
     return common.made(
