@@ -228,7 +228,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 def test_wrong_usage_is_exit_code_2(photograph: str) -> None:
     assert run("explain").exit_code == 2
-    assert run("explain", photograph, "--steps", "3").exit_code == 2
+    assert run("explain", photograph, "--nonsense", "3").exit_code == 2
     assert run("visualize", "class:zebra", "--steps", "-3").exit_code == 2
     assert run("explian", photograph).exit_code == 2
 

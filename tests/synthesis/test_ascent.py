@@ -8,9 +8,9 @@ from torch import Tensor, nn
 import convscope as cs
 from convscope.objectives.text import parse_target
 from convscope.synthesis.ascent import ascend, evaluate
-from convscope.synthesis.batching import BUDGET, MOST, pictures_at_once
 from convscope.synthesis.images import Fourier, Pixels
 from convscope.synthesis.transforms import Crops, Plain
+from convscope.taps.batching import BUDGET, MOST, pictures_at_once
 from convscope.taps.tap import SCORES_TAP, Tap
 from tests.networks import DEEP, MODULES, SPEC, noise, seeded, shared
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -25,34 +26,35 @@ class Cam:
     scores: Float[Tensor, "1 classes"] | None
 
 
+Kind = Literal["grad_cam", "grad_cam_pp", "layer_cam", "hires_cam"]
 Choose = Callable[[Recording], Sequence[Objective]]
 """Objectives (bound) that are chosen when the scores are known, such as the classes guessed first."""
 
 
 @torch.inference_mode(False)
-def grad_cam(
+def gradient_cam(
     net: Network,
     image: Float[Tensor, "1 c h w"],
     objectives: Sequence[Objective] | Choose,
     layer: str,
     *,
+    kind: Kind = "grad_cam",
     signed: bool = False,
 ) -> Cam:
-    """Grad-CAM of one picture: one forward pass, and for each objective the way back to `layer` and no further.
+    """A class activation map of one picture: one forward pass, and for each objective the way back to `layer` and no
+    further.
 
-    For feature maps A_k and an objective y: alpha_k is the mean over positions of dy/dA_k, and the map is
-    ReLU(sum_k alpha_k A_k); signed keeps what speaks against the objective as well.
+    For feature maps A_k, an objective y and its gradient G_k = dy/dA_k the map is ReLU of a sum over channels k:
+    grad_cam: mean(G_k) A_k. grad_cam_pp: mean over positions (weighed by G_k^2 / (2 G_k^2 + sum(A_k) G_k^3)) of
+    ReLU(G_k), times A_k. layer_cam: ReLU(G_k) A_k. hires_cam: G_k A_k. signed: without that last ReLU, so that what
+    speaks against the objective stays.
 
     Raises InputError where the layer has no positions, or where the objective does not depend on it.
 
-    Source: Selvaraju et al., "Grad-CAM" (2017), equations 1 and 2.
+    Source: Selvaraju et al., "Grad-CAM" (2017), equations 1 and 2; Chattopadhyay et al., "Grad-CAM++" (2018),
+    equations 5 and 19; Jiang et al., "LayerCAM" (2021), equations 4 to 6; Draelos and Carin, "HiResCAM" (2020).
     """
-    found = net.layer(layer)
-    if not found.is_map:
-        raise InputError(
-            f"the layer {layer!r} has no positions (its output is {'x'.join(map(str, found.shape))}); choose one with "
-            f"a map, such as {net.recommended_layer().name!r}"
-        )
+    check_map(net, layer)
     tap = Tap(layer)
     chosen_later = callable(objectives)
     needed = {tap, SCORES_TAP} if chosen_later else {tap}
@@ -68,12 +70,55 @@ def grad_cam(
             gradient = recording.gradients(value, [tap]).get(tap)
             if gradient is None:
                 raise InputError(f"{objective} does not depend on the layer {layer!r}: choose an earlier layer")
-            weights = gradient.mean((2, 3), keepdim=True)
-            maps.append((weights * activations).sum(1)[0])
+            maps.append((_weights(kind, activations, gradient) * activations).sum(1)[0])
             values.append(value.detach())
     stacked = torch.stack(maps)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
     return Cam(bound, stacked if signed else stacked.relu(), torch.cat(values), scores)
+
+
+def check_map(net: Network, layer: str) -> None:
+    """Raises InputError where a layer has no positions."""
+    found = net.layer(layer)
+    if not found.is_map:
+        raise InputError(
+            f"the layer {layer!r} has no positions (its output is {'x'.join(map(str, found.shape))}); choose one with "
+            f"a map, such as {net.recommended_layer().name!r}"
+        )
+
+
+def _weights(kind: Kind, activations: Tensor, gradient: Tensor) -> Tensor:
+    """What each activation counts, by channel or by position."""
+    match kind:
+        case "hires_cam":
+            return gradient
+        case "layer_cam":
+            return F.relu(gradient)
+        case "grad_cam_pp":
+            squares = gradient.square()
+            below = 2 * squares + activations.sum((2, 3), keepdim=True) * squares * gradient
+            share = torch.where(gradient != 0, squares / torch.where(below == 0, 1.0, below), 0.0)
+            weights: Tensor = (share * gradient.relu()).sum((2, 3), keepdim=True)
+            return weights
+        case _:
+            return gradient.mean((2, 3), keepdim=True)
+
+
+def eigen_cam(activations: Float[Tensor, "1 c h w"]) -> Float[Tensor, "h w"]:
+    """The first principal component of a layer's activations over positions: where the layer answers, to whatever.
+
+    Its sign is chosen so that it grows with the activations' length.
+
+    Source: Muhammad and Yeasin, "Eigen-CAM" (2020).
+    """
+    channels, height, width = activations.shape[1:]
+    rows = activations[0].reshape(channels, -1).T.double()
+    direction = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)[2][0]
+    along = rows @ direction
+    length = rows.norm(dim=1)
+    sign = -1.0 if float(((along - along.mean()) * (length - length.mean())).sum()) < 0 else 1.0
+    found: Tensor = (sign * along).view(height, width)
+    return found.to(activations.dtype)
 
 
 def enlarge(maps: Float[Tensor, "k h w"], size: tuple[int, int]) -> Float[Tensor, "k hh ww"]:

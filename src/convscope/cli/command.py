@@ -183,7 +183,7 @@ def _plain(kind: Any) -> tuple[Any, bool]:
         choices = next((member for member in members if get_origin(member) is Literal), None)
         if choices is not None:
             return (choices | None if type(None) in members else choices), False
-        for plain in (int, float, str):
+        for plain in (bool, str, int, float):
             if plain in members:
                 return (plain | None if type(None) in members else plain), False
     raise TypeError(f"no command-line form for an option of type {kind}")

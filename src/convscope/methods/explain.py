@@ -1,24 +1,38 @@
 """`convscope.explain`: which parts of a photograph speak for an answer."""
 
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from convscope.attribution.cam import Cam, enlarge, grad_cam
-from convscope.errors import InputError, UnknownNameError
-from convscope.methods.calls import recipe_of
-from convscope.methods.options import About
+from convscope.attribution.cam import enlarge
+from convscope.attribution.integrated import RuleName
+from convscope.errors import InputError, Stopped, UnknownNameError
+from convscope.methods.attributions import METHODS
+from convscope.methods.attributions.case import Case, Found, Method
+from convscope.methods.calls import plain_number, recipe_of
+from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph
 from convscope.objectives.expression import Objective, Scaled, Sum, number_text
 from convscope.objectives.text import ensure_objective
-from convscope.objectives.units import Logit
+from convscope.objectives.units import Channel, Logit, Neuron
+from convscope.progress import Watch, unwatched
 from convscope.render.colour import as_rgb
 from convscope.results.heatmap import Heatmap
-from convscope.taps.record import Recording
+from convscope.taps.record import record
 
-Method = Literal["grad_cam"]
-METHODS = ("grad_cam",)
+MethodName = Literal[
+    "grad_cam", "grad_cam_pp", "layer_cam", "hires_cam", "eigen_cam", "score_cam", "saliency", "input_x_gradient",
+    "smooth_grad", "integrated_gradients", "guided_backprop", "deconvnet", "guided_grad_cam", "occlusion", "rise",
+]  # fmt: skip
+_STRONGEST = re.compile(
+    r"\s*strongest\(\s*(?:\"(?P<quoted>[^\"]+)\"|(?P<layer>.+?))\s*(?::\s*(?P<channel>\d+))?\s*\)\s*"
+)
 
 
 def explain(
@@ -26,61 +40,176 @@ def explain(
     image: ImageLike | Photograph,
     target: Objective | str | int | None = None,
     *,
-    method: Annotated[Method, About("how the map is made")] = "grad_cam",
-    layer: Annotated[str | None, About("the layer to look at; the last one with positions unless named")] = None,
-    signed: Annotated[bool, About("keep what speaks against the target, below zero")] = False,
+    method: Annotated[MethodName, About("how the map is made")] = "grad_cam",
+    layer: Annotated[str | None, About("the layer to look at; for CAMs the last one with positions")] = None,
+    signed: Annotated[bool | None, About("keep what speaks against the target, below zero")] = None,
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
+    baseline: Annotated[
+        str | ImageLike | None,
+        About("integrated gradients: black, grey, white, mean, blur, noise, a colour, a picture"),
+    ] = None,
+    steps: Annotated[
+        int | None, About("integrated gradients: points; as many as it takes unless given", 1, 100000)
+    ] = None,
+    rule: Annotated[RuleName | None, About("integrated gradients: the rule for these points")] = None,
+    tolerance: Annotated[
+        float | None, About("integrated gradients: the gap allowed, in parts of the difference", 1e-6, 1)
+    ] = None,
+    of: Annotated[str | None, About("smooth_grad: the gradient method to take the mean of")] = None,
+    samples: Annotated[int | None, About("smooth_grad, rise: how many noisy or masked copies", 1, 1000000)] = None,
+    noise: Annotated[float | None, About("smooth_grad: in parts of the picture's range", 0, 10)] = None,
+    patch: Annotated[
+        str | int | None, About("occlusion: pixels of the window, 16 or 24x16; an eighth of the side")
+    ] = None,
+    stride: Annotated[str | int | None, About("occlusion: pixels from one position to the next; half a window")] = None,
+    value: Annotated[
+        str | float | None, About("occlusion: what covers: a number, a colour as 1,0.5,0, grey, mean, blur or noise")
+    ] = None,
+    share: Annotated[
+        float | None, About("occlusion: the share of positions to compute, where the map varies most", 0, 1)
+    ] = None,
+    cells: Annotated[int | None, About("rise: cells of a mask on the short side", 2, 256)] = None,
+    kept: Annotated[float | None, About("rise: the share of cells that show the picture", 0.01, 0.99)] = None,
+    seed: Annotated[int | None, About("of what is random", 0, MOST_SEED)] = None,
+    watch: Watch = unwatched,
 ) -> Heatmap:
     """A map of the parts of a photograph that speak for a target; for the first guess unless one is named.
 
-    target: any objective: "class:zebra", "blocks.10.project:5", "class:zebra - class:horse", a class's number.
+    target: any objective: "class:zebra", "blocks.10.project:5", "class:zebra - class:horse", a class's number; or
+    "strongest(layer)", the channel of a layer that answers most somewhere, "strongest(layer:3)" where channel 3 does:
+    for occlusion that channel's mean, for the others its greatest activation.
 
-    Returns `map` (`h w`, the picture as the network saw it), `coarse` (the layer's own resolution), `score` (the
-    target's value) and `image` (`h w 3`, bytes). Maps are unscaled, so that those of two targets can be compared.
+    method: see `convscope.methods.attributions.METHODS`; an option of another method is an error.
 
-    Raises UnknownNameError for a method, layer or label that is not there.
+    Returns `map` (`h w`, the picture as the network saw it), `coarse` (the layer's own resolution; of occlusion
+    `rows columns`, the target's value less that with the window there; else the map), `score` (the target's value)
+    and `image` (`h w 3`, bytes); of gradient methods also `attribution` (`c h w`); of occlusion `computed` and, for
+    classes, `winner` (the class named first with the window there, -1 where not computed). Maps are unscaled, so that
+    those of two targets can be compared.
+
+    Raises UnknownNameError for a method, layer or label that is not there; Stopped on Ctrl-C, for occlusion with what
+    is done.
+
+    Source: of each method in its engine, `convscope.attribution`.
     """
     if method not in METHODS:
         raise UnknownNameError("method", str(method), METHODS)
+    chosen = METHODS[method]
+    given = {
+        "layer": layer, "signed": signed, "baseline": baseline, "steps": steps, "rule": rule, "tolerance": tolerance,
+        "of": of, "samples": samples, "noise": noise, "patch": patch, "stride": stride, "value": value, "share": share,
+        "cells": cells, "kept": kept, "seed": seed,
+    }  # fmt: skip
+    if target is not None and not chosen.targeted:
+        raise InputError(f"{method} is the same for every target: leave the target out")
+    options = _options(method, chosen, given)
+    check_given(explain, {"fit": fit, **options})
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
-    found = net.layer(layer) if layer is not None else net.recommended_layer()
-    objective = None if target is None else ensure_objective(target).bind(net)
-    if objective is not None and not objective.taps():
-        raise InputError(f"{objective} reads the picture alone, not the network; name a class, channel or neuron")
-    if objective is None:
-        _ = net.classes  # raises where labels and class scores do not agree
-    cam = grad_cam(
-        net,
-        photograph.tensor(net.device),
-        (lambda recording: [first_guess(recording)]) if objective is None else [objective],
-        found.name,
-        signed=signed,
-    )
-    asked = cam.objectives[0]
-    options: dict[str, Any] = {"target": None if target is None else str(asked), "method": method, "layer": layer}
-    options |= {"signed": signed, "fit": fit}
-    return Heatmap(
-        heat_arrays(cam, 0, photograph),
-        {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")},
-        recipe_of("explain", net, options, photograph=photograph),
-        _facts(net, cam, asked, found.name),
-    )
+    picture = photograph.tensor(net.device)
+    compared = _baseline(net, options)
+    if options.get("layer") is not None:
+        net.layer(options["layer"])
+    objective = _objective(net, target, picture, method)
+    case = Case(
+        net, picture, objective, options, compared.tensor(net.device) if compared else None, watch, chosen.title
+    )  # fmt: skip
+    try:
+        found, stopped = chosen.run(case), None
+    except Stopped as error:
+        found, stopped = error.result, error
+    except KeyboardInterrupt:
+        raise Stopped("stopped", None) from None
+    result = _heatmap(net, photograph, target is not None, method, found, options | {"fit": fit}, compared)
+    if stopped is not None:
+        raise Stopped(str(stopped), result) from None
+    return result
 
 
-def first_guess(recording: Recording) -> Objective:
-    """The class that the network names first."""
-    return Logit(int(recording.scores[0].argmax()))
-
-
-def heat_arrays(cam: Cam, index: int, photograph: Photograph) -> dict[str, np.ndarray]:
-    """One of the maps of a Cam as the arrays of a Heatmap."""
-    coarse = cam.maps[index : index + 1]
-    size = photograph.pixels.shape[:2]
+def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's options, filled in. Raises InputError for one that it does not take."""
+    for name, value in given.items():
+        if value is not None and name not in chosen.takes:
+            takers = ", ".join(key for key, other in METHODS.items() if name in other.takes)
+            raise InputError(f"{name} is no option of {method}; {takers} take it")
     return {
-        "map": enlarge(coarse, size)[0].float().cpu().numpy(),
-        "coarse": coarse[0].float().cpu().numpy(),
-        "score": np.array(cam.values[index].item(), dtype=np.float32),
+        name: plain_number(usual if given[name] is None else given[name]) for name, usual in chosen.takes.items()
+    }  # fmt: skip
+
+
+def _baseline(net: Network, options: dict[str, Any]) -> Photograph | None:
+    """The photograph that is given as baseline; None where it has a name or is a colour."""
+    baseline = options.get("baseline")
+    if baseline is None or (isinstance(baseline, str) and not Path(baseline).is_file()):
+        return None
+    options["baseline"] = "photograph"
+    return net.photograph(baseline)
+
+
+def _objective(net: Network, target: Objective | str | int | None, picture: Tensor, method: str) -> Objective | None:
+    """The target, bound; None for the first guess."""
+    if target is None:
+        _ = net.classes  # raises where labels and class scores do not agree
+        return None
+    strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
+    if strongest:
+        wanted = None if strongest["channel"] is None else int(strongest["channel"])
+        return strongest_of(net, picture, strongest["quoted"] or strongest["layer"], wanted, method == "occlusion")
+    objective = ensure_objective(target).bind(net)
+    if not objective.taps():
+        raise InputError(f"{objective} reads the picture alone, not the network; name a class, channel or neuron")
+    return objective
+
+
+def strongest_of(net: Network, picture: Tensor, layer: str, channel: int | None, mean: bool) -> Objective:
+    """The channel of a layer that answers most somewhere in a picture: its mean, or its greatest activation."""
+    with torch.no_grad():
+        maps = record(net, picture, [layer])[layer][0]
+    if channel is None:
+        channel = int(maps.amax((1, 2)).argmax())
+    whole = Channel(layer, channel).bind(net)
+    if mean:
+        return whole
+    y, x = divmod(int(maps[channel].argmax()), maps.shape[2])
+    return Neuron(layer, channel, y, x).bind(net)
+
+
+def _heatmap(
+    net: Network, photograph: Photograph, named: bool, method: str, found: Found, options: dict[str, Any],
+    compared: Photograph | None,
+) -> Heatmap:  # fmt: skip
+    chosen = METHODS[method]
+    asked = found.objective
+    plain = Logit(asked.label) if isinstance(asked, Logit) else asked  # rise makes a probability of a class
+    target = None if not named else str(plain if method == "rise" else asked)
+    arrays = heat_arrays(found.map, found.value, photograph, found.coarse)
+    axes = {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")}
+    if found.attribution is not None:
+        arrays["attribution"] = found.attribution.float().cpu().numpy()
+        axes["attribution"] = ("c", "h", "w")
+    axes |= dict.fromkeys(found.arrays, ("rows", "columns"))
+    notes = [*found.notes, *([chosen.caveat] if chosen.caveat else [])]
+    return Heatmap(
+        arrays | dict(found.arrays),
+        axes,
+        recipe_of(
+            "explain", net, {"target": target, "method": method, **options}, photograph=photograph,
+            others={"baseline": [compared.record] if compared else []}, notes=tuple(notes),
+        ),
+        _facts(net, chosen, found, options.get("layer"), method) | dict(found.facts),
+    )  # fmt: skip
+
+
+def heat_arrays(
+    heat: Tensor, value: float, photograph: Photograph, coarse: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """A map as the arrays of a Heatmap."""
+    size = photograph.pixels.shape[:2]
+    whole = heat if tuple(heat.shape) == tuple(size) else enlarge(heat[None], size)[0]
+    return {
+        "map": whole.float().cpu().numpy(),
+        "coarse": heat.float().cpu().numpy() if coarse is None else coarse,
+        "score": np.array(value, dtype=np.float32),
         "image": as_rgb(photograph.pixels),
     }
 
@@ -101,14 +230,17 @@ def in_words(net: Network, objective: Objective) -> str:
     return words
 
 
-def _facts(net: Network, cam: Cam, asked: Objective, layer: str) -> dict[str, Any]:
-    facts: dict[str, Any] = {"target": str(asked), "layer": layer, "unit": "Grad-CAM, unscaled"}
-    if isinstance(asked, Logit) and isinstance(asked.label, int) and cam.scores is not None:
-        share = float(net.probabilities(cam.scores)[0, asked.label])
+def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method: str) -> dict[str, Any]:
+    asked = found.objective
+    if layer is None and "layer" in chosen.takes and method != "integrated_gradients":
+        layer = net.recommended_layer().name
+    at = f" at {layer}" if layer else ""
+    facts: dict[str, Any] = {"target": str(asked), "method": method, "unit": f"{chosen.title}, unscaled"}
+    facts |= {"layer": layer} if layer else {}
+    facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
+    facts |= {"title": in_words(net, asked), "subtitle": f"{chosen.title}{at}; {chosen.about}"}
+    if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
+        share = float(net.probabilities(found.scores)[0, asked.label])
         facts |= {"class": asked.label, "label": net.labels.name(asked.label), "probability": share}
         facts["title"] = f"{facts['label']}  {100 * share:.1f} %"
-        facts["subtitle"] = f"Grad-CAM at {layer}; coarse: it tells the region, not the outline"
-    else:
-        facts["title"] = in_words(net, asked)
-        facts["subtitle"] = f"Grad-CAM at {layer}"
     return facts

@@ -20,13 +20,13 @@ from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress, Watch
 from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import RULED_STEPS, evaluate
-from convscope.synthesis.batching import pictures_at_once
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.starts import start_pictures
 from convscope.synthesis.transforms import Plain
+from convscope.taps.batching import pictures_at_once
 from convscope.taps.tap import SCORES_TAP, Tap
 
 

@@ -107,10 +107,16 @@ def _visualize(net: Network, inputs: Inputs, options: dict[str, Any], watch: Wat
     return visualize(net, magnitude=inputs.get("magnitude"), real=inputs.get("real"), watch=watch, **options | started)
 
 
+def _explain(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    (baseline,) = inputs.get("baseline", [None])
+    compared = {} if baseline is None else {"baseline": baseline}
+    return explain(net, inputs["image"], watch=watch, **options | compared)
+
+
 _VERBS: dict[str, _Again] = {
     "activations": _Again(activations, lambda net, inputs, options, _: activations(net, inputs["image"], **options)),
     "dream": _Again(dream, _dream),
-    "explain": _Again(explain, lambda net, inputs, options, _: explain(net, inputs["image"], **options)),
+    "explain": _Again(explain, _explain),
     "invert": _Again(invert, lambda net, inputs, options, watch: invert(net, inputs["image"], watch=watch, **options)),
     "stylize": _Again(stylize, _stylize),
     "visualize": _Again(visualize, _visualize),

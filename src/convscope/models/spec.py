@@ -113,6 +113,13 @@ class InputSpec:
         scale, shift = (v.to(images.dtype).to(images.device).view(1, -1, 1, 1) for v in (scale, shift))
         return images * scale + shift
 
+    def neutral(self, like: Float[Tensor, "b c h w"]) -> Float[Tensor, "1 c 1 1"]:
+        """The colour that `preprocess` takes to zero, kept in [0,1]."""
+        low, high = self.range or (0.0, 1.0)
+        colour = torch.tensor([(mean - low) / (high - low) for mean in self.means], dtype=like.dtype)
+        colour = colour.flip(0) if self.order == "BGR" else colour
+        return colour.clamp(0, 1).to(like.device).view(1, -1, 1, 1)
+
     def describe(self) -> dict[str, Any]:
         """The contract as plain JSON values; unknown parts are null."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"unknown": list(self.unknown)}

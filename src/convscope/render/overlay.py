@@ -1,5 +1,7 @@
 """A heatmap laid on a photograph, with its colour bar."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -34,20 +36,11 @@ def overlay(
     return rounded
 
 
-def heat_figure(
-    photograph: UInt8[np.ndarray, "h w 3"],
-    heat: Float[np.ndarray, "h w"],
-    bar: Bar,
-    *,
-    title: str,
-    subtitle: str,
-    strength: float = 0.75,
-) -> Image.Image:
-    """The photograph and its overlay side by side, with a colour bar that says the scale."""
-    mixed = overlay(photograph, heat, bar.low, bar.high, map=bar.map, strength=strength)
-    height, width = photograph.shape[:2]
+def heat_figure(tiles: Sequence[UInt8[np.ndarray, "h w 3"]], bar: Bar, *, title: str, subtitle: str) -> Image.Image:
+    """The photograph and what was found side by side, with a colour bar that says the scale."""
+    height, width = tiles[0].shape[:2]
     factor = max(1.0, 336 / max(height, width))
     tile = (max(1, round(height * factor)), max(1, round(width * factor)))
     return sheet(
-        [photograph, mixed], tile=tile, columns=2, title=title, subtitle=subtitle, bar=bar, smooth=True,
+        tiles, tile=tile, columns=len(tiles), title=title, subtitle=subtitle, bar=bar, smooth=True,
     )  # fmt: skip

@@ -1,34 +1,62 @@
 """What an explanation returns: a map over the photograph."""
 
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image
 
-from convscope.render.colour import MapName
+from convscope.render.colour import MapName, colourise, to_bytes
 from convscope.render.grid import Bar
 from convscope.render.overlay import heat_figure, overlay
 from convscope.results.result import Result
 
+CLIP = 99.5
+"""Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
+
 
 class Heatmap(Result):
     """Arrays: `map` (`h w`, the size of the picture), `coarse` (the layer's own resolution), `score`, and `image`,
-    the picture as the network saw it (`h w 3`, bytes). Values are unscaled."""
+    the picture as the network saw it (`h w 3`, bytes). Values are unscaled.
+
+    The fact `look` says how it is shown: "region" is laid on the photograph; "fine", a map by the pixel, stands beside
+    it, and "coloured" too, with the attribution in the picture's own colours between.
+    """
+
+    @property
+    def look(self) -> str:
+        return str(self.facts.get("look", "region"))
 
     def scale(self) -> tuple[float, float, MapName]:
         """The lowest and highest value to show, and the colours: from zero, or about zero where there are negatives."""
-        low, high = float(self.arrays["map"].min()), float(self.arrays["map"].max())
+        values = self.arrays["map"]
+        low, high = float(values.min()), float(values.max())
+        if self.look != "region":
+            most = float(np.percentile(np.abs(values), CLIP)) or max(-low, high)
+            return (-most, most, "signed") if low < 0 else (0.0, most, "inferno")
         if low < 0:
             reach = max(-low, high)
             return -reach, reach, "signed"
-        return 0.0, high, "inferno"
+        return (low if self.facts.get("from_lowest") else 0.0), high, "inferno"
 
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
-        """Photograph and overlay side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
+        """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
         own_low, own_high, colours = self.scale()
         bar = Bar(own_low if low is None else low, own_high if high is None else high, colours, self.facts["unit"])
+        heat = self.arrays["map"]
+        shown = [overlay(self.arrays["image"], heat, bar.low, bar.high, map=bar.map, strength=strength)]
+        if self.look != "region":
+            shown = [colourise(heat, bar.low, bar.high, bar.map)]
+        if self.look == "coloured":
+            shown = [self.colours(), *shown]
         return heat_figure(
-            self.arrays["image"], self.arrays["map"], bar, title=self.facts["title"],
-            subtitle=self.facts["subtitle"], strength=strength,
-        )  # fmt: skip
+            [self.arrays["image"], *shown], bar, title=self.facts["title"], subtitle=self.facts["subtitle"]
+        )
+
+    def colours(self) -> UInt8[np.ndarray, "h w 3"]:
+        """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""
+        parts = self.arrays["attribution"].transpose(1, 2, 0)
+        parts = parts if parts.shape[2] == 3 else parts[..., :1].repeat(3, axis=2)
+        most = float(np.percentile(np.abs(parts), CLIP)) or 1.0
+        return to_bytes(0.5 + 0.5 * parts / most)
 
     def overlay(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """The overlay alone, at the picture's own size."""

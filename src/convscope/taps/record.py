@@ -113,6 +113,7 @@ def record(
     taps: Iterable["Tap | str"],
     *,
     gradients: bool = False,
+    replaced: "Mapping[Tap, Tensor] | None" = None,
     way: Quick = PLAIN,
 ) -> Recording:
     """Run pictures in [0,1] through the network and keep what flows through the taps.
@@ -123,6 +124,8 @@ def record(
 
     gradients: keep the tapped tensors so that Recording.gradients can tell the gradient of anything later with
     respect to them. The graph then begins at the first of them: nothing below is entered on the way back.
+
+    replaced: for some of the taps the tensors, `b c h w`, that flow on from there in place of the network's own.
 
     way: a quicker way to run it, from Network.quickened, which gives the same to rounding.
 
@@ -142,7 +145,8 @@ def record(
     for tap, layer in layers.items():
         by_module.setdefault(layer.module, {})[tap] = layer
     listeners = {
-        module: _listener(net.adapter, group, kept, finished, gradients) for module, group in by_module.items()
+        module: _listener(net.adapter, group, kept, finished, gradients, replaced or {})
+        for module, group in by_module.items()
     }
     with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
         output = net.run(images, listeners, way=way)
@@ -160,6 +164,7 @@ def _listener(
     kept: dict[Tap, Tensor],
     finished: Callable[[], bool],
     gradients: bool,
+    replaced: Mapping[Tap, Tensor],
 ) -> Listener:
     """Listen to one module for all the taps on it, counting its calls."""
     call = -1
@@ -173,7 +178,11 @@ def _listener(
             if layer.call != call or layer.port not in given:
                 continue
             native = given[layer.port]
-            if gradients:
+            if tap in replaced:
+                kept[tap] = replaced[tap]
+                given[layer.port] = _native(adapter, layer.module, kept[tap], native).clone()
+                changed = True
+            elif gradients:
                 maps = _maps(adapter, layer.module, native)
                 kept[tap] = maps.clone() if maps.requires_grad else maps.detach().clone().requires_grad_()
                 # A copy goes on, so that an operation in place cannot overwrite what is kept.

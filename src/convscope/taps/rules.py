@@ -4,7 +4,7 @@ Nothing of the network is replaced: while a rule is on, each call of a rectifier
 thread makes goes through the rule's own function.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from convscope.errors import InputError
 
 _INF = float("inf")
 
@@ -38,12 +40,27 @@ class _Redirect(torch.autograd.Function):
         return torch.where(blocked.view(-1, *[1] * (x.ndim - 1)), let, plain), None, None, None
 
 
-class _Rectifiers(TorchFunctionMode):
-    """Sends rectifiers through _Redirect. Gradients are of what is maximised: uphill is positive."""
+class _Guide(torch.autograd.Function):
+    """A clamp to [low, high] that lets back only what is positive; guided: and only where the clamp did nothing."""
 
-    def __init__(self, wanted: Tensor) -> None:
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float, guided: bool) -> Tensor:
+        ctx.save_for_backward((x > low) & (x < high) if guided else x.new_zeros(0))
+        ctx.guided = guided
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        gradient = gradients[0].relu()
+        return gradient * ctx.saved_tensors[0] if ctx.guided else gradient, None, None, None
+
+
+class _Rectifiers(TorchFunctionMode):
+    """Sends rectifiers through a function `instead(x, low, high)`; `count` is how often."""
+
+    def __init__(self, instead: Callable[[Tensor, float, float], Tensor], fits: Callable[[Tensor], bool]) -> None:
         super().__init__()
-        self.wanted = wanted
+        self.instead, self.fits, self.count = instead, fits, 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -51,11 +68,10 @@ class _Rectifiers(TorchFunctionMode):
         if found is None:
             return func(*args, **kwargs)
         x, low, high, in_place = found
-        if not x.requires_grad or len(x) % len(self.wanted):
+        if not x.requires_grad or not self.fits(x):
             return func(*args, **kwargs)
-        if in_place:
-            return x.copy_(_Redirect.apply(x.clone(), low, high, self.wanted))  # type: ignore[no-untyped-call]
-        return _Redirect.apply(x, low, high, self.wanted)  # type: ignore[no-untyped-call]
+        self.count += 1
+        return x.copy_(self.instead(x.clone(), low, high)) if in_place else self.instead(x, low, high)
 
 
 _RELU = {F.relu, torch.relu, Tensor.relu}
@@ -95,5 +111,52 @@ def redirected(wanted: Tensor) -> Iterator[None]:
 
     Source: the gradient override of Lucid (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017).
     """
-    with _Rectifiers(wanted):
+
+    def instead(x: Tensor, low: float, high: float) -> Tensor:
+        found: Tensor = _Redirect.apply(x, low, high, wanted)  # type: ignore[no-untyped-call]
+        return found
+
+    with _Rectifiers(instead, lambda x: len(x) % len(wanted) == 0):
         yield
+
+
+@contextmanager
+def guided() -> Iterator[None]:
+    """Within it, rectifiers let back only positive gradients, and these only where they were open.
+
+    Raises InputError, when left, where there was no rectifier to act on.
+
+    Source: Springenberg et al., "Striving for Simplicity: The All Convolutional Net" (2015), section 3.4.
+    """
+    with _positive("guided backpropagation", True):
+        yield
+
+
+@contextmanager
+def deconvolved() -> Iterator[None]:
+    """Within it, rectifiers let back only positive gradients, wherever they were open. With this rule the gradient is
+    the deconvnet's projection: max pooling goes back by its switches, a convolution (strided too) by its transpose,
+    batch norm by its scale, average pooling and sums evenly.
+
+    Raises InputError, when left, where there was no rectifier to act on.
+
+    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014), section 2.1. Departs
+    from it in batch norm and average pooling, which it does not have.
+    """
+    with _positive("the deconvnet", False):
+        yield
+
+
+@contextmanager
+def _positive(what: str, guided: bool) -> Iterator[None]:
+    def instead(x: Tensor, low: float, high: float) -> Tensor:
+        found: Tensor = _Guide.apply(x, low, high, guided)  # type: ignore[no-untyped-call]
+        return found
+
+    with _Rectifiers(instead, lambda x: True) as rectifiers:
+        yield
+    if not rectifiers.count:
+        raise InputError(
+            f"{what} changes how rectifiers (ReLU, ReLU6, clamps) are gone back through, and there is none on the way "
+            "to the target: take another method"
+        )

@@ -5,19 +5,24 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.command import Common, Outcome, command
+from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.explain import explain
 from convscope.results.files import check_ending
+from convscope.results.heatmap import Heatmap
 
 
 @command(
     "explain",
     verb=explain,
+    shares=MADE[:4],
     examples=[
         "explain cat.jpg --out cam.png",
         "explain cat.jpg --target 'class:tiger cat'",
         "explain cat.jpg --target 'class:tabby - class:tiger cat' --signed",
         "explain cat.jpg --layer blocks.10 --out cam.npz",
+        "explain cat.jpg --method integrated_gradients --baseline blur",
+        "explain cat.jpg --method occlusion --patch 16 --stride 8 --share 0.3",
+        "explain cat.jpg --method deconvnet --target 'strongest(blocks.5)'",
     ],
 )
 def main(
@@ -34,8 +39,15 @@ def main(
     if out is not None:
         check_ending(out)
     net = common.load()
-    result = explain(net, photo, target, **options)  # type: ignore[arg-type]
-    file = result.save(out or Path(f"{Path(photo).stem}-{result.recipe.options['method']}.png"))
-    told = {key: result.facts[key] for key in ("target", "layer", "label", "probability") if key in result.facts}
+    file = out or Path(f"{Path(photo).stem}-{options['method']}.png")
+    return common.made(explain, net, photo, target, save=lambda result: _saved(result, file), **options)
+
+
+def _saved(result: Heatmap, file: Path) -> Outcome:
+    kept = ("target", "method", "layer", "label", "probability", "gap", "steps", "evaluations")
+    told = {key: result.facts[key] for key in kept if key in result.facts}
     data = {**told, "score": float(result.arrays["score"]), "highest": float(result.arrays["map"].max())}
-    return Outcome([file], data, [f"{result.facts['title']}, at {result.facts['layer']}"], result.notes)
+    lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
+    if "gap" in told:
+        lines.append(f"completeness gap {told['gap']:.3g} after {told['steps']} steps")
+    return Outcome([result.save(file)], data, lines, result.notes)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.attribution.cam import Cam, enlarge, grad_cam
+from convscope.attribution.cam import Cam, enlarge, gradient_cam
 from convscope.inspection.kernels import layers_with_kernels
 from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
@@ -69,7 +69,7 @@ def evidence(found: Findings) -> None:
     if layer is None:
         return
     classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
-    found.cam = grad_cam(found.net, found.picture, classes, layer.name)
+    found.cam = gradient_cam(found.net, found.picture, classes, layer.name)
     heats = maps_of(found)
     top = float(heats.max())
     ramp = colourise(np.linspace(0, 1, 160)[None].repeat(10, 0), 0, 1, "inferno")

@@ -1,7 +1,9 @@
 """How many pictures to make at once, so that memory stays bounded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from convscope.errors import OutOfMemoryError
+from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -27,3 +29,24 @@ def pictures_at_once(net: Network, taps: Sequence[Tap], looks: int, look_size: t
     share = look_size[0] * look_size[1] / (net.spec.height * net.spec.width)
     bytes_each = numbers * share * looks * 4 * KEPT
     return max(1, min(MOST, int(BUDGET / max(bytes_each, 1))))
+
+
+def in_batches(count: int, at_once: int, work: Callable[[int, int], None], what: str) -> int:
+    """Do `work(first, last)` for 0 to `count`, so many at once; half as many from where memory runs out.
+
+    `work` must leave nothing of a batch that failed. what: what is being done, for the error. Returns how many at
+    once it came down to. Raises OutOfMemoryError where one alone does not fit.
+    """
+    done = 0
+    while done < count:
+        some = min(at_once, count - done)
+        try:
+            with memory_watched(what):
+                work(done, done + some)
+        except OutOfMemoryError:
+            if some == 1:
+                raise
+            at_once = some // 2
+            continue
+        done += some
+    return at_once

@@ -1,0 +1,59 @@
+"""What a picture is compared with, or covered by: a colour, its own mean, itself blurred, noise."""
+
+import re
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+
+NAMES = ("black", "grey", "white", "mean", "blur", "noise")
+BLUR = 0.05
+"""The standard deviation of the blur, in parts of the picture's short side."""
+
+
+def filled(
+    picture: Float[Tensor, "1 c h w"], fill: str, generator: torch.Generator, option: str
+) -> Float[Tensor, "1 c h w"]:
+    """A picture of the same size: a name of NAMES, a number in [0,1], or one number for each channel ("1,0.5,0").
+
+    mean: the picture's own mean colour. blur: the picture, blurred widely. noise: uniform over all values. Raises
+    InputError, naming the option.
+    """
+    match fill:
+        case "black" | "grey" | "white":
+            return torch.full_like(picture, {"black": 0.0, "grey": 0.5, "white": 1.0}[fill])
+        case "mean":
+            return picture.mean((2, 3), keepdim=True).expand_as(picture).clone()
+        case "blur":
+            return blurred(picture, BLUR * min(picture.shape[-2:]))
+        case "noise":
+            return torch.rand(picture.shape, generator=generator).to(picture.device)
+    if not re.fullmatch(r"\s*[\d.]+(e-?\d+)?\s*(,\s*[\d.]+\s*)*", fill):
+        raise InputError(
+            f"{option} is {fill!r}; expected {', '.join(NAMES)}, a number from 0 to 1, or a colour as 1,0.5,0"
+        )
+    try:
+        numbers = [float(word) for word in fill.split(",")]
+    except ValueError:
+        raise InputError(f"{option} is {fill!r}; expected numbers from 0 to 1") from None
+    if len(numbers) not in (1, picture.shape[1]) or not all(0 <= number <= 1 for number in numbers):
+        raise InputError(f"{option} is {fill!r}; expected 1 or {picture.shape[1]} numbers from 0 to 1")
+    return (
+        torch.tensor(numbers, dtype=picture.dtype, device=picture.device).view(1, -1, 1, 1).expand_as(picture).clone()
+    )
+
+
+def blurred(picture: Float[Tensor, "1 c h w"], sd: float) -> Float[Tensor, "1 c h w"]:
+    """A Gaussian blur; beyond the edge the picture is mirrored as far as it goes."""
+    reach = min(int(3 * sd + 0.5), min(picture.shape[-2:]) - 1)
+    if reach < 1:
+        return picture.clone()
+    at = torch.arange(-reach, reach + 1, dtype=picture.dtype, device=picture.device)
+    kernel = torch.exp(-0.5 * (at / sd) ** 2)
+    kernel = (kernel / kernel.sum()).expand(picture.shape[1], 1, 1, -1)
+    padded = F.pad(picture, (reach, reach, reach, reach), mode="reflect")
+    across = F.conv2d(padded, kernel, groups=picture.shape[1])
+    return F.conv2d(across, kernel.transpose(2, 3), groups=picture.shape[1])

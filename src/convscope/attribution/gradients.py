@@ -1,0 +1,93 @@
+"""Attribution by gradients with respect to the picture: plain, times the picture, under a rule, averaged over noise."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.models.network import Network
+from convscope.models.quick import PLAIN, Quick
+from convscope.objectives.expression import Objective
+from convscope.objectives.units import Logit
+from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.record import Recording, record
+from convscope.taps.tap import SCORES_TAP, Tap
+
+AT_ONCE = 16
+"""Pictures that are differentiated as one batch, at most: more are no quicker on a processor."""
+Rule = Callable[[], AbstractContextManager[object]]
+"""A rule for the way back; see taps/rules."""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """values: the objective of each picture. gradients: with respect to it, `n c h w`. scores: those of the classes,
+    where they were looked at."""
+
+    objective: Objective
+    values: Float[Tensor, " n"]
+    gradients: Float[Tensor, "n c h w"]
+    scores: Float[Tensor, "n classes"] | None
+
+
+def asked(objective: Objective | None, recording: Recording) -> Objective:
+    """The objective, or where there is none the class that the network names first for the first picture."""
+    return Logit(int(recording.scores[0].argmax())) if objective is None else objective
+
+
+@torch.inference_mode(False)
+def slope(
+    net: Network, pictures: Float[Tensor, "n c h w"], objective: Objective | None, *, rule: Rule | None = None,
+    way: Quick = PLAIN,
+) -> Slope:  # fmt: skip
+    """The gradient of an objective (of the first guess, if none is given) with respect to pictures.
+
+    Raises InputError where the objective does not depend on them.
+    """
+    leaf = pictures.detach().clone().requires_grad_()
+    with torch.enable_grad(), (rule or nullcontext)():
+        recording = record(net, leaf, sorted(objective.taps()) if objective else [SCORES_TAP], way=way)
+        objective = asked(objective, recording)
+        values = objective.value(recording)
+        (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
+    if gradient is None:
+        raise InputError(f"{objective} does not depend on the picture by way of what has a gradient")
+    scores = recording.scores.detach() if SCORES_TAP in recording else None
+    return Slope(objective, values.detach(), gradient, scores)
+
+
+def smoothed(
+    attribute: Callable[[Float[Tensor, "n c h w"]], Float[Tensor, "n c h w"]], picture: Float[Tensor, "1 c h w"], *,
+    samples: int, noise: float, at_once: int, generator: torch.Generator, seen: Callable[[int], None],
+) -> Float[Tensor, "1 c h w"]:  # fmt: skip
+    """The mean of any attribution over noisy copies of a picture.
+
+    noise: the standard deviation, in parts of the picture's own range (greatest less least value). seen: told how
+    many samples are done.
+
+    Source: Smilkov et al., "SmoothGrad: removing noise by adding noise" (2017), section 3.
+    """
+    spread = noise * float(picture.max() - picture.min())
+    total = torch.zeros_like(picture)
+
+    seeds = torch.randint(2**62, (samples,), generator=generator).tolist()  # so that batches make no difference
+
+    def noisy(seed: int) -> Tensor:
+        return picture + spread * torch.randn(picture.shape, generator=generator.manual_seed(seed)).to(picture.device)
+
+    def some(first: int, last: int) -> None:
+        found = attribute(torch.cat([noisy(seed) for seed in seeds[first:last]])).sum(0, keepdim=True)
+        total.add_(found)
+        seen(last)
+
+    in_batches(samples, at_once, some, "noisy copies")
+    return total / samples
+
+
+def differentiated_at_once(net: Network, taps: list[Tap], size: tuple[int, int]) -> int:
+    """How many pictures to differentiate as one batch."""
+    return max(1, min(AT_ONCE, pictures_at_once(net, taps, 1, size) // 2))

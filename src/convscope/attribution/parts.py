@@ -1,0 +1,105 @@
+"""Parts of maps that differ from the clean ones, for many pictures at once, and windows with what surrounds them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+from torch.utils._pytree import tree_flatten
+
+from convscope.attribution.spans import Span
+from convscope.taps.tape import Value
+
+
+@dataclass(frozen=True)
+class Part:
+    """A value that differs from the clean one in a part: `tensor` is that part, in the value's own order of axes."""
+
+    tensor: Tensor
+    rows: Span
+    columns: Span
+    axes: tuple[int, int] = (2, 3)
+
+
+Found = Part | Tensor
+"""A part, or a whole batch."""
+
+
+class Clean:
+    """The clean values, to take windows from; what is prepared for that is kept."""
+
+    def __init__(self) -> None:
+        self._flat: dict[tuple[Any, ...], tuple[Tensor, int]] = {}
+
+    def window(
+        self, value: Value, part: Part | None, top: np.ndarray, height: int, left: np.ndarray, width: int,
+        axes: tuple[int, int], pads: tuple[int, int, int, int] = (0, 0, 0, 0), fill: float = 0.0,
+    ) -> Float[Tensor, "n c height width"]:  # fmt: skip
+        """A window of the value for each picture: the clean values, with the part laid over them.
+
+        pads: how many rows and columns of `fill` there are before the first and behind the last: top, bottom, left,
+        right. Windows are counted from there.
+        """
+        flat, across = self._flattened(value, axes, pads, fill)
+        at = (top[:, None] + np.arange(height))[:, :, None] * across + (left[:, None] + np.arange(width))[:, None, :]
+        index = torch.from_numpy(at.reshape(-1)).to(flat.device)
+        found = flat.index_select(0, index).view(len(top), height, width, -1).permute(0, 3, 1, 2)
+        if part is not None:
+            down, right = part.rows.start + pads[0] - top, part.columns.start + pads[2] - left
+            paste(found, channels_first(part.tensor, axes), down, right)
+        return found
+
+    def _flattened(
+        self, value: Value, axes: tuple[int, int], pads: tuple[int, int, int, int], fill: float
+    ) -> tuple[Tensor, int]:
+        """The clean value as positions by channels, padded, and how many positions a row has."""
+        key = (value.number, axes, pads, fill)
+        if key not in self._flat:
+            maps = channels_first(value.clean, axes)
+            top, bottom, left, right = pads
+            maps = F.pad(maps, (left, right, top, bottom), value=fill) if any(pads) else maps
+            self._flat[key] = maps[0].permute(1, 2, 0).reshape(-1, maps.shape[1]), maps.shape[3]
+        return self._flat[key]
+
+
+def tensor_of(found: Found) -> Tensor:
+    return found.tensor if isinstance(found, Part) else found
+
+
+def values_in(given: Any) -> list[Value]:
+    return [x for x in tree_flatten(given)[0] if isinstance(x, Value)]
+
+
+def channels_first(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
+    """A view of `tensor` as `n c h w`."""
+    channel = 6 - sum(axes)  # of the axes 1, 2, 3 the one that is left
+    return tensor if axes == (2, 3) else tensor.permute(0, channel, *axes)
+
+
+def native_order(maps: Tensor, axes: tuple[int, int]) -> Tensor:
+    """The inverse of _maps."""
+    if axes == (2, 3):
+        return maps
+    channel = 6 - sum(axes)
+    order = [0, 0, 0, 0]
+    order[channel], order[axes[0]], order[axes[1]] = 1, 2, 3
+    return maps.permute(order)
+
+
+def paste(onto: Tensor, maps: Tensor, down: np.ndarray, right: np.ndarray) -> None:
+    """Lay maps over others, each at its own offset; what hangs over the edge is left out."""
+    places, which = np.unique(np.stack([down, right], 1), axis=0, return_inverse=True)
+    for number, (y, x) in enumerate(places.tolist()):
+        y0, x0 = max(y, 0), max(x, 0)
+        y1, x1 = min(y + maps.shape[2], onto.shape[2]), min(x + maps.shape[3], onto.shape[3])
+        if y0 >= y1 or x0 >= x1:
+            continue
+        source = maps[:, :, y0 - y : y1 - y, x0 - x : x1 - x]
+        if len(places) == 1:
+            onto[:, :, y0:y1, x0:x1] = source
+        else:
+            rows = torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)).to(onto.device)
+            onto[rows, :, y0:y1, x0:x1] = source[rows]

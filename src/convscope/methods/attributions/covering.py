@@ -1,0 +1,100 @@
+"""Covering parts of the picture, as methods of explain: occlusion and RISE."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.attribution import masks
+from convscope.attribution.fills import filled
+from convscope.attribution.occlusion import Occluder, Positions
+from convscope.attribution.survey import survey
+from convscope.errors import InputError, Stopped
+from convscope.methods.attributions.case import Case, Found
+from convscope.objectives.expression import Objective
+from convscope.objectives.units import Logit, Probability
+from convscope.progress import Progress
+from convscope.taps.record import record
+
+
+def of_rise(case: Case) -> Found:
+    options = case.options
+    objective, scores = case.settled()
+    if type(objective) is Logit:
+        objective = Probability(objective.label)
+    with torch.no_grad():
+        value = float(objective.value(record(case.net, case.picture, sorted(objective.taps())))[0])
+    found = masks.rise(
+        case.net, case.picture, objective, samples=options["samples"], cells=options["cells"], kept=options["kept"],
+        generator=case.generator, seen=case.seen(options["samples"]),
+    )  # fmt: skip
+    return Found(objective, value, found, scores, facts={"from_lowest": True})
+
+
+def sides(given: Any, option: str, most: tuple[int, int]) -> tuple[int, int]:
+    """Height and width from a number, or a text such as 24x16. Raises InputError."""
+    words = str(given).lower().split("x")
+    if not all(word.strip().isdigit() for word in words) or len(words) > 2:
+        raise InputError(f"{option} is {given!r}; expected pixels, such as 16, or height and width as 24x16")
+    height, width = int(words[0]), int(words[-1])
+    if min(height, width) < 1 or height > most[0] or width > most[1]:
+        raise InputError(f"{option} is {given}; expected 1 to the picture's {most[0]}x{most[1]} pixels")
+    return height, width
+
+
+def of_occlusion(case: Case) -> Found:
+    options = case.options
+    objective, scores = case.settled()
+    patch = sides(options["patch"] or max(1, min(case.size) // 8), "patch", case.size)
+    stride = sides(options["stride"] or f"{max(1, patch[0] // 2)}x{max(1, patch[1] // 2)}", "stride", case.size)
+    fill = case.baseline
+    if fill is None:
+        fill = filled(case.picture, str(options["value"]), case.generator, "value")
+    positions = Positions(case.size, patch, stride)
+    occluder = Occluder(case.net, case.picture, objective, fill, positions)
+    winners = np.full(positions.shape, -1)
+
+    def ask(places: np.ndarray) -> np.ndarray:
+        answers = occluder.ask(places)
+        winners[places[:, 0], places[:, 1]] = answers.winners
+        return occluder.clean - answers.values
+
+    rows, columns = positions.shape
+    total = round(rows * columns * min(1.0, options["share"]))
+    known = None
+    try:
+        for known in survey(ask, positions.shape, share=options["share"], batch=occluder.at_once):
+            done = int(known.computed.sum())
+            self_told = f"{float(np.abs(known.values).max()):.4g}"
+            case.watch(Progress(case.what, done, max(done, total), self_told))
+    except KeyboardInterrupt:
+        if known is None:
+            raise
+        partial = _occluded(case, occluder, positions, known.values, known.computed, winners, objective, scores)
+        raise Stopped(f"stopped after {int(known.computed.sum())} of {total} positions", partial) from None
+    assert known is not None
+    return _occluded(case, occluder, positions, known.values, known.computed, winners, objective, scores)
+
+
+def _occluded(
+    case: Case, occluder: Occluder, positions: Positions, values: np.ndarray, computed: np.ndarray,
+    winners: np.ndarray, objective: Objective, scores: Tensor | None,
+) -> Found:  # fmt: skip
+    """The map of occlusion from its coarse values."""
+    signed = case.options["signed"]
+    spread = positions.spread(values)
+    notes = []
+    if occluder.dense is not None:
+        notes.append(f"each position was computed on the whole picture: {occluder.dense}")
+    if not computed.all():
+        notes.append(f"{int(computed.sum())} of {computed.size} positions were computed, the rest interpolated")
+    arrays = {"computed": computed}
+    if scores is not None:
+        arrays["winner"] = winners.astype(np.int64)
+    return Found(
+        objective, occluder.clean, torch.from_numpy(spread if signed else spread.clip(0)).float(), scores,
+        coarse=values.astype(np.float32), arrays=arrays,
+        facts={"patch": list(positions.patch), "stride": list(positions.stride), "evaluations": int(computed.sum())},
+        notes=tuple(notes),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""Gradients with respect to the picture, as methods of explain."""
+
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from convscope.attribution.cam import check_map
+from convscope.attribution.fills import filled
+from convscope.attribution.gradients import Slope, differentiated_at_once, slope, smoothed
+from convscope.attribution.integrated import integrated_gradients
+from convscope.errors import InputError
+from convscope.methods.attributions.cams import of_cam
+from convscope.methods.attributions.case import Case, Found
+from convscope.taps.rules import deconvolved, guided
+
+
+def reduced(attribution: Tensor, signed: bool, magnitude: bool) -> Tensor:
+    """An attribution `c h w` as one map `h w`: the channels' sum (or what of it is positive); of mere slopes, which
+    have no meaning as a sum, the greatest magnitude unless signed."""
+    if magnitude and not signed:
+        return attribution.abs().amax(0)
+    return attribution.sum(0) if signed else attribution.sum(0).relu()
+
+
+def _of_slope(case: Case, found: Slope, attribution: Tensor, magnitude: bool, **more: Any) -> Found:
+    shown = reduced(attribution[0], case.options["signed"], magnitude)
+    return Found(
+        found.objective, float(found.values[0]), shown, found.scores, attribution=attribution[0], **more
+    )  # fmt: skip
+
+
+def of_saliency(case: Case) -> Found:
+    found = slope(case.net, case.picture, case.objective)
+    return _of_slope(case, found, found.gradients, True)
+
+
+def of_input_x_gradient(case: Case) -> Found:
+    found = slope(case.net, case.picture, case.objective)
+    return _of_slope(case, found, found.gradients * (case.picture - case.net.spec.neutral(case.picture)), False)
+
+
+def of_guided(case: Case) -> Found:
+    found = slope(case.net, case.picture, case.objective, rule=guided)
+    return _of_slope(case, found, found.gradients, True)
+
+
+def of_deconvnet(case: Case) -> Found:
+    found = slope(case.net, case.picture, case.objective, rule=deconvolved)
+    return _of_slope(case, found, found.gradients, True)
+
+
+def of_guided_grad_cam(case: Case) -> Found:
+    cam = of_cam(case, "grad_cam")
+    found = slope(case.net, case.picture, cam.objective, rule=guided)
+    heat = F.interpolate(cam.map[None, None], case.size, mode="bilinear", align_corners=False)
+    return _of_slope(case, found, found.gradients * heat, True)
+
+
+SMOOTHED = {
+    "saliency": (None, False), "input_x_gradient": (None, True), "guided_backprop": (guided, False),
+    "deconvnet": (deconvolved, False),
+}  # fmt: skip
+"""What smooth_grad can take the mean of: the rule, and whether the gradient is multiplied by the picture."""
+
+
+def of_smooth_grad(case: Case) -> Found:
+    options = case.options
+    if options["of"] not in SMOOTHED:
+        raise InputError(f"of is {options['of']!r}; smooth_grad takes {', '.join(SMOOTHED)}")
+    rule, times = SMOOTHED[options["of"]]
+    clean = slope(case.net, case.picture, case.objective)
+    way = case.net.quickened()
+    grey = case.net.spec.neutral(case.picture)
+
+    def attribute(pictures: Tensor) -> Tensor:
+        gradients = slope(case.net, pictures, clean.objective, rule=rule, way=way).gradients
+        return gradients * (pictures - grey) if times else gradients
+
+    at_once = differentiated_at_once(case.net, sorted(clean.objective.taps()), case.size)
+    found = smoothed(
+        attribute, case.picture, samples=options["samples"], noise=options["noise"], at_once=at_once,
+        generator=case.generator, seen=case.seen(options["samples"]),
+    )  # fmt: skip
+    return _of_slope(case, clean, found, not times)
+
+
+def of_integrated_gradients(case: Case) -> Found:
+    options = case.options
+    objective, scores = case.settled()
+    baseline = case.baseline
+    if baseline is None:
+        baseline = filled(case.picture, options["baseline"], case.generator, "baseline")
+    layer = options["layer"]
+    if layer is not None:
+        check_map(case.net, layer)
+    steps = options["steps"]
+    found = integrated_gradients(
+        case.net, case.picture, objective, baseline, layer=layer, steps=steps, rule=options["rule"],
+        tolerance=options["tolerance"], seen=case.seen(steps or 0),
+    )  # fmt: skip
+    difference = found.value - found.base
+    share = abs(found.gap) / max(abs(difference), 1e-12)
+    facts = {"gap": found.gap, "difference": difference, "steps": found.steps, "baseline_score": found.base}
+    notes: tuple[str, ...] = ()
+    if share > max(0.05, options["tolerance"]):
+        notes = (
+            f"the attributions miss {share:.0%} of the difference that they should add up to: take more steps, or "
+            "another baseline",
+        )
+    return Found(
+        objective, found.value, reduced(found.attribution, options["signed"], False), scores,
+        attribution=found.attribution if layer is None else None, facts=facts, notes=notes,
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""Occlusion: what is computed in parts is what the whole pictures give; positions, and coarse to fine."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import convscope as cs
+from convscope.attribution.occlusion import Occluder, Positions
+from convscope.attribution.survey import survey
+from convscope.objectives.expression import Objective
+from convscope.taps.record import record
+from tests.networks import MODULES, SPEC, network, noise
+
+KINDS = list(MODULES)
+
+
+def places(positions: Positions) -> np.ndarray:
+    return np.array(list(np.ndindex(positions.shape)))
+
+
+def one_by_one(
+    net: cs.Network, picture: Tensor, objective: Objective, fill: Tensor, positions: Positions
+) -> np.ndarray:
+    """Each position by itself, on the whole picture."""
+    found = []
+    for row, column in places(positions).tolist():
+        top, bottom, left, right = positions.box(row, column)
+        covered = picture.clone()
+        covered[:, :, top:bottom, left:right] = fill[:, :, top:bottom, left:right]
+        taps = sorted(objective.taps())
+        with torch.no_grad():
+            found.append(float(objective.value(record(net, covered, taps))[0]))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("patch", "stride"), [((5, 5), (5, 5)), ((3, 7), (2, 3)), ((9, 4), (8, 5)), ((1, 1), (7, 7))])
+def test_parts_give_what_whole_pictures_give(kind: str, patch: tuple[int, int], stride: tuple[int, int]) -> None:
+    net, picture, fill = network(kind), noise(1), noise(2)
+    positions = Positions((32, 32), patch, stride)
+    objective = cs.logit(2).bind(net)
+    occluder = Occluder(net, picture, objective, fill, positions)
+    assert occluder.dense is None
+    found = occluder.ask(places(positions)).values
+    wanted = one_by_one(net, picture, objective, fill, positions)
+    assert np.abs(found - wanted).max() <= 1e-4 * np.ptp(wanted) + 1e-7
+    assert np.ptp(wanted) > 0
+
+
+class Odd(nn.Module):
+    """Ceil mode, padded pools of both kinds, asymmetric padding, grouped and dilated strides, a gate of the whole."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, (5, 3), stride=(2, 1), padding=(1, 2))
+        self.pad = nn.ZeroPad2d((1, 2, 0, 3))
+        self.big = nn.MaxPool2d(3, 2, 1, ceil_mode=True)
+        self.mean = nn.AvgPool2d(3, 1, 1, count_include_pad=False)
+        self.wide = nn.Conv2d(6, 8, 3, groups=2, dilation=2, stride=2)
+        self.gate = nn.Conv2d(8, 8, 1)
+        self.up = nn.Upsample(scale_factor=2)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.mean(self.big(self.pad(self.stem(x)).relu()))
+        x = self.wide(x)
+        x = self.up(x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid())
+        return self.head(nn.functional.gelu(x).amax((2, 3)))
+
+
+@pytest.mark.parametrize("size", [32, 37])
+def test_what_is_not_known_in_parts_is_done_on_the_whole(size: int) -> None:
+    torch.manual_seed(1)
+    net = cs.load_model(Odd(), input=cs.InputSpec(size=size, range=(0, 1), mean=0.45, std=0.25))
+    picture, fill = noise(1, size=size), noise(2, size=size)
+    positions = Positions((size, size), (5, 6), (4, 4))
+    objective = cs.logit(1).bind(net)
+    occluder = Occluder(net, picture, objective, fill, positions)
+    assert occluder.dense is None
+    wanted = one_by_one(net, picture, objective, fill, positions)
+    assert np.abs(occluder.ask(places(positions)).values - wanted).max() <= 1e-4 * np.ptp(wanted)
+
+
+class Mixing(nn.Module):
+    """Brings the batch and the positions together, and writes into a part of a tensor."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.conv, self.head = how, nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.how == "batch":
+            x = x.reshape(-1, *x.shape[2:])[:, None]
+            x = x.relu().reshape(-1, 4, *x.shape[2:])
+        else:
+            x[:, :, 3:9] = x[:, :, 3:9] * 2
+        return self.head(x.relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("how", ["batch", "write"])
+def test_what_cannot_be_followed_is_computed_on_whole_pictures_and_said(how: str) -> None:
+    torch.manual_seed(1)
+    net = cs.load_model(Mixing(how), input=SPEC)
+    picture, fill = noise(1), noise(2)
+    positions = Positions((32, 32), (8, 8), (8, 8))
+    objective = cs.logit(1).bind(net)
+    occluder = Occluder(net, picture, objective, fill, positions)
+    assert occluder.dense is not None
+    wanted = one_by_one(net, picture, objective, fill, positions)
+    assert np.abs(occluder.ask(places(positions)).values - wanted).max() <= 1e-5
+    assert any("whole picture" in note for note in cs.explain(net, picture, 1, method="occlusion").notes)
+
+
+@pytest.mark.parametrize("layer", ["conv1", "conv2", "relu2"])
+def test_targets_in_the_middle_of_the_network(layer: str) -> None:
+    net, picture, fill = network("inplace"), noise(1), noise(2)
+    positions = Positions((32, 32), (5, 5), (6, 6))
+    for objective in (
+        cs.channel(layer, 3),
+        cs.neuron(layer, 2, 7, 9),
+        cs.layer(layer),
+        cs.channel(layer, 1) - cs.logit(2),
+    ):
+        bound = objective.bind(net)
+        found = Occluder(net, picture, bound, fill, positions).ask(places(positions)).values
+        wanted = one_by_one(net, picture, bound, fill, positions)
+        assert np.abs(found - wanted).max() <= 1e-4 * np.ptp(wanted) + 1e-7
+
+
+def test_a_target_that_reads_the_picture_too_sees_the_covered_one() -> None:
+    net, picture, fill = network("plain"), noise(1), torch.zeros(1, 3, 32, 32)
+    positions = Positions((32, 32), (8, 8), (8, 8))
+    objective = (cs.logit(1) - 3 * cs.total_variation()).bind(net)
+    found = Occluder(net, picture, objective, fill, positions).ask(places(positions)).values
+    wanted = one_by_one(net, picture, objective, fill, positions)
+    assert np.abs(found - wanted).max() <= 1e-5 * np.ptp(wanted)
+
+
+def test_memory_that_runs_out_halves_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, picture, fill = network("plain"), noise(1), noise(2)
+    positions = Positions((32, 32), (5, 5), (3, 3))
+    objective = cs.logit(1).bind(net)
+    occluder = Occluder(net, picture, objective, fill, positions)
+    wanted = occluder.ask(places(positions)).values
+    again = Occluder(net, picture, objective, fill, positions)
+    sizes: list[int] = []
+    plain = again._in_part
+
+    def short(some: np.ndarray) -> object:
+        sizes.append(len(some))
+        if len(some) > 10:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return plain(some)
+
+    monkeypatch.setattr(again, "_in_part", short)
+    assert np.abs(again.ask(places(positions)).values - wanted).max() <= 1e-6
+    assert max(sizes) > 10
+    assert max(sizes[-3:]) <= 10
+
+
+def test_positions_cover_every_pixel_and_spread_is_the_mean_over_them() -> None:
+    positions = Positions((13, 10), (4, 3), (3, 2))
+    assert positions.shape == (4, 5)
+    assert positions.box(3, 4) == (9, 13, 8, 10)
+    coarse = np.random.default_rng(0).normal(size=positions.shape)
+    spread = positions.spread(coarse)
+    for y, x in ((0, 0), (12, 9), (5, 5), (9, 2)):
+        over = [
+            coarse[r, c]
+            for r, c in np.ndindex(positions.shape)
+            if positions.box(r, c)[0] <= y < positions.box(r, c)[1]
+            and positions.box(r, c)[2] <= x < positions.box(r, c)[3]
+        ]
+        assert spread[y, x] == pytest.approx(np.mean(over))
+
+
+def test_coarse_to_fine_spends_where_the_map_varies_and_ends_with_the_whole() -> None:
+    y, x = np.mgrid[:41, :37]
+    truth = np.exp(-((y - 30) ** 2 + (x - 8) ** 2) / 40.0) + 0.02 * x
+    asked: list[np.ndarray] = []
+
+    def ask(places: np.ndarray) -> np.ndarray:
+        asked.append(places)
+        return truth[places[:, 0], places[:, 1]]
+
+    *_, last = survey(ask, truth.shape, share=0.2)
+    assert last.computed.sum() == round(0.2 * truth.size) == sum(map(len, asked))
+    assert len(np.unique(np.concatenate(asked), axis=0)) == last.computed.sum()  # none twice
+    assert np.abs(last.values - truth).max() < 0.02
+    near = np.hypot(y - 30, x - 8) < 8
+    assert last.computed[near].mean() > 1.5 * last.computed[~near].mean()
+    *_, last = survey(ask, truth.shape)
+    assert last.computed.all()
+    assert (last.values == truth).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 2), (5, 1), (17, 3)])
+@pytest.mark.parametrize("share", [0.01, 0.5, 1.0])
+def test_surveys_of_any_shape_end(shape: tuple[int, int], share: float) -> None:
+    truth = np.arange(shape[0] * shape[1], dtype=float).reshape(shape)
+    *_, last = survey(lambda places: truth[places[:, 0], places[:, 1]], shape, share=share)
+    assert np.isfinite(last.values).all()
+    assert (last.values[last.computed] == truth[last.computed]).all()
