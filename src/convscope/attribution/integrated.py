@@ -66,7 +66,8 @@ def integrated_gradients(
 ) -> Integrated:  # fmt: skip
     """The gradient along the straight way from a baseline to the picture, times the way.
 
-    layer: the way between the layer's activations for the two, in place of the pictures. steps: so many points by
+    layer: the way between the layer's activations for the two, in place of the pictures; what passes the layer by
+    stays as it is for the picture. steps: so many points by
     `rule`; unless given, pieces of the way are halved where their own gap is largest (what each piece should add up
     to is known from its ends) until the whole gap is at most `tolerance` of the difference, or `most` steps are done.
 
@@ -109,9 +110,9 @@ class _Way:
         with torch.no_grad():
             both = torch.cat([baseline.expand_as(image), image])
             found = record(net, both, [*self.taps, *([self.tap] if self.tap else [])], way=self.quick)
-            values = objective.value(found)
             ends = both if self.tap is None else found[self.tap]
-        self.start, self.whole = ends[:1], ends[1:] - ends[:1]
+            self.start, self.whole = ends[:1], ends[1:] - ends[:1]
+            values = objective.value(found) if self.tap is None else self._values(self._at([0.0, 1.0]))
         self.ends = float(values[0]), float(values[1])
         self.known = {0.0: self.ends[0], 1.0: self.ends[1]}
         size = image.shape[-2], image.shape[-1]

@@ -41,9 +41,9 @@ def masked_values(
 
 
 def score_cam(
-    net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, activations: Float[Tensor, "1 c h w"],
+    net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, activations: Float[Tensor, "1 k rows columns"],
     seen: Callable[[int], None],
-) -> Float[Tensor, "h w"]:  # fmt: skip
+) -> Float[Tensor, "rows columns"]:  # fmt: skip
     """The channels of a layer, weighted by the softmax of what the objective is on the picture behind each of them.
 
     Signed, at the layer's resolution.

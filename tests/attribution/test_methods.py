@@ -1,0 +1,325 @@
+"""The methods of explain by their formulas, on networks whose evidence is known, and under strain."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import convscope as cs
+from convscope.attribution import masks
+from convscope.attribution.cam import eigen_cam
+from convscope.attribution.fills import blurred, filled
+from convscope.attribution.gradients import slope, smoothed
+from convscope.attribution.integrated import points_of
+from convscope.methods.attributions import METHODS
+from convscope.taps.batching import in_batches
+from convscope.taps.record import record
+from tests.networks import DEEP, MODULES, network, noise
+
+LAYER = "conv2"
+
+
+def activations_and_gradient(net: cs.Network, picture: Tensor, layer: str, target: int) -> tuple[Tensor, Tensor]:
+    recording = record(net, picture, [layer, "scores"], gradients=True)
+    gradient = recording.gradients(recording.scores[:, target], [layer])
+    return recording[layer].detach()[0], next(iter(gradient.values()))[0]
+
+
+@pytest.mark.parametrize("method", ["grad_cam_pp", "layer_cam", "hires_cam"])
+def test_cams_by_their_formulas(method: str) -> None:
+    net, picture = network("plain"), noise(1)
+    a, g = (x.double().numpy() for x in activations_and_gradient(net, picture, LAYER, 2))
+    wanted = np.zeros(a.shape[1:])
+    for k in range(len(a)):
+        if method == "grad_cam_pp":
+            weight = 0.0
+            for y, x in np.ndindex(a.shape[1:]):
+                below = 2 * g[k, y, x] ** 2 + a[k].sum() * g[k, y, x] ** 3
+                weight += (g[k, y, x] ** 2 / below if g[k, y, x] else 0.0) * max(g[k, y, x], 0)
+            wanted += weight * a[k]
+        else:
+            wanted += a[k] * (np.maximum(g[k], 0) if method == "layer_cam" else g[k])
+    found = cs.explain(net, picture, 2, method=method, layer=LAYER, signed=True).arrays["coarse"]
+    assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
+    shown = cs.explain(net, picture, 2, method=method, layer=LAYER).arrays["coarse"]
+    assert np.abs(shown - np.maximum(wanted, 0)).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_eigen_cam_finds_the_direction_along_which_positions_differ_most() -> None:
+    rng = np.random.default_rng(0)
+    where = rng.uniform(size=(6, 5))
+    direction = np.array([3.0, 1.0, 0.0, 2.0])
+    maps = direction[:, None, None] * where + 0.01 * rng.normal(size=(4, 6, 5))
+    found = eigen_cam(torch.tensor(maps[None], dtype=torch.float32)).numpy()
+    assert np.corrcoef(found.ravel(), where.ravel())[0, 1] > 0.999
+
+
+def test_score_cam_by_its_formula() -> None:
+    net, picture = network("plain"), noise(1)
+    a, _ = activations_and_gradient(net, picture, LAYER, 2)
+    scores = []
+    for k in range(len(a)):
+        mask = F.interpolate(a[None, k : k + 1], (32, 32), mode="bilinear", align_corners=False)
+        mask = (mask - mask.min()) / (mask.max() - mask.min())
+        masked = 0.45 + mask * (picture - 0.45)
+        with torch.no_grad():
+            scores.append(float(record(net, masked, ["scores"]).scores[0, 2]))
+    weights = np.exp(scores) / np.exp(scores).sum()
+    wanted = (weights[:, None, None] * a.numpy()).sum(0)
+    found = cs.explain(net, picture, 2, method="score_cam", layer=LAYER, signed=True).arrays["coarse"]
+    assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_smooth_grad_is_the_mean_over_noisy_copies_whatever_the_batches() -> None:
+    net, picture = network("plain"), noise(1)
+    objective = cs.logit(2).bind(net)
+
+    def attribute(pictures: Tensor) -> Tensor:
+        return slope(net, pictures, objective).gradients
+
+    found = [
+        smoothed(attribute, picture, samples=7, noise=0.2, at_once=n, generator=torch.Generator().manual_seed(5),
+                 seen=lambda _: None)
+        for n in (1, 3, 7)
+    ]  # fmt: skip
+    assert max(float((one - found[0]).abs().max()) for one in found) <= 1e-6 * float(found[0].abs().max())
+    plain = cs.explain(net, picture, 2, method="saliency").arrays["attribution"]
+    still = cs.explain(net, picture, 2, method="smooth_grad", noise=0.0, samples=3).arrays["attribution"]
+    assert np.abs(still - plain).max() <= 1e-6 * np.abs(plain).max()
+    guided = cs.explain(net, picture, 2, method="guided_backprop").arrays["attribution"]
+    still = cs.explain(net, picture, 2, method="smooth_grad", of="guided_backprop", noise=0.0, samples=2)
+    assert np.abs(still.arrays["attribution"] - guided).max() <= 1e-6 * np.abs(guided).max()
+    a, b = (cs.explain(net, picture, 2, method="smooth_grad", seed=seed).arrays["map"] for seed in (0, 1))
+    assert np.abs(a - b).max() > 0
+
+
+@pytest.mark.parametrize("rule", ["gauss_legendre", "midpoint", "trapezoid", "left", "right"])
+def test_rules_of_integration(rule: str) -> None:
+    points, weights = points_of(rule, 200)
+    assert weights.sum() == pytest.approx(1)
+    assert ((points >= 0) & (points <= 1)).all()
+    assert (weights * points**2).sum() == pytest.approx(1 / 3, abs=3e-3)
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_integrated_gradients_take_as_many_steps_as_completeness_needs(kind: str) -> None:
+    net, picture = network(kind), noise(1)
+    rough, fine = (
+        cs.explain(net, picture, 1, method="integrated_gradients", tolerance=tolerance) for tolerance in (0.05, 0.001)
+    )
+    for found, tolerance in ((rough, 0.05), (fine, 0.001)):
+        difference = found.facts["difference"]
+        assert abs(found.facts["gap"]) <= tolerance * abs(difference)
+        assert found.arrays["attribution"].sum() == pytest.approx(difference + found.facts["gap"], abs=1e-5)
+        assert difference == pytest.approx(float(found.arrays["score"]) - found.facts["baseline_score"], abs=1e-6)
+    assert rough.facts["steps"] <= fine.facts["steps"]
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_integrated_gradients_of_a_layer_add_up_too(kind: str) -> None:
+    found = cs.explain(network(kind), noise(1), 1, method="integrated_gradients", layer=DEEP[kind], tolerance=0.002)
+    coarse = found.arrays["coarse"]
+    assert coarse.sum() == pytest.approx(found.facts["difference"], rel=0.01)
+    assert coarse.shape == tuple(network(kind).layer(DEEP[kind]).shape[1:])
+
+
+def test_a_gap_that_stays_is_noted() -> None:
+    found = cs.explain(network("plain"), noise(1), 1, method="integrated_gradients", steps=1, rule="left")
+    assert any("take more steps" in note for note in found.notes)
+
+
+def test_a_thousand_steps_hold_no_more_than_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, picture = network("plain"), noise(1)
+    sizes: list[int] = []
+    run = cs.Network.run
+
+    def counted(self: cs.Network, images: Tensor, *args: object, **kwargs: object) -> object:
+        sizes.append(len(images))
+        return run(self, images, *args, **kwargs)
+
+    monkeypatch.setattr(cs.Network, "run", counted)
+    cs.explain(net, picture, 1, method="integrated_gradients", steps=1000)
+    assert max(sizes) <= 16
+    assert sum(sizes) <= 1010
+
+
+def test_in_batches_halves_and_repeats_what_failed() -> None:
+    done: list[tuple[int, int]] = []
+
+    def work(first: int, last: int) -> None:
+        if last - first > 3:
+            raise RuntimeError("DefaultCPUAllocator: not enough memory")
+        done.append((first, last))
+
+    assert in_batches(10, 8, work, "work") <= 3
+    assert [i for first, last in done for i in range(first, last)] == list(range(10))
+
+    def hopeless(first: int, last: int) -> None:
+        raise MemoryError
+
+    with pytest.raises(cs.ConvscopeError, match="memory ran out"):
+        in_batches(4, 2, hopeless, "work")
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "score_cam", "rise", "smooth_grad"])
+def test_out_of_memory_comes_to_the_same_result(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, picture = network("plain"), noise(1)
+    more = {"samples": 40} if method in ("rise", "smooth_grad") else {}
+    wanted = cs.explain(net, picture, 1, method=method, **more).arrays["map"]
+    run = cs.Network.run
+    refused = []
+
+    def scarce(self: cs.Network, images: Tensor, *args: object, **kwargs: object) -> object:
+        if len(images) > 5:
+            refused.append(len(images))
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return run(self, images, *args, **kwargs)
+
+    monkeypatch.setattr(cs.Network, "run", scarce)
+    found = cs.explain(net, picture, 1, method=method, **more).arrays["map"]
+    assert refused
+    assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
+
+
+def test_rise_by_its_formula() -> None:
+    """Masks drawn again one by one, from the same seeds."""
+    net, picture = network("plain"), noise(1)
+    objective = cs.probability(2).bind(net)
+    found = masks.rise(
+        net, picture, objective, samples=30, cells=4, kept=0.4, generator=torch.Generator().manual_seed(3),
+        seen=lambda _: None,
+    )  # fmt: skip
+    seen: list[Tensor] = []
+
+    def take(some: Tensor, values: Tensor) -> None:
+        seen.extend(value * mask[0] for mask, value in zip(some, values, strict=True))
+
+    original = masks.masked_values
+
+    def spied(net, image, objective, make, count, _take, told):  # type: ignore[no-untyped-def]
+        original(net, image, objective, make, count, take, told)
+
+    masks.masked_values = spied  # type: ignore[assignment]
+    try:
+        masks.rise(net, picture, objective, samples=30, cells=4, kept=0.4, generator=torch.Generator().manual_seed(3),
+                   seen=lambda _: None)  # fmt: skip
+    finally:
+        masks.masked_values = original  # type: ignore[assignment]
+    wanted = torch.stack(seen).mean(0) / 0.4
+    assert float((found - wanted).abs().max()) <= 1e-6
+
+
+class Planted(nn.Module):
+    """A class for each colour: how much of the picture's brightest spot of it there is, by a 5x5 mean and a square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spot = nn.Conv2d(3, 3, 5, padding=2, bias=False)
+        self.act = nn.ReLU()
+        self.head = nn.Linear(3, 3, bias=False)
+        with torch.no_grad():
+            self.spot.weight.zero_()
+            for i in range(3):
+                self.spot.weight[i, i] = 1 / 25
+            self.head.weight.copy_(torch.eye(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.spot(x) - 0.3).square().sum((2, 3)))
+
+
+PLANTED = cs.InputSpec(size=48, range=(0, 1), mean=0.0, std=1.0)
+LOCALISING = [name for name in METHODS if name != "eigen_cam"]
+
+
+def planted(seed: int) -> tuple[Tensor, tuple[int, int]]:
+    """Faint noise with a square of blue 9 pixels wide, and where its middle is."""
+    generator = torch.Generator().manual_seed(seed)
+    picture = 0.2 * torch.rand((1, 3, 48, 48), generator=generator)
+    y, x = (int(v) for v in torch.randint(6, 42, (2,), generator=generator))
+    picture[:, 2, y - 4 : y + 5, x - 4 : x + 5] = 0.9
+    return picture, (y, x)
+
+
+@pytest.mark.parametrize("method", LOCALISING)
+def test_evidence_at_a_known_place_is_found(method: str) -> None:
+    torch.manual_seed(0)
+    net = cs.load_model(Planted(), input=PLANTED)
+    more = {"rise": {"samples": 300, "cells": 8}, "smooth_grad": {"samples": 8}}.get(method, {})
+    more |= {"occlusion": {"patch": 6, "stride": 3, "value": "black"}, "score_cam": {"layer": "act"}}.get(method, {})
+    tries = 20 if method == "rise" else 100
+    hits = 0
+    for seed in range(tries):
+        picture, (y, x) = planted(seed)
+        heat = cs.explain(net, picture, 2, method=method, **more).arrays["map"]
+        top = np.unravel_index(heat.argmax(), heat.shape)
+        hits += abs(top[0] - y) <= 7 and abs(top[1] - x) <= 7
+    assert hits >= 0.99 * tries
+
+
+class Cells(nn.Module):
+    """Means over 8x8 cells, one after another: whichever the picture's size, cell i of the map sees cell i alone."""
+
+    def __init__(self, cell: int) -> None:
+        super().__init__()
+        self.mean = nn.Conv2d(3, 4, cell, stride=cell, bias=False)
+        nn.init.constant_(self.mean.weight, 1.0)
+        self.head = nn.Linear(4, 2)
+        nn.init.constant_(self.head.weight, 1.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.mean(x).relu().mean((2, 3)))
+
+
+@pytest.mark.parametrize("size", [(24, 24), (33, 25), (31, 47)])
+@pytest.mark.parametrize("method", ["grad_cam", "layer_cam", "input_x_gradient", "occlusion", "integrated_gradients"])
+def test_what_is_planted_in_a_cell_is_found_in_that_cell(method: str, size: tuple[int, int]) -> None:
+    """The whole overlay is aligned: the middle of what is hot lies in the planted cell, for odd sizes too."""
+    cell = 8
+    net = cs.load_model(Cells(cell), input=cs.InputSpec(size=size, range=(0, 1), mean=0.0, std=1.0))
+    rows, columns = size[0] // cell, size[1] // cell
+    more = {"patch": 4, "stride": 2, "value": "black"} if method == "occlusion" else {}
+    if method in ("grad_cam", "layer_cam"):
+        more["layer"] = "mean"
+    for row, column in np.ndindex(rows, columns):
+        picture = torch.zeros(1, 3, *size)
+        picture[:, :, row * cell : (row + 1) * cell, column * cell : (column + 1) * cell] = 1
+        heat = np.abs(cs.explain(net, picture, 1, method=method, **more).arrays["map"])
+        ys, xs = np.mgrid[: size[0], : size[1]]
+        shares = heat / heat.sum()
+        middle = float((shares * ys).sum()), float((shares * xs).sum())
+        scale = size[0] / rows / cell, size[1] / columns / cell  # the map is stretched over the whole picture
+        aim = ((row + 0.5) * cell - 0.5, (column + 0.5) * cell - 0.5)
+        if method in ("grad_cam", "layer_cam"):
+            aim = (aim[0] + 0.5) * scale[0] - 0.5, (aim[1] + 0.5) * scale[1] - 0.5
+        top = np.unravel_index(heat.argmax(), heat.shape)
+        assert abs(top[0] - aim[0]) <= cell / 2 + 1
+        assert abs(top[1] - aim[1]) <= cell / 2 + 1
+        if 0 < row < rows - 1 and 0 < column < columns - 1:
+            assert abs(middle[0] - aim[0]) <= 1.0
+            assert abs(middle[1] - aim[1]) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("fill", "wanted"),
+    [("black", 0.0), ("grey", 0.5), ("white", 1.0), ("0.25", 0.25)],
+)  # fmt: skip
+def test_fills(fill: str, wanted: float) -> None:
+    found = filled(noise(1), fill, torch.Generator(), "value")
+    assert bool((found == wanted).all())
+
+
+def test_fills_of_the_picture() -> None:
+    picture = noise(1)
+    generator = torch.Generator().manual_seed(0)
+    assert torch.allclose(filled(picture, "mean", generator, "value")[0, :, 5, 5], picture.mean((0, 2, 3)))
+    colour = filled(picture, "1, 0.5,0", generator, "value")[0, :, 3, 4]
+    assert colour.tolist() == [1.0, 0.5, 0.0]
+    assert filled(picture, "noise", generator, "value").std() > 0.2
+    soft = blurred(picture, 2.0)
+    assert soft.std() < 0.3 * picture.std()
+    assert torch.allclose(soft.mean(), picture.mean(), atol=0.02)
+    assert torch.equal(blurred(torch.full((1, 3, 1, 1), 0.3), 2.0), torch.full((1, 3, 1, 1), 0.3))
+    for wrong in ("purple", "2", "0.1,0.2", "-1", "..", "1,,2", ""):
+        with pytest.raises(cs.ConvscopeError, match="value is"):
+            filled(picture, wrong, generator, "value")
