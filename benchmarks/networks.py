@@ -31,11 +31,66 @@ class Vgg16(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
+class Bottleneck(nn.Module):
+    """Three convolutions and a shortcut (He et al., "Deep Residual Learning", 2015, figure 5; the stride as in v1.5)."""
+
+    def __init__(self, given: int, width: int, stride: int) -> None:
+        super().__init__()
+        out = 4 * width
+        self.conv1, self.bn1 = nn.Conv2d(given, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, out, 1, bias=False), nn.BatchNorm2d(out)
+        self.relu = nn.ReLU(inplace=True)
+        self.down = None
+        if stride > 1 or given != out:
+            self.down = nn.Sequential(nn.Conv2d(given, out, 1, stride, bias=False), nn.BatchNorm2d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(y)))))
+        y += x if self.down is None else self.down(x)
+        return self.relu(y)
+
+
+class ResNet50(nn.Module):
+    """ResNet-50's sixteen bottlenecks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1)
+        )
+        blocks, given = [], 64
+        for width, count, first in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+            for i in range(count):
+                blocks.append(Bottleneck(given, width, first if i == 0 else 1))
+                given = 4 * width
+        self.blocks = nn.Sequential(*blocks)
+        self.head = nn.Linear(given, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(x)).mean((2, 3)))
+
+
 def vgg16() -> cs.Network:
     """A VGG16-shaped network with random weights."""
+    return _made(Vgg16)
+
+
+def resnet50() -> cs.Network:
+    """A ResNet-50-shaped network with random weights."""
+    return _made(ResNet50)
+
+
+def _made(kind: type[nn.Module]) -> cs.Network:
+    """Random weights that keep the size of what flows, so that the scores depend on the picture."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        return cs.load_model(Vgg16().eval(), input=SPEC)
+        module = kind()
+        for part in module.modules():
+            if isinstance(part, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+        return cs.load_model(module.eval(), input=SPEC)
 
 
 def macs(net: cs.Network) -> dict[str, float]:

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from convscope.attribution.operations import RULES, out_of_place
+from convscope.attribution.operations import RULES, carried_out, views
 from convscope.attribution.parts import Clean, Found, Part, channels_first, paste, tensor_of, values_in
 from convscope.attribution.spans import Span
 from convscope.models.network import Network
@@ -46,13 +46,13 @@ class Incremental:
         if not self.tape.clear:
             raise NotFollowedError("it writes over tensors that are seen elsewhere too")
         self.clean: Recording = self.tape.recording
-        self._last = {
-            value.number: index
-            for index, step in enumerate(self.tape.steps)
-            for value in values_in((step.args, step.kwargs))
-        }
+        self._given = [values_in((step.args, step.kwargs)) for step in self.tape.steps]
+        self._last = {value.number: index for index, values in enumerate(self._given) for value in values}
         self._last |= {value.number: len(self.tape.steps) for value in self.tape.taps.values()}
-        self._windows = Clean()
+        shared = {
+            v.number for step, given in zip(self.tape.steps, self._given, strict=True) if views(step) for v in given
+        }
+        self._windows = Clean(shared | {self.tape.picture.number})
         self.largest = 0
 
     @torch.no_grad()
@@ -66,27 +66,31 @@ class Incremental:
         count = len(patches)
         self.largest = 0
         for index, step in enumerate(self.tape.steps):
-            given = {value.number for value in values_in((step.args, step.kwargs))}
-            if any(number in found for number in given):
-                for value, result in zip(step.gives, self._carried_out(step, found, count), strict=True):
+            given = self._given[index]
+            ending = [value.number for value in given if self._last[value.number] == index]
+            if any(value.number in found for value in given):
+                self._windows.spent = set(ending)
+                results = self._carried_out(step, given, found, count)
+                for value, result in zip(step.gives, results, strict=True):
                     if value is not None and value.number in self._last and result is not None:
                         found[value.number] = result
                         self.largest = max(self.largest, tensor_of(result).numel())
-            for number in given:
-                if self._last[number] == index:
-                    found.pop(number, None)
+            for number in ending:
+                found.pop(number, None)
         return {tap: self._whole(value, found, count) for tap, value in self.tape.taps.items()}
 
-    def _carried_out(self, step: Step, found: dict[int, Found], count: int) -> Sequence[Found | None]:
+    def _carried_out(
+        self, step: Step, given: Sequence[Value], found: dict[int, Found], count: int
+    ) -> Sequence[Found | None]:
         """What an operation gives, on parts if it can be."""
-        changed = [found[value.number] for value in values_in((step.args, step.kwargs)) if value.number in found]
+        changed = [found[value.number] for value in given if value.number in found]
         if all(isinstance(one, Part) for one in changed):
             rule = RULES.get(step.op)
             result = rule(self._windows, step, found) if rule is not None else None
             if result is not None:
                 return [result, *[None] * (len(step.gives) - 1)]
-        given = tree_map_only(Value, lambda value: self._whole(value, found, count), (step.args, step.kwargs))
-        out = _on_batch(step, given[0], given[1], count)
+        args, kwargs = tree_map_only(Value, lambda value: self._whole(value, found, count), (step.args, step.kwargs))
+        out = _on_batch(step, args, kwargs, count, self._windows.may_overwrite(step, found))
         several = out if isinstance(out, tuple | list) else (out,)
         return [x if isinstance(x, Tensor) else None for x in several]
 
@@ -100,8 +104,11 @@ class Incremental:
             return one
         if one.rows.size == one.rows.whole and one.columns.size == one.columns.whole:
             return one.tensor
-        whole = torch.empty_like(value.clean.expand(count, *value.clean.shape[1:]), memory_format=torch.preserve_format)
-        whole.copy_(value.clean.expand(count, *value.clean.shape[1:]))
+        last = value.clean.is_contiguous(memory_format=torch.channels_last)
+        whole = torch.empty(
+            (count, *value.clean.shape[1:]), dtype=value.clean.dtype, device=value.clean.device,
+            memory_format=torch.channels_last if last else torch.contiguous_format,
+        ).copy_(value.clean)  # fmt: skip
         paste(channels_first(whole, one.axes), channels_first(one.tensor, one.axes), one.rows.start, one.columns.start)
         found[value.number] = whole
         return whole
@@ -110,8 +117,11 @@ class Incremental:
 _SHAPED = {aten.view.default, aten._unsafe_view.default, aten.reshape.default}
 
 
-def _on_batch(step: Step, args: Any, kwargs: Any, count: int) -> Any:
-    """An operation on whole maps, of more pictures than it was taken down with."""
+def _on_batch(step: Step, args: Any, kwargs: Any, count: int, overwrite: bool) -> Any:
+    """An operation on whole maps, of more pictures than it was taken down with.
+
+    overwrite: whether its first argument is no longer needed.
+    """
     op = step.op
     if op in _SHAPED or op in (aten.expand.default, aten.as_strided_.default):
         size = list(args[1])
@@ -123,7 +133,4 @@ def _on_batch(step: Step, args: Any, kwargs: Any, count: int) -> Any:
                 raise NotFollowedError(f"{op} looks into memory")
             return args[0]
         return args[0].reshape(size) if op in _SHAPED else args[0].expand(size)
-    if not op._schema.is_mutable:
-        return op(*args, **kwargs)
-    plain = out_of_place(op)
-    return plain(*args, **kwargs) if plain is not None else op(args[0].clone(), *args[1:], **kwargs)
+    return carried_out(op, args, kwargs, overwrite)

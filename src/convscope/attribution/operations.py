@@ -1,6 +1,7 @@
 """How operations are carried out on parts of maps, by operation: sliding windows, what goes by position, means."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import inf
 from typing import Any
 
@@ -9,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-from convscope.attribution.parts import Clean, Found, Part, channels_first, native_order, values_in
+from convscope.attribution.parts import Clean, Found, Part, channels_first, native_order, tensor_of, values_in
 from convscope.taps.tape import Step, Value
 
 aten = torch.ops.aten
-FULL = 0.75
+FULL = 0.6
 """From which share of a map on the whole of it is computed: regions cost copying, and odd shapes."""
 
 Rule = Callable[[Clean, Step, dict[int, Found]], Part | Tensor | None]
@@ -190,12 +191,8 @@ def _by_position(clean: Clean, step: Step, found: dict[int, Found]) -> Part | No
         return native_order(clean.window(value, part, rows.start, rows.size, columns.start, columns.size, axes), axes)
 
     args, kwargs = tree_map_only(Value, there, (step.args, step.kwargs))
-    op = step.op
-    if op._schema.is_mutable:
-        op = out_of_place(op)
-        if op is None:
-            return None
-    out = op(*args, **kwargs)
+    overwrite = clean.may_overwrite(step, found) and args[0] is tensor_of(found[step.args[0].number])
+    out = carried_out(step.op, args, kwargs, overwrite)
     return Part(out[0] if isinstance(out, tuple) else out, rows, columns, axes)
 
 
@@ -205,7 +202,51 @@ def _placed(tensor: Tensor, axes: tuple[int, int]) -> bool:
     return any(axis >= missing and tensor.shape[axis - missing] > 1 for axis in axes)
 
 
-def out_of_place(op: Any) -> Any:
-    """The operation that does the same, but not in place."""
-    packet = getattr(aten, op._schema.name.removeprefix("aten::").removesuffix("_"), None)
-    return getattr(packet, op._overloadname, None) if packet is not None else None
+def carried_out(op: Any, args: Any, kwargs: Any, overwrite: bool) -> Any:
+    """An operation's result; `overwrite`: written over its first argument, where there is such an operation.
+
+    One that was taken down as writing in place gives a result of its own otherwise.
+    """
+    inside, outside = _twins(op)
+    if overwrite and inside is not None and _fits(args):
+        return inside(*args, **kwargs)
+    if outside is not None:
+        return outside(*args, **kwargs)
+    return op(args[0].clone(), *args[1:], **kwargs)
+
+
+def _fits(args: Any) -> bool:
+    """Whether the result is of the first argument's shape and type."""
+    first = args[0]
+    others = [x for x in args[1:] if isinstance(x, Tensor)]
+    return all(x.dtype == first.dtype and _spreads(x, first) for x in others)
+
+
+def _spreads(x: Tensor, first: Tensor) -> bool:
+    """Whether `x` can be spread over `first`."""
+    sides = zip(reversed(x.shape), reversed(first.shape), strict=False)
+    return x.ndim <= first.ndim and all(a in (1, b) for a, b in sides)
+
+
+_WRITES = {"relu", "hardtanh", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh", "elu", "mish", "clamp", "clamp_min", "add", "sub", "mul", "div"}  # fmt: skip  # noqa: E501
+
+
+@cache
+def _twins(op: Any) -> tuple[Any, Any]:
+    """The operation that does the same in place, and the one that does it in a tensor of its own; None for neither."""
+    name = op._schema.name.removeprefix("aten::")
+    plain = name.removesuffix("_") if op._schema.is_mutable else name
+
+    def overload(of: str) -> Any:
+        packet = getattr(aten, of, None)
+        return getattr(packet, op._overloadname, None) if packet is not None else None
+
+    return overload(f"{plain}_") if plain in _WRITES else None, overload(plain) if op._schema.is_mutable else op
+
+
+_VIEWS = ("permute", "view", "_unsafe_view", "reshape", "expand", "alias", "detach", "t", "transpose", "as_strided_")
+
+
+def views(step: Step) -> bool:
+    """Whether what an operation gives may share the memory of what it was given."""
+    return step.op._schema.name.removeprefix("aten::") in _VIEWS or "view" in str(step.op) or "slice" in str(step.op)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
 from convscope.attribution.spans import Span
-from convscope.taps.tape import Value
+from convscope.taps.tape import Step, Value
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,24 @@ Found = Part | Tensor
 
 
 class Clean:
-    """The clean values, to take windows from; what is prepared for that is kept."""
+    """The clean values, to take windows from; what is prepared for that is kept.
 
-    def __init__(self) -> None:
+    shared: the numbers of values that others are views of. spent: of those that the operation at hand is the last to
+    need.
+    """
+
+    def __init__(self, shared: set[int]) -> None:
         self._flat: dict[tuple[Any, ...], tuple[Tensor, int]] = {}
+        self.shared = shared
+        self.spent: set[int] = set()
+
+    def may_overwrite(self, step: Step, found: dict[int, Found]) -> bool:
+        """Whether an operation may write its result over its first argument, as nothing else needs that."""
+        first = step.args[0] if step.args else None
+        if not isinstance(first, Value) or first.number not in self.spent or first.number in self.shared:
+            return False
+        one = found.get(first.number)
+        return one is not None and tensor_of(one)._base is None
 
     def window(
         self, value: Value, part: Part | None, top: np.ndarray, height: int, left: np.ndarray, width: int,
