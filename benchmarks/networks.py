@@ -32,7 +32,7 @@ class Vgg16(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Three convolutions and a shortcut (He et al., "Deep Residual Learning", 2015, figure 5; the stride as in v1.5)."""
+    """Three convolutions and a shortcut (He et al., "Deep Residual Learning", 2015, figure 5; strides of v1.5)."""
 
     def __init__(self, given: int, width: int, stride: int) -> None:
         super().__init__()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from convscope.errors import ConvscopeError as ConvscopeError
     from convscope.errors import Stopped as Stopped
     from convscope.methods.activations import activations as activations
+    from convscope.methods.assess import assess as assess
     from convscope.methods.dream import dream as dream
     from convscope.methods.explain import explain as explain
     from convscope.methods.invert import invert as invert
@@ -54,6 +55,7 @@ _HOME = {
     "Stopped": "errors",
     "activation_model": "taps.activation_model",
     "activations": "methods.activations",
+    "assess": "methods.assess",
     "channel": "objectives.units",
     "direction": "objectives.units",
     "dream": "methods.dream",

@@ -37,6 +37,17 @@ def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
     return cs.explain(net, noise(), **options)
 
 
+def _assess(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    return cs.assess(net, noise(), cs.explain(net, noise()), points=4, stages=2, **options)
+
+
+def _by(method: str, **more: Any) -> Callable[..., Result]:
+    def explained(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+        return cs.explain(net, noise(), method=method, **more, **options)  # type: ignore[arg-type]
+
+    return explained
+
+
 def _invert(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
     return cs.invert(net, picture, options.pop("layers", DEEP[kind]), steps=3, **options)
@@ -53,7 +64,24 @@ VERBS: dict[str, Callable[..., Result]] = {
     "visualize": _visualize,
     "dream": _dream,
     "stylize": _stylize,
+    "assess": _assess,
     "explain": _explain,
+    **{
+        f"explain by {method}": _by(method, **more)
+        for method, more in {
+            "saliency": {},
+            "guided_backprop": {},
+            "deconvnet": {},
+            "guided_grad_cam": {},
+            "eigen_cam": {},
+            "smooth_grad": {"samples": 3},
+            "integrated_gradients": {"steps": 4},
+            "score_cam": {},
+            "layer_cam": {},
+            "occlusion": {"patch": 8},
+            "rise": {"samples": 5, "cells": 3},
+        }.items()
+    },
     "invert": _invert,
     "report": _report,
 }
@@ -64,7 +92,19 @@ WRONG: dict[str, dict[str, Any]] = {
     "visualize": {"target": "no-such-layer:3"},
     "dream": {"target": "class:no such class"},
     "stylize": {"styles": "no such file.jpg"},
+    "assess": {"box": "1,2,3"},
     "explain": {"target": "class:no such class"},
+    "explain by saliency": {"target": "class:no such class"},
+    "explain by guided_backprop": {"target": "no-such-layer:3"},
+    "explain by deconvnet": {"target": "strongest(no such layer)"},
+    "explain by guided_grad_cam": {"layer": "no such layer"},
+    "explain by eigen_cam": {"target": "class:bee"},
+    "explain by smooth_grad": {"of": "occlusion"},
+    "explain by integrated_gradients": {"baseline": "purple"},
+    "explain by score_cam": {"patch": 3},
+    "explain by layer_cam": {"layer": "head"},
+    "explain by occlusion": {"stride": "3x"},
+    "explain by rise": {"kept": 2.0},
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},
 }

@@ -94,7 +94,8 @@ def test_ctrl_c_keeps_finished_pictures() -> None:
 
     with pytest.raises(cs.Stopped, match="stopped after 1 of 2 pictures") as stopped:
         cs.invert(shared("plain"), PHOTOGRAPH, ["conv1", "conv2"], steps=5, watch=stop)
-    assert stopped.value.result.facts["layers"] == ["conv1"]
+    assert stopped.value.result.facts["layers"] == ["conv1", "conv2"]
+    assert "the last one is as far as it was" in stopped.value.result.notes[-1]
     assert stopped.value.result.image().width > 32
 
 

@@ -167,9 +167,15 @@ def _verb_options(verb: Callable[..., Any] | None) -> dict[str, tuple[Any, Any, 
             continue
         kind, numbers = _plain(get_args(hint)[0])
         bounds = {} if kind not in (int, float, int | None, float | None) else {"min": about.least, "max": about.most}
-        option = typer.Option(help=about.text[0].upper() + about.text[1:] + ".", **bounds)  # type: ignore[arg-type]
+        option = typer.Option(help=f"{_sentence(about.text)}.", **bounds)  # type: ignore[arg-type]
         found[parameter.name] = (Annotated[kind, option], parameter.default, numbers)
     return found
+
+
+def _sentence(text: str) -> str:
+    """The text with a capital, unless it begins with a word that is to be given as it stands."""
+    given = text.split()[0][-1] in ",:)" or "(" in text.split()[0]
+    return text if given else text[0].upper() + text[1:]
 
 
 def _plain(kind: Any) -> tuple[Any, bool]:

@@ -47,6 +47,11 @@ def plain_number(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0) else value
 
 
+def counted(count: int, thing: str) -> str:
+    """A number of things, in words."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def describe(net: Network) -> dict[str, Any]:
     """Which network this is: how to load it again, and the hash of its weights."""
     return {

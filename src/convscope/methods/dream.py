@@ -119,7 +119,15 @@ class _Dreamer(OnePicture):
             parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
             _looks(net, objective, options["tile"]), parse_changes(options["gradient"]),
         )  # fmt: skip
-        super().__init__(net, photograph, making, options, watch, f"dream of {objective}", options["zoom"] * ZOOM_STEPS)
+        super().__init__(
+            net,
+            photograph,
+            making,
+            options,
+            watch,
+            f"dream of {in_words(net, objective)}",
+            options["zoom"] * ZOOM_STEPS,
+        )
         self.objective, self.given_mask = objective, mask
         self.deeper: list[Tensor] = []
 

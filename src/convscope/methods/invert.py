@@ -19,7 +19,7 @@ from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
 from convscope.progress import Progress, Watch, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import ImageKind, Making, as_array, begun, make
+from convscope.synthesis.making import ImageKind, Making, Moment, as_array, begun, make
 from convscope.synthesis.schedule import Single
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
@@ -61,7 +61,7 @@ def invert(
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)
     chosen = _spread(net) if layers is None else [layer.name for layer in choose_layers(net, layers)]
-    options = {
+    options: dict[str, Any] = {
         "layers": chosen, "tv": tv, "tv_weight": tv_weight, "caricature": caricature, "steps": steps, "rate": rate,
         "picture": picture, "fit": fit, "seed": seed,
     }  # fmt: skip
@@ -70,13 +70,19 @@ def invert(
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
     jobs = [(layer, weight) for weight in weights for layer in chosen]
     made: list[tuple[Tensor, float]] = []
+    inverting: _Inverting | None = None
     try:
         for layer, weight in jobs:
-            made.append(_inverted(net, photograph, layer, weight, options, len(made), len(jobs), watch))
+            inverting = _Inverting(net, photograph, layer, weight, options)
+            inverting.run(len(made), len(jobs), watch)
+            made.append(inverting.reached())
     except KeyboardInterrupt:
-        result = _result(net, photograph, jobs, made, options) if made else None
-        raise Stopped(f"stopped after {len(made)} of {len(jobs)} pictures", result) from None
-    return _result(net, photograph, jobs, made, options)
+        finished = len(made)
+        if inverting is not None and inverting.moment is not None and inverting.moment.done < options["steps"]:
+            made.append(inverting.reached())
+        result = _result(net, photograph, jobs, made, options, finished) if made else None
+        raise Stopped(f"stopped after {finished} of {len(jobs)} pictures", result) from None
+    return _result(net, photograph, jobs, made, options, len(made))
 
 
 def _spread(net: Network) -> list[str]:
@@ -90,31 +96,44 @@ def _spread(net: Network) -> list[str]:
     return [kept[i].name for i in dict.fromkeys(places.tolist())]
 
 
-def _inverted(
-    net: Network, photograph: Photograph, layer: str, weight: float, options: dict[str, Any], number: int, of: int,
-    watch: Watch,
-) -> tuple[Tensor, float]:  # fmt: skip
-    """One picture, and what it reached."""
-    start = photograph.tensor(net.device)
-    with torch.no_grad():
-        given = record(net, start, [layer])[layer].clone()
-    match: Objective = Caricature(layer, given) if options["caricature"] else Like(layer, given)
-    size = (start.shape[-2], start.shape[-1])
-    making = Making(
-        options["picture"], "adam", options["rate"], Single().sizes(size), options["steps"], lambda _: Plain()
-    )
-    generator = torch.Generator().manual_seed(options["seed"])
-    first = start if options["caricature"] else None
-    image = begun(making, 1, start.shape[1], generator, first)
-    pursued = match - weight * TotalVariation() if weight else match
-    total = making.total * of
-    for moment in make(net, [pursued], making, image, generator):
-        told = f"{float(moment.step.values[0]):.4g}"
-        watch(Progress(f"inversion of {layer}", number * making.total + moment.done, total, told, moment.shown))
-    found = moment.pictures()
-    with torch.no_grad():
-        reached = float(match.value(record(net, found, [layer]))[0])
-    return found.cpu(), reached if options["caricature"] else -reached
+class _Inverting:
+    """One picture in the making."""
+
+    def __init__(
+        self, net: Network, photograph: Photograph, layer: str, weight: float, options: dict[str, Any]
+    ) -> None:
+        self.net, self.layer, self.caricature = net, layer, bool(options["caricature"])
+        start = photograph.tensor(net.device)
+        with torch.no_grad():
+            given = record(net, start, [layer])[layer].clone()
+        self.match: Objective = Caricature(layer, given) if self.caricature else Like(layer, given)
+        self.pursued = self.match - weight * TotalVariation() if weight else self.match
+        self.making = Making(
+            options["picture"], "adam", options["rate"], Single().sizes((start.shape[-2], start.shape[-1])),
+            options["steps"], lambda _: Plain(),
+        )  # fmt: skip
+        self.generator = torch.Generator().manual_seed(options["seed"])
+        self.start = start
+        self.moment: Moment | None = None
+
+    def run(self, number: int, of: int, watch: Watch) -> None:
+        """Make it; it is picture `number` of so many."""
+        first = self.start if self.caricature else None
+        image = begun(self.making, 1, self.start.shape[1], self.generator, first)
+        steps = self.making.total
+        what = f"{'caricature' if self.caricature else 'inversion'} of {self.layer}"
+        for moment in make(self.net, [self.pursued], self.making, image, self.generator):
+            self.moment = moment
+            told = f"{float(moment.step.values[0]):.4g}"
+            watch(Progress(what, number * steps + moment.done, steps * of, told, moment.shown))
+
+    @torch.no_grad()
+    def reached(self) -> tuple[Tensor, float]:
+        """The picture as it is, and its distance, or how far a caricature goes."""
+        assert self.moment is not None
+        found = self.moment.pictures()
+        value = float(self.match.value(record(self.net, found, [self.layer]))[0])
+        return found.cpu(), value if self.caricature else -value
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -126,13 +145,14 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 def _result(
     net: Network, photograph: Photograph, jobs: list[tuple[str, float]], made: list[tuple[Tensor, float]],
-    options: dict[str, Any],
+    options: dict[str, Any], finished: int,
 ) -> Inversion:  # fmt: skip
     images = as_array(torch.cat([picture for picture, _ in made]))
     done = jobs[: len(made)]
-    unfinished = (
-        (f"stopped after {len(made)} of {len(jobs)} pictures: replay makes all",) if len(made) < len(jobs) else ()
-    )
+    unfinished: tuple[str, ...] = ()
+    if finished < len(jobs):
+        last = ", the last one is as far as it was" if finished < len(made) else ""
+        unfinished = (f"stopped after {finished} of {len(jobs)} pictures{last}: replay makes all",)
     likeness = [similarity(picture, photograph.pixels) for picture in images]
     what = "caricatures" if options["caricature"] else "inversions"
     return Inversion(

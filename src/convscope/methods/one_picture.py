@@ -21,6 +21,8 @@ from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, Moment, as_array
 from convscope.synthesis.schedule import Size
 
+PROPORTIONS = 0.1
+"""How much a mask may be stretched to fit, as a share."""
 MOST_UNASKED = 640
 """The long side where no size is asked for."""
 
@@ -39,8 +41,14 @@ def opened_whole(net: Network, image: ImageLike | Photograph, size: int | None) 
 
 
 def open_mask(mask: ImageLike, size: Size) -> Photograph:
-    """A picture that is white where something goes, in grey at this size."""
-    return open_photograph(mask, InputSpec(size=size, channels=1, range=(0, 1)), fit="stretch")
+    """A picture that is white where something goes, in grey at this size. Raises InputError for other proportions."""
+    found = open_photograph(mask, InputSpec(size=size, channels=1, range=(0, 1)), fit="stretch")
+    height, width = found.record["size"]
+    if abs(height * size[1] / (width * size[0]) - 1) > PROPORTIONS:
+        raise InputError(
+            f"the mask is {width}x{height} pixels and the picture {size[1]}x{size[0]}; expected the same proportions"
+        )
+    return found
 
 
 def allowed(mask: Photograph | None, photograph: Photograph, strength: float) -> Tensor | None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from convscope.errors import NotFiniteError, OutOfMemoryError
-from convscope.methods.calls import recipe_of
+from convscope.methods.calls import counted, recipe_of
 from convscope.methods.frames import Frames
 from convscope.methods.measuring import Real, size_seen
 from convscope.models.network import Network
@@ -96,7 +96,7 @@ class PictureMaker:
         self.batch, self.steps_done = (batch, image), 0
         self.frames.begin(image)
         moved, ruled = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
-        what = str(batch[0]) if count == 1 else f"{count} pictures"
+        what = self._caption(batch[0]) if count == 1 else f"{count} pictures"
         values: list[Tensor] = []
         for moment in make(self.net, self._pursued(batch), self.making, image, generator):
             moved, ruled = moved | moment.step.moved, ruled | moment.step.ruled
@@ -178,7 +178,7 @@ class PictureMaker:
                 **self._beside_real(values),
                 "frames": self.frames.kept(),
                 "title": f"{self.net.name}: what it looks for",
-                "subtitle": f"{len(names)} targets, {self.making.total} steps; below each the value reached",
+                "subtitle": f"{counted(len(names), 'target')}, {self.making.total} steps; below each the value reached",
             },
         )
 

@@ -13,6 +13,7 @@ import torch
 
 from convscope.errors import ResultError
 from convscope.methods.activations import activations
+from convscope.methods.assess import assess
 from convscope.methods.dream import dream
 from convscope.methods.explain import explain
 from convscope.methods.invert import invert
@@ -113,8 +114,14 @@ def _explain(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch
     return explain(net, inputs["image"], watch=watch, **options | compared)
 
 
+def _assess(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    heatmap = explain(net, inputs["image"], **options["heatmap"])
+    return assess(net, inputs["image"], **options | {"heatmap": heatmap}, watch=watch)
+
+
 _VERBS: dict[str, _Again] = {
     "activations": _Again(activations, lambda net, inputs, options, _: activations(net, inputs["image"], **options)),
+    "assess": _Again(assess, _assess),
     "dream": _Again(dream, _dream),
     "explain": _Again(explain, _explain),
     "invert": _Again(invert, lambda net, inputs, options, watch: invert(net, inputs["image"], watch=watch, **options)),

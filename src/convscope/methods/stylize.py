@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from convscope.errors import InputError
 from convscope.methods.activations import choose_layers
-from convscope.methods.calls import plain_number
+from convscope.methods.calls import counted, plain_number
 from convscope.methods.one_picture import open_mask, opened_whole, size_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.presets import STYLE, filled
@@ -125,4 +125,6 @@ def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:
 def _check_shares(shares: list[float] | None, count: int) -> None:
     fits = shares is None or (len(shares) == count and min(shares) >= 0 and 0 < sum(shares) < float("inf"))
     if not fits:
-        raise InputError(f"shares is {shares} for {count} styles; expected a number for each, none below 0, not all 0")
+        raise InputError(
+            f"shares is {shares} for {counted(count, 'style')}; expected a number for each, none below 0, not all 0"
+        )

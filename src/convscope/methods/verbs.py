@@ -20,6 +20,7 @@ VERBS: Mapping[str, Verb] = {
     "invert": Verb("convscope.methods.invert:invert", "What a layer still knows of a photograph."),
     "stylize": Verb("convscope.methods.stylize:stylize", "A photograph in the style of other pictures."),
     "explain": Verb("convscope.methods.explain:explain", "Which parts of a photograph speak for an answer."),
+    "assess": Verb("convscope.methods.assess:assess", "Whether a heatmap can be believed."),
     "report": Verb("convscope.methods.report:report", "One page on one photograph and one network."),
     "replay": Verb("convscope.methods.replay:replay", "Make a picture again from the recipe inside it."),
 }

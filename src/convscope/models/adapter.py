@@ -20,6 +20,9 @@ class Adapter(Protocol):
     def root(self) -> nn.Module:
         """The network, whose parameters and modes are guarded."""
 
+    def copied(self) -> "Adapter":
+        """The same network again, with weights of its own."""
+
     def modules(self) -> Mapping[str, nn.Module]:
         """Every module that can be tapped, by the network's own name for it."""
 

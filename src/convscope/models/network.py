@@ -3,6 +3,7 @@
 import hashlib
 import html
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -240,6 +241,18 @@ class Network:
             raise
         except Exception as error:
             raise self._failed(noise, error) from error
+
+    def twin(self) -> "Network":
+        """A copy of the network, with weights of its own to change. Raises NetworkError where it cannot be copied."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # Keras warns of how NumPy copies
+                adapter = self.adapter.copied()
+        except Exception as error:
+            raise NetworkError(f"{self.name} cannot be copied ({type(error).__name__}: {error})") from error
+        return Network(
+            adapter, name=self.name, spec=self.spec, labels=self.labels, options=self.options,
+            output=self._wanted_output, note=self.note,
+        )  # fmt: skip
 
     def _unsquash(self, name: str, calls: set[int]) -> Listener:
         count = -1

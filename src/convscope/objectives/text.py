@@ -141,8 +141,13 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", inside[1], flags=re.DOTALL) if inside else text
 
 
+_GLUED = re.compile(r"[+-]\s*(?:[\d.]+\s*\*|class:|p:|tv\(|lp\(|l2sq\()")
+
+
 def _label(text: str, words: str) -> str | int:
     given = text.strip()
+    if _GLUED.search(given) and not given.startswith('"'):
+        raise TargetError(f"the target {_shown(words)} lacks spaces: put one on each side of + and -")
     if given in ("", '""'):
         raise TargetError(f"the target {_shown(words)} names no class; expected class:NAME or class:NUMBER")
     if re.fullmatch(r"[0-9]+", given):

@@ -10,8 +10,10 @@ COLOURS = ((245, 160, 74), (111, 211, 242), (160, 210, 120), (220, 130, 200))
 SMALL, HEIGHT, LEFT, RIGHT, TOP, FOOT = 13, 240, 56, 24, 44, 40
 
 
-def line_plot(places: Sequence[str], lines: Mapping[str, Sequence[float]], *, width: int, title: str) -> Image.Image:
-    """Lines by name, each with one value in [0,1] for every place, with its figure beside each point."""
+def line_plot(
+    places: Sequence[str], lines: Mapping[str, Sequence[float]], *, width: int, title: str, figures: bool = True
+) -> Image.Image:
+    """Lines by name, each with one value in [0,1] for every place. figures: with its figure beside each point."""
     canvas = Image.new("RGB", (width, HEIGHT + TOP + FOOT), PAPER)
     draw = ImageDraw.Draw(canvas)
     write(draw, (LEFT, 12), title, SMALL)
@@ -33,6 +35,8 @@ def line_plot(places: Sequence[str], lines: Mapping[str, Sequence[float]], *, wi
         draw.line([xy for point in points for xy in point], fill=colour, width=2)
         for number, ((x, y), value) in enumerate(zip(points, values, strict=True)):
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+            if not figures:
+                continue
             rivals = [other[number] for other in lines.values() if other is not values]
             below = any(value < other or (value == other and name != first) for other in rivals)
             write(draw, (x + 6, y + 6 if below else y - 6), figure(value), SMALL - 1, colour, "la" if below else "ls")

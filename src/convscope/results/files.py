@@ -28,9 +28,10 @@ def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
     """Raises ResultError, before any work, for a file that a result cannot be saved as."""
     folder, suffix = os.path.isdir(path), Path(path).suffix.lower()
     if folder or suffix not in endings:
-        what = "is a folder" if folder else f"ends in {suffix!r}"
+        what = "is a folder" if folder else f"ends in {suffix!r}" if suffix else "has no ending"
         *others, last = endings
-        raise ResultError(f"{str(path)!r} {what}; results are saved as {', '.join(others)} or {last}")
+        known = f"{', '.join(others)} or {last}" if others else last
+        raise ResultError(f"{str(path)!r} {what}; results are saved as {known}")
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:

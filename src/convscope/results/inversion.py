@@ -27,7 +27,7 @@ class Inversion(Pictures):
         tiles, captions = [], []
         for weight in weights:
             tiles.append(photograph)
-            captions.append(f"the photograph\n{_named(weight)}")
+            captions.append(f"the photograph\nits row: {_named(weight)}")
             for index, (of, layer) in enumerate(zip(self.facts["tv"], self.facts["layers"], strict=True)):
                 if of == weight:
                     tiles.append(as_rgb(self.arrays["images"][index]))

@@ -17,6 +17,7 @@ from convscope.results.page import Page
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import Recipe
 from convscope.results.result import Result
+from convscope.results.trust import Trust
 from convscope.results.weights import Weights
 
 
@@ -30,6 +31,7 @@ class SavedPicture(Result):
 
 KINDS: dict[str, type[Result]] = {
     "activations": Activations,
+    "assess": Trust,
     "dream": Pictures,
     "explain": Heatmap,
     "invert": Inversion,

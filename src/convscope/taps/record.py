@@ -16,6 +16,15 @@ from convscope.models.quick import PLAIN, Quick
 from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
 
 
+class ByTap(dict[Tap, Tensor]):
+    """Tensors by tap; a layer's name does as well."""
+
+    def __missing__(self, name: "Tap | str") -> Tensor:
+        if isinstance(name, Tap):
+            raise KeyError(name)
+        return self[Tap(name)]
+
+
 class Recording(Mapping[Tap, Tensor]):
     """What was recorded in one pass: for each tap a tensor `b c h w` (vectors as `b c 1 1`; scores as `b k`).
 
@@ -60,7 +69,9 @@ class Recording(Mapping[Tap, Tensor]):
 
     @property
     def scores(self) -> Float[Tensor, "b k"]:
-        """The class scores (logits)."""
+        """The class scores (logits). Raises InputError where they were not recorded."""
+        if SCORES_TAP not in self._tensors:
+            raise InputError("the class scores were not recorded: name 'scores' among the layers")
         return self._tensors[SCORES_TAP]
 
     @property
@@ -68,18 +79,18 @@ class Recording(Mapping[Tap, Tensor]):
         """What the network makes of the scores: their softmax, or sigmoids."""
         return self._net.probabilities(self.scores)
 
-    def gradients(self, values: Tensor, taps: "Iterable[Tap | str] | None" = None) -> dict[Tap, Tensor]:
+    def gradients(self, values: Tensor, taps: "Iterable[Tap | str] | None" = None) -> "ByTap":
         """The gradient of the sum of `values` with respect to tensors recorded with gradients=True.
 
-        taps: which of them; all but the scores unless named. What `values` do not depend on is left out. The graph
-        is kept, so that it may be asked again.
+        taps: which of them; all but the scores unless named. The result is asked by tap or by name. What `values` do
+        not depend on is left out. The graph is kept, so that it may be asked again.
         """
         wanted = [ensure_tap(tap) for tap in taps] if taps else [tap for tap in self if tap != SCORES_TAP]
         if not values.requires_grad:
-            return {}
+            return ByTap()
         tensors = [self._tensors[tap] for tap in wanted]
         found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
-        return {tap: gradient for tap, gradient in zip(wanted, found, strict=True) if gradient is not None}
+        return ByTap((tap, gradient) for tap, gradient in zip(wanted, found, strict=True) if gradient is not None)
 
     def picture(self, index: int) -> "Recording":
         """The part of the recording that belongs to one picture (with all its looks)."""

@@ -27,11 +27,11 @@ def main(
     image: Annotated[str | None, typer.Option(help="The photograph, if it is no longer where the recipe says.")] = None,
 ) -> Outcome:
     """Make a result again from the recipe inside it, and say whether it came out the same."""
+    original = load_result(file)
     target = out or file.with_name(f"{file.stem}-again{file.suffix}")
     check_picture_ending(target)
     with Watcher() as watch:
         result = replay(file, image=image, device=common.device, trust=common.trust, watch=watch)
-    original = load_result(file)
     which = original.facts.get("picture") if file.suffix.lower() == ".png" else None
     again = result.pictures() if which is not None else {}
     if which is not None and which not in again:

@@ -4,6 +4,7 @@ A Keras layer is a torch module, so hooks work on it as on any other; what diffe
 last, kernels stored as `kh kw in out`, and activations fused into layers.
 """
 
+import copy
 import io
 import os
 import random
@@ -51,6 +52,9 @@ class KerasAdapter:
     def root(self) -> nn.Module:
         root: nn.Module = self._model
         return root
+
+    def copied(self) -> "KerasAdapter":
+        return KerasAdapter(copy.deepcopy(self._model))
 
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules

@@ -1,5 +1,6 @@
 """Any torch.nn.Module as a network."""
 
+import copy
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,9 @@ class TorchAdapter:
     @property
     def root(self) -> nn.Module:
         return self._root
+
+    def copied(self) -> "TorchAdapter":
+        return TorchAdapter(copy.deepcopy(self._root))
 
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules

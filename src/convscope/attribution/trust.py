@@ -1,0 +1,101 @@
+"""Whether a map can be believed: what its order does to the score, what it owes to the network, and what to edges."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from convscope.attribution.fills import blurred
+from convscope.models.network import Network
+from convscope.objectives.expression import Objective
+from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.record import record
+
+AT_ONCE = 32
+
+
+def order_of(heat: Float[np.ndarray, "h w"]) -> np.ndarray:
+    """The rank of each pixel, 0 for the hottest; equals in reading order."""
+    ranks = np.empty(heat.size, dtype=np.int64)
+    ranks[np.argsort(-heat.ravel(), kind="stable")] = np.arange(heat.size)
+    return ranks.reshape(heat.shape)
+
+
+def curve(
+    net: Network, picture: Float[Tensor, "1 c h w"], objective: Objective, heat: Float[np.ndarray, "h w"],
+    fractions: Sequence[float], *, inserting: bool, seen: Callable[[int], None] = lambda done: None,
+) -> Float[np.ndarray, " points"]:  # fmt: skip
+    """The objective when the hottest fractions of the picture are shown alone, or taken away.
+
+    inserting: they are laid over the blurred picture; else they are covered with the colour that the preprocessing
+    takes to zero.
+
+    Source: Petsiuk, Das and Saenko, "RISE" (2018), section 4.1.
+    """
+    ranks = torch.from_numpy(order_of(heat)).to(picture.device)
+    blur = blurred(picture, 0.05 * min(heat.shape))
+    below = blur if inserting else net.spec.neutral(picture).expand_as(picture)
+    taps, way = sorted(objective.taps()), net.quickened()
+    values: list[float] = []
+
+    def some(first: int, last: int) -> None:
+        hot = torch.stack([ranks < round(share * ranks.numel()) for share in fractions[first:last]])[:, None]
+        shown = torch.where(hot if inserting else ~hot, picture, below)
+        with torch.no_grad():
+            values.extend(objective.value(record(net, shown, taps, way=way)).tolist())
+        seen(last)
+
+    at_once = pictures_at_once(net, taps, 1, (picture.shape[-2], picture.shape[-1])) // 2
+    in_batches(len(fractions), max(1, min(AT_ONCE, at_once)), some, "the curve")
+    return np.array(values)
+
+
+def area(fractions: Sequence[float], values: Float[np.ndarray, " points"]) -> float:
+    """The area under a curve, by trapezoids."""
+    return float(np.trapezoid(values, fractions))
+
+
+def moved(heat: Float[np.ndarray, "h w"], seed: int) -> Float[np.ndarray, "h w"]:
+    """The same map somewhere else, around the edges: as smooth, as large, and of another place."""
+    rng = np.random.default_rng(seed)
+    quarter = [side // 4 for side in heat.shape]
+    shifts = [int(rng.integers(q, max(q + 1, side - q))) for q, side in zip(quarter, heat.shape, strict=True)]
+    return np.roll(heat, shifts, axis=(0, 1))
+
+
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Spearman's correlation; 0 where one of them is the same everywhere."""
+    a, b = (_ranks(values.ravel()) for values in (one, other))
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks, equals sharing the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: np.ndarray = (ends - (counts - 1) / 2)[inverse]
+    return ranks
+
+
+def edges(picture: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "h w"]:
+    """What an edge detector that knows no network makes of a picture: the length of Sobel's gradient."""
+    grey = picture.mean(1, keepdim=True)
+    across = grey.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
+    kernels = torch.stack([across, across.T])[:, None]
+    found: np.ndarray = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)[0].cpu().numpy()
+    return found
+
+
+@torch.no_grad()
+def shuffle(net: Network, layers: Sequence[str], generator: torch.Generator) -> None:
+    """Put the weights of layers in random order, in place: what they have learned is gone, their size is not."""
+    modules = net.adapter.modules()
+    for layer in layers:
+        for value in modules[layer].parameters(recurse=False):
+            order = torch.randperm(value.numel(), generator=generator).to(value.device)
+            value.copy_(value.flatten()[order].view_as(value))

@@ -1,0 +1,52 @@
+"""`convscope assess`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.methods.assess import assess
+from convscope.methods.explain import MethodName, explain
+from convscope.progress import Watch
+from convscope.results.files import check_ending
+from convscope.results.trust import Trust
+
+
+@command(
+    "assess",
+    verb=assess,
+    shares=MADE[:4],
+    examples=[
+        "assess cat.jpg --out trust.png",
+        "assess cat.jpg --method guided_backprop",
+        "assess cat.jpg --method integrated_gradients --target class:tabby --box 20,40,200,220",
+    ],
+)
+def main(
+    common: Common,
+    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    target: Annotated[
+        str | None,
+        typer.Option("--target", "-t", help="class:NAME, layer:channel, sums; the first guess unless given."),
+    ] = None,
+    method: Annotated[MethodName, typer.Option(help="How the heatmap is made; see convscope explain.")] = "grad_cam",
+    layer: Annotated[str | None, typer.Option(help="The layer to look at, as in convscope explain.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    **options: Any,
+) -> Outcome:
+    """Whether a heatmap can be believed: deletion, insertion, randomisation, edges, in figures and words."""
+    file = out or Path(f"{Path(photo).stem}-{method}-trust.png")
+    check_ending(file)
+    net = common.load()
+
+    def assessed(watch: Watch) -> Trust:
+        return assess(net, photo, explain(net, photo, target, method=method, layer=layer), watch=watch, **options)
+
+    return common.made(assessed, save=lambda result: _saved(result, file))
+
+
+def _saved(result: Trust, file: Path) -> Outcome:
+    kept = ("target", "method", "areas", "randomised", "edges", "gap", "pointing", "words")
+    data = {key: result.facts[key] for key in kept if key in result.facts}
+    return Outcome([result.save(file)], data, result.facts["words"], result.notes)

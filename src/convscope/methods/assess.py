@@ -1,0 +1,228 @@
+"""`convscope.assess`: whether a heatmap can be believed."""
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+
+from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle
+from convscope.errors import InputError, NetworkError, Stopped
+from convscope.inspection.kernels import layers_with_kernels
+from convscope.methods.attributions import METHODS
+from convscope.methods.calls import recipe_of
+from convscope.methods.explain import explain
+from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.objectives.expression import Objective
+from convscope.objectives.text import parse_target
+from convscope.objectives.units import Logit, Probability
+from convscope.progress import Progress, Watch, unwatched
+from convscope.results.heatmap import Heatmap
+from convscope.results.trust import Trust
+
+MOVED = 2
+"""How many times the map is put elsewhere, to compare its curves with."""
+STAYS, LIKE_EDGES = 0.5, 0.5
+"""The rank correlations above which a map is said not to depend on the network, and to be much like edges."""
+
+
+def assess(
+    net: Network,
+    image: ImageLike | Photograph,
+    heatmap: Heatmap,
+    *,
+    points: Annotated[int, About("points of the deletion and insertion curves", 4, 200)] = 16,
+    stages: Annotated[int, About("how often the map is made anew as the network is randomised", 1, 50)] = 5,
+    box: Annotated[str | None, About("where the thing is, in pixels of the map: left,top,right,bottom")] = None,
+    seed: Annotated[int, About("of the random weights and places", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Trust:
+    """Checks of a heatmap that `explain` made of this network and picture, with words.
+
+    Deletion and insertion: the score (of classes the probability) as the hottest pixels are covered, or shown over the
+    blurred picture; beside the same map moved elsewhere. Cascading randomisation: the map made again as the layers'
+    weights are shuffled, from the last to the first, in a copy of the network. Against an edge detector: the rank
+    correlation with Sobel's gradient. Pointing: whether the hottest pixel lies in a given box. Completeness: for
+    methods that add up to a difference, how far they are from it.
+
+    Returns arrays and facts as `convscope.results.trust.Trust` says. Raises InputError where the heatmap is not of this
+    network and picture, Stopped on Ctrl-C.
+
+    Source: Petsiuk et al., "RISE" (2018), section 4.1; Adebayo et al., "Sanity Checks for Saliency Maps" (2018),
+    sections 3 and 4; Zhang et al., "Top-down Neural Attention by Excitation Backprop" (2016), the pointing game.
+    Departs from them: a moved map is the control, as random pixels are no fair rival of a smooth map; weights are
+    shuffled, so that their size stays.
+    """
+    options = {"points": points, "stages": stages, "box": box, "seed": seed}
+    check_given(assess, options)
+    made = dict(heatmap.recipe.options)
+    photograph = net.photograph(image, fit=made["fit"])
+    _check(net, photograph, heatmap)
+    corners = _corners(box, photograph)
+    try:
+        return _assessed(net, photograph, heatmap, corners, options, watch)
+    except KeyboardInterrupt:
+        raise Stopped("stopped", None) from None
+
+
+def _check(net: Network, photograph: Photograph, heatmap: Heatmap) -> None:
+    recipe = heatmap.recipe
+    if recipe.method != "explain" or "map" not in heatmap.arrays:
+        raise InputError("this is no heatmap of explain with its arrays; expected what cs.explain gives, or its .npz")
+    if recipe.network["weights_sha256"] != net.weights_hash():
+        raise InputError("the heatmap was made of another network: make it again with this one")
+    if recipe.inputs["image"]["sha256"] != photograph.record["sha256"]:
+        raise InputError("the heatmap was made of another picture: make it again of this one")
+    if recipe.options.get("baseline") == "photograph":
+        raise InputError("the heatmap's baseline is a photograph; expected one that has a name, such as blur")
+
+
+def _corners(box: str | None, photograph: Photograph) -> tuple[int, int, int, int] | None:
+    if box is None:
+        return None
+    words = [word.strip() for word in box.split(",")]
+    height, width = photograph.pixels.shape[:2]
+    if len(words) == 4 and all(word.isdigit() for word in words):
+        left, top, right, bottom = map(int, words)
+        if left < right <= width and top < bottom <= height:
+            return left, top, right, bottom
+    raise InputError(f"box is {box!r}; expected left,top,right,bottom inside {width}x{height} pixels")
+
+
+def _assessed(
+    net: Network, photograph: Photograph, heatmap: Heatmap, corners: tuple[int, int, int, int] | None,
+    options: dict[str, Any], watch: Watch,
+) -> Trust:  # fmt: skip
+    picture = photograph.tensor(net.device)
+    asked = parse_target(heatmap.facts["target"]).bind(net)
+    objective = Probability(asked.label) if type(asked) is Logit else asked
+    heat = heatmap.arrays["map"].astype(np.float64)
+    fractions = np.linspace(0, 1, options["points"] + 1)
+    chosen = _stages(net, options["stages"])
+    total = 2 * (1 + MOVED) * len(fractions) + len(chosen)
+    done = 0
+
+    def seen(_: int) -> None:
+        watch(Progress("assessing", min(done, total), total, ""))
+
+    curves: dict[str, np.ndarray] = {}
+    for name, inserting in (("deletion", False), ("insertion", True)):
+        several = [heat, *(moved(heat, options["seed"] + i) for i in range(MOVED))]
+        found = []
+        for one in several:
+            found.append(curve(net, picture, objective, one, fractions.tolist(), inserting=inserting, seen=seen))
+            done += len(fractions)
+        curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
+    if objective is asked:  # no probability: in parts of the way from the covered picture to the whole one
+        blank, clean = curves["deletion"][-1], curves["deletion"][0]
+        curves = {name: (values - blank) / (clean - blank or 1.0) for name, values in curves.items()}
+    maps, likeness = [], []
+    twin = net.twin()
+    generator = torch.Generator().manual_seed(options["seed"])
+    again = {key: value for key, value in heatmap.recipe.options.items() if key != "target"}
+    if "steps" in heatmap.facts:
+        again["steps"] = heatmap.facts["steps"]  # a random network may need any number for a small gap
+    target = _target(asked, heatmap.recipe.options["method"])
+    for names in chosen:
+        shuffle(twin, names, generator)
+        found_map = _again(twin, photograph, target, again, heat.shape)
+        maps.append(np.abs(found_map))
+        likeness.append(rank_correlation(np.abs(heat), maps[-1]))
+        done += 1
+        seen(0)
+    facts = _facts(heatmap, heat, curves, fractions, likeness, edges(picture), corners)
+    facts["stages"] = [f"from {names[-1]} on" for names in chosen]
+    arrays = {
+        "fractions": fractions, **curves, "randomised": np.array(likeness), "maps": np.stack(maps),
+        "map": np.abs(heat),
+    }  # fmt: skip
+    axes = {"maps": ("stages", "h", "w"), "map": ("h", "w"), "randomised": ("stages",), "image": ("h", "w", "c")}
+    axes |= dict.fromkeys(["fractions", *curves], ("points",))
+    return Trust(
+        {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
+        axes,
+        recipe_of("assess", net, {"heatmap": dict(heatmap.recipe.options), **options}, photograph=photograph),
+        facts,
+    )
+
+
+def _stages(net: Network, count: int) -> list[list[str]]:
+    """The layers with weights from the last to the first, in so many groups; the first group is the last layer."""
+    layers = list(dict.fromkeys(net.layer(name).module for name in layers_with_kernels(net)))[::-1]
+    if not layers:
+        raise InputError(f"{net.name} has no layer with weights that could be made random")
+    ends = np.unique(np.linspace(1, len(layers), min(count, len(layers))).round().astype(int))
+    return [layers[first:last] for first, last in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _target(asked: Objective, method: str) -> str | None:
+    """What explain is asked again: some methods take no target, and rise makes a probability of a class by itself."""
+    if not METHODS[method].targeted:
+        return None
+    return str(Logit(asked.label)) if method == "rise" and isinstance(asked, Logit) else str(asked)
+
+
+def _again(
+    twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any], size: tuple[int, ...]
+) -> np.ndarray:
+    """The map of a network that is partly random; nothing where it gives no finite scores."""
+    try:
+        found = explain(twin, photograph, target, **options).arrays["map"]
+    except NetworkError:
+        return np.zeros(size)
+    return np.nan_to_num(found.astype(np.float64))
+
+
+def _facts(
+    heatmap: Heatmap, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray, likeness: list[float],
+    lines: np.ndarray, corners: tuple[int, int, int, int] | None,
+) -> dict[str, Any]:  # fmt: skip
+    areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
+    outline = rank_correlation(np.abs(heat), lines)
+    words = [
+        _better("Covering what is hot first", areas["moved_deletion"] - areas["deletion"], "takes the score sooner"),
+        _better("Showing what is hot first", areas["insertion"] - areas["moved_insertion"], "brings the score sooner"),
+    ]
+    words = [
+        f"{text} (area {areas[name]:.2f}, moved {areas[f'moved_{name}']:.2f})."
+        for text, name in zip(words, ("deletion", "insertion"), strict=True)
+    ]
+    if likeness[-1] > STAYS:
+        words.append(
+            f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
+            "picture rather than what the network learned. Do not trust it."
+        )
+    elif likeness[0] > 0.9:
+        words.append(
+            f"With the last layer's weights shuffled the map hardly changes (rank correlation {likeness[0]:.2f}): it "
+            "does not depend on which class is asked for."
+        )
+    else:
+        words.append(f"The map changes when weights are shuffled (rank correlation {likeness[0]:.2f}, then "
+                     f"{likeness[-1]:.2f}): it depends on what was learned.")  # fmt: skip
+    if outline > LIKE_EDGES:
+        words.append(f"It is much like what an edge detector gives (rank correlation {outline:.2f}).")
+    facts: dict[str, Any] = {
+        "target": heatmap.facts["target"], "method": heatmap.recipe.options["method"], "areas": areas,
+        "randomised": likeness, "edges": outline, "title": f"{heatmap.facts['title']}: can this map be believed?",
+        "subtitle": heatmap.facts["subtitle"],
+    }  # fmt: skip
+    if "gap" in heatmap.facts:
+        share = abs(heatmap.facts["gap"]) / max(abs(heatmap.facts["difference"]), 1e-12)
+        facts["gap"] = heatmap.facts["gap"]
+        words.append(f"Its values add up to the score's difference to within {share:.1%}.")
+    if corners is not None:
+        y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+        left, top, right, bottom = corners
+        facts["pointing"] = bool(left <= x < right and top <= y < bottom)
+        words.append(f"Its hottest pixel ({x},{y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
+    words += [note[0].upper() + note[1:] + "." for note in heatmap.notes if "Adebayo" in note]
+    return facts | {"words": words}
+
+
+def _better(doing: str, lead: float, then: str) -> str:
+    """A sentence on how a curve stands beside that of the moved map."""
+    if lead > 0.02:
+        return f"{doing} {then} than elsewhere: the score rests on it"
+    return f"{doing} does no more than elsewhere" if lead > -0.02 else f"{doing} does less than elsewhere: be wary"

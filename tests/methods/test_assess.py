@@ -1,0 +1,143 @@
+"""Whether a map can be believed: the checks by their definitions, and on networks whose answer is known."""
+
+import numpy as np
+import pytest
+import torch
+
+import convscope as cs
+from convscope.attribution.trust import area, curve, edges, moved, order_of, rank_correlation, shuffle
+from tests.attribution.test_methods import PLANTED, Planted, planted
+from tests.networks import MODULES, network, noise
+
+
+def test_rank_correlation_is_spearmans() -> None:
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a = rng.integers(0, 6, 40).astype(float)
+        b = a + rng.integers(0, 5, 40)
+        assert rank_correlation(a, b) == pytest.approx(spearmanr(a, b).statistic)
+    assert rank_correlation(np.ones(9), np.arange(9.0)) == 0
+
+
+def test_the_order_begins_with_the_hottest() -> None:
+    heat = np.array([[0.1, 3.0], [-2.0, 0.1]])
+    assert order_of(heat).tolist() == [[1, 0], [3, 2]]
+
+
+def test_curves_begin_and_end_where_they_must_and_cover_the_hottest_first() -> None:
+    net, picture = network("plain"), noise(1)
+    objective = cs.logit(2).bind(net)
+    heat = np.random.default_rng(0).normal(size=(32, 32))
+    fractions = [0.0, 0.25, 1.0]
+    deleted = curve(net, picture, objective, heat, fractions, inserting=False)
+    with torch.no_grad():
+        by_hand = picture.clone()
+        for y, x in np.ndindex(32, 32):
+            if (heat > heat[y, x]).sum() < 256:
+                by_hand[:, :, y, x] = 0.45
+        wanted = [
+            float(objective.value(cs.record(net, x, ["scores"]))[0])
+            for x in (picture, by_hand, torch.full_like(picture, 0.45))
+        ]
+    assert deleted == pytest.approx(wanted, abs=1e-6)
+    inserted = curve(net, picture, objective, heat, fractions, inserting=True)
+    assert inserted[-1] == pytest.approx(wanted[0], abs=1e-6)
+    assert area([0, 0.5, 1], np.array([1.0, 0.5, 0.0])) == pytest.approx(0.5)
+
+
+def test_edges_of_a_step_are_where_it_is() -> None:
+    picture = torch.zeros(1, 3, 8, 8)
+    picture[:, :, :, 4:] = 1
+    found = edges(picture)
+    assert (found[:, [3, 4]] > 1).all()
+    assert (found[:, [0, 1, 6, 7]] == 0).all()
+
+
+def test_a_moved_map_has_the_same_values_elsewhere() -> None:
+    heat = np.zeros((20, 30))
+    heat[3, 4] = 1
+    there = moved(heat, 0)
+    assert there.sum() == 1
+    assert there[3, 4] == 0
+
+
+def test_a_map_that_points_at_the_evidence_is_told_from_one_that_does_not() -> None:
+    torch.manual_seed(0)
+    net = cs.load_model(Planted(), input=PLANTED)
+    picture, (y, x) = planted(3)
+    box = f"{x - 5},{y - 5},{x + 6},{y + 6}"
+    good = cs.explain(net, picture, "act:2", method="occlusion", patch=6, stride=3, value="black", signed=False)
+    found = cs.assess(net, picture, good, box=box, points=12, stages=2)
+    areas = found.facts["areas"]
+    assert areas["deletion"] < areas["moved_deletion"] - 0.05
+    assert found.facts["pointing"] is True
+    assert any("takes the score sooner" in line for line in found.facts["words"])
+    wrong = type(good)(
+        {**good.arrays, "map": good.arrays["map"].max() - good.arrays["map"]}, good.axes, good.recipe, good.facts
+    )
+    found = cs.assess(net, picture, wrong, box=box, points=12, stages=2)
+    assert found.facts["pointing"] is False
+    assert not any("takes the score sooner" in line for line in found.facts["words"])
+
+
+@pytest.mark.parametrize("kind", MODULES)
+def test_every_kind_of_network_is_assessed_and_left_as_it_was(kind: str) -> None:
+    net = network(kind)
+    before = net.weights_hash()
+    heat = cs.explain(net, noise(1), 2, method="saliency")
+    found = cs.assess(net, noise(1), heat, points=4, stages=2)
+    assert net.weights_hash() == before
+    assert {name for name, value in net.adapter.root.state_dict().items()} == set(net.adapter.root.state_dict())
+    assert found.arrays["maps"].shape == (len(found.facts["stages"]), 32, 32)
+    assert all(-1 <= share <= 1 for share in found.facts["randomised"])
+    assert found.image().width >= 720
+
+
+def test_shuffling_keeps_the_weights_and_loses_their_order() -> None:
+    net = network("plain").twin()
+    weight = net.adapter.modules()["conv1"].weight
+    before = weight.clone()
+    shuffle(net, ["conv1"], torch.Generator().manual_seed(0))
+    assert not torch.equal(before, weight)
+    assert torch.equal(before.flatten().sort().values, weight.flatten().sort().values)
+
+
+def test_guided_methods_carry_their_warning() -> None:
+    net = network("plain")
+    found = cs.assess(net, noise(1), cs.explain(net, noise(1), 1, method="guided_backprop"), points=4, stages=2)
+    assert any("Adebayo" in line for line in found.facts["words"])
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "rise", "eigen_cam"])
+def test_methods_that_are_asked_in_their_own_way(method: str) -> None:
+    net = network("plain")
+    more = {"samples": 20} if method == "rise" else {}
+    heat = cs.explain(net, noise(1), None if method == "eigen_cam" else 1, method=method, **more)
+    found = cs.assess(net, noise(1), heat, points=4, stages=2)
+    assert ("gap" in found.facts) == (method == "integrated_gradients")
+
+
+def test_it_replays(tmp_path, photograph: str) -> None:  # type: ignore[no-untyped-def]
+    net = network("plain")
+    made = cs.assess(net, photograph, cs.explain(net, photograph, 1), points=4, stages=2)
+    path = made.save(tmp_path / "trust.npz")
+    again = cs.replay(path, net=net)
+    for name, array in made.arrays.items():
+        assert np.array_equal(again.arrays[name], array)
+    assert cs.load_result(path).facts["words"] == made.facts["words"]
+
+
+def test_what_cannot_be_assessed_is_said() -> None:
+    net = network("plain")
+    heat = cs.explain(net, noise(1), 1)
+    with pytest.raises(cs.ConvscopeError, match="another picture"):
+        cs.assess(net, noise(2), heat)
+    with pytest.raises(cs.ConvscopeError, match="another network"):
+        cs.assess(network("inception"), noise(1), heat)
+    for box in ("1,2,3", "5,5,5,9", "0,0,99,9", "a,b,c,d"):
+        with pytest.raises(cs.ConvscopeError, match="box is"):
+            cs.assess(net, noise(1), heat, box=box)
+    with pytest.raises(cs.ConvscopeError, match="points is"):
+        cs.assess(net, noise(1), heat, points=1)
