@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import convscope as cs
+from convscope.methods.attributions import METHODS
 from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
 from convscope.render.grid import sheet
@@ -26,6 +27,7 @@ def main() -> None:
     cs.invert(net, PHOTO, tv="both").save(OUT / "inversions.png")
     _synthesis(net)
     _dreams(net)
+    _explanations(net)
     vgg = _vgg16_hed()
     _filters(vgg)
     _styles(net, vgg)
@@ -107,6 +109,22 @@ def _dreams(net: cs.Network) -> None:
     frames = "0,7,15,30,50,80,110,180"
     cs.dream(net, ROCKET, "class:goldfish", size=448, preset="gerretsen", frames=frames).save(OUT / "lucid_frames.png")
     cs.dream(net, PHOTO, "blocks.9", size=320, zoom=24, frames="0,48").save(OUT / "zoom.png")
+
+
+def _explanations(net: cs.Network) -> None:
+    """One photograph explained in many ways; a unit projected back; what can be believed of two of the maps."""
+    tiles, names = [], []
+    for method in METHODS:
+        made = cs.explain(net, PHOTO, method=method)
+        tiles.append(made.shown())  # type: ignore[attr-defined]
+        names.append(METHODS[method].title)
+    sheet(
+        tiles, tile=(224, 224), columns=5, captions=names, title="one answer, explained in fifteen ways",
+        subtitle="efficientnet_lite0 on the cat; each on its own scale, maps by the pixel beside the photograph",
+    ).save(OUT / "explanations.png")  # fmt: skip
+    cs.explain(net, PHOTO, "strongest(blocks.3)", method="deconvnet").save(OUT / "deconvnet.png")
+    cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
+    cs.assess(net, PHOTO, cs.explain(net, PHOTO)).save(OUT / "trust.png")
 
 
 def _sheet(results: list[cs.Result], captions: list[str], columns: int, name: str) -> None:

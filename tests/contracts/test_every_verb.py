@@ -49,7 +49,7 @@ def assert_as_found(before: dict[str, Any], after: dict[str, Any]) -> None:
 
 
 def test_the_contracts_cover_every_verb() -> None:
-    assert set(VERBS) | {"replay"} == set(NAMED)
+    assert {name.split()[0] for name in VERBS} | {"replay"} == set(NAMED)
 
 
 @every_kind

@@ -38,12 +38,13 @@ def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
 
 
 def _assess(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    return cs.assess(net, noise(), cs.explain(net, noise()), points=4, stages=2, **options)
+    picture = options.pop("image", noise())
+    return cs.assess(net, picture, cs.explain(net, picture), points=4, stages=2, **options)
 
 
 def _by(method: str, **more: Any) -> Callable[..., Result]:
     def explained(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-        return cs.explain(net, noise(), method=method, **more, **options)  # type: ignore[arg-type]
+        return cs.explain(net, options.pop("image", noise()), method=method, **more, **options)  # type: ignore[arg-type]
 
     return explained
 

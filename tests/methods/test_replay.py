@@ -46,8 +46,10 @@ def _made(verb: str, net: cs.Network, folder: Path, photograph: str) -> cs.Resul
             return cs.invert(net, photograph, "conv*", steps=2)
         case "stylize":
             return cs.stylize(net, photograph, [photograph], size=64, steps=2)
-        case _:
+        case "visualize":
             return VERBS[verb](net, "plain", folder)
+        case _:
+            return VERBS[verb](net, "plain", folder, image=photograph)
 
 
 def test_each_picture_of_a_folder_replays_as_itself(tmp_path: Path, photograph: str) -> None:

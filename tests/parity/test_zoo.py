@@ -50,6 +50,34 @@ def test_grad_cam_equals_pytorch_grad_cam(name: str) -> None:
     assert np.abs(ours - theirs).max() <= 1e-5 * max(1.0, theirs.max())
 
 
+# Not among them: their Grad-CAM++ adds 1e-6 to squared gradients, which on random networks is more than these, and their
+# Score-CAM enlarges masks from corner to corner, so that they lie half a cell off.
+CAMS = {"layer_cam": "LayerCAM", "hires_cam": "HiResCAM", "eigen_cam": "EigenCAM"}
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if "densenet" not in name])
+@pytest.mark.parametrize("method", CAMS)
+def test_the_other_cams_equal_pytorch_grad_cams(method: str, name: str) -> None:
+    import pytorch_grad_cam
+    from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+    net, module, layer = load(name)
+    picture = noise(size=96)
+    target = None if method == "eigen_cam" else 3
+    ours = cs.explain(net, picture, target, method=method, layer=layer, signed=True).arrays["coarse"]
+    place = module.get_submodule(layer)
+    with getattr(pytorch_grad_cam, CAMS[method])(model=module, target_layers=[place]) as cam:
+        prepared = SPEC.preprocess(picture)
+        cam.activations_and_grads(prepared)[:, 3].sum().backward()
+        activations = cam.activations_and_grads.activations[0].numpy()
+        gradients = cam.activations_and_grads.gradients[0].numpy()
+        found = cam.get_cam_image(prepared, place, [ClassifierOutputTarget(3)], activations, gradients, False)[0]
+    if method == "eigen_cam":  # theirs is about the mean, and of either sign
+        assert abs(np.corrcoef(ours.ravel(), found.ravel())[0, 1]) > 1 - 1e-5
+    else:
+        assert np.abs(ours - found).max() <= 1e-4 * np.abs(found).max()
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_can_be_looked_at(name: str) -> None:
     net, _, layer = load(name)

@@ -40,16 +40,22 @@ class Heatmap(Result):
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
         own_low, own_high, colours = self.scale()
-        bar = Bar(own_low if low is None else low, own_high if high is None else high, colours, self.facts["unit"])
-        heat = self.arrays["map"]
-        shown = [overlay(self.arrays["image"], heat, bar.low, bar.high, map=bar.map, strength=strength)]
-        if self.look != "region":
-            shown = [colourise(heat, bar.low, bar.high, bar.map)]
+        unit = self.facts["unit"] + ("; the highest half per cent alike" if self.look != "region" else "")
+        bar = Bar(own_low if low is None else low, own_high if high is None else high, colours, unit)
+        tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         if self.look == "coloured":
-            shown = [self.colours(), *shown]
-        return heat_figure(
-            [self.arrays["image"], *shown], bar, title=self.facts["title"], subtitle=self.facts["subtitle"]
-        )
+            tiles.insert(1, self.colours())
+        return heat_figure(tiles, bar, title=self.facts["title"], subtitle=self.facts["subtitle"])
+
+    def shown(
+        self, *, low: float | None = None, high: float | None = None, strength: float = 0.75
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        """The map as it is shown: laid on the photograph, or one by the pixel by itself."""
+        own_low, own_high, colours = self.scale()
+        scale = own_low if low is None else low, own_high if high is None else high
+        if self.look != "region":
+            return colourise(self.arrays["map"], *scale, colours)
+        return overlay(self.arrays["image"], self.arrays["map"], *scale, map=colours, strength=strength)
 
     def colours(self) -> UInt8[np.ndarray, "h w 3"]:
         """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""

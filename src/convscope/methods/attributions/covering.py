@@ -89,9 +89,9 @@ def _occluded(
         notes.append(f"each position was computed on the whole picture: {occluder.dense}")
     if not computed.all():
         notes.append(f"{int(computed.sum())} of {computed.size} positions were computed, the rest interpolated")
-    arrays = {"computed": computed}
+    arrays = {"computed": computed.astype(np.uint8)}
     if scores is not None:
-        arrays["winner"] = winners.astype(np.int64)
+        arrays["winner"] = winners.astype(np.float32)
     return Found(
         objective, occluder.clean, torch.from_numpy(spread if signed else spread.clip(0)).float(), scores,
         coarse=values.astype(np.float32), arrays=arrays,
