@@ -50,7 +50,7 @@ def test_grad_cam_equals_pytorch_grad_cam(name: str) -> None:
     assert np.abs(ours - theirs).max() <= 1e-5 * max(1.0, theirs.max())
 
 
-# Not among them: their Grad-CAM++ adds 1e-6 to squared gradients, which on random networks is more than these, and their
+# Not among them: their Grad-CAM++ adds 1e-6 to squared gradients, on random networks more than these are; their
 # Score-CAM enlarges masks from corner to corner, so that they lie half a cell off.
 CAMS = {"layer_cam": "LayerCAM", "hires_cam": "HiResCAM", "eigen_cam": "EigenCAM"}
 

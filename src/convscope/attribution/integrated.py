@@ -18,8 +18,8 @@ from convscope.taps.record import record
 from convscope.taps.tap import Tap
 
 RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
-PIECE = 10
-"""Points in each piece of the way, where the steps are not given."""
+PIECE, PIECES = 5, 4
+"""Points in each piece of the way, and pieces to begin with, where the steps are not given."""
 
 
 def points_of(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -77,13 +77,13 @@ def integrated_gradients(
     if steps is not None:
         total, _ = way.pieces([(0.0, 1.0)], *points_of(rule, steps), seen)
         return Integrated(total[0], way.ends[1], way.ends[0], way.steps)
-    pieces = [(0.0, 1.0)]
+    pieces = [(i / PIECES, (i + 1) / PIECES) for i in range(PIECES)]
     sums, gaps = way.pieces(pieces, *points_of("gauss_legendre", PIECE), seen)
     allowed = tolerance * abs(way.ends[1] - way.ends[0])
     while abs(sum(gaps)) > allowed and way.steps + 2 * PIECE <= most:
-        worst = max(map(abs, gaps))
         room = (most - way.steps) // (2 * PIECE)
-        chosen = [i for i, gap in enumerate(gaps) if abs(gap) >= worst / 4][:room]
+        worst = sorted(range(len(gaps)), key=lambda i: -gaps[i] * np.sign(sum(gaps)))  # those that make up the gap
+        chosen = worst[: min(room, max(1, len(gaps) // 3))]
         halves = [half for i in chosen for half in _halved(pieces[i])]
         added, news = way.pieces(halves, *points_of("gauss_legendre", PIECE), seen)
         kept = [i for i in range(len(pieces)) if i not in chosen]
