@@ -68,9 +68,9 @@ class Answers:
 class Occluder:
     """A network, a picture and an objective, to be asked what covering windows does.
 
-    fill: the picture that shows in the window, `1 c h w`. `clean` is the objective's value on the picture itself.
-    `dense` says why positions are computed on whole pictures, where they are: a note for the reader; None where only
-    what the window can change is computed.
+    fill: the picture that shows in the window, `1 c h w`. `clean` is the objective's value on the picture itself,
+    `scores` the class scores where the objective needs them. `dense` says why positions are computed on whole pictures,
+    where they are: a note for the reader; None where only what the window can change is computed.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Occluder:
         with torch.no_grad(), memory_watched("the picture itself"):
             clean = record(net, image, self.taps, way=self.way) if self._run is None else self._run.clean
             self.clean = float(objective.value(clean)[0])
+            self.scores = clean.scores if SCORES_TAP in clean else None
 
     def _begin(self) -> None:
         """Look whether positions can be computed in parts, and believe it once one came out as it does on the whole."""

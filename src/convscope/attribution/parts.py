@@ -1,6 +1,7 @@
 """Parts of maps that differ from the clean ones, for many pictures at once, and windows with what surrounds them."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -105,15 +106,11 @@ def native_order(maps: Tensor, axes: tuple[int, int]) -> Tensor:
 
 def paste(onto: Tensor, maps: Tensor, down: np.ndarray, right: np.ndarray) -> None:
     """Lay maps over others, each at its own offset; what hangs over the edge is left out."""
-    places, which = np.unique(np.stack([down, right], 1), axis=0, return_inverse=True)
-    for number, (y, x) in enumerate(places.tolist()):
+    places = np.stack([down, right], 1)
+    turns = np.flatnonzero((np.diff(places, axis=0) != 0).any(1)) + 1
+    for first, last in pairwise([0, *turns.tolist(), len(places)]):  # neighbours at the same offset go together
+        y, x = places[first].tolist()
         y0, x0 = max(y, 0), max(x, 0)
         y1, x1 = min(y + maps.shape[2], onto.shape[2]), min(x + maps.shape[3], onto.shape[3])
-        if y0 >= y1 or x0 >= x1:
-            continue
-        source = maps[:, :, y0 - y : y1 - y, x0 - x : x1 - x]
-        if len(places) == 1:
-            onto[:, :, y0:y1, x0:x1] = source
-        else:
-            rows = torch.from_numpy(np.flatnonzero(which.reshape(-1) == number)).to(onto.device)
-            onto[rows, :, y0:y1, x0:x1] = source[rows]
+        if y0 < y1 and x0 < x1:
+            onto[first:last, :, y0:y1, x0:x1] = maps[first:last, :, y0 - y : y1 - y, x0 - x : x1 - x]

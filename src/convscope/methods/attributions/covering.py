@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from convscope.attribution import masks
 from convscope.attribution.fills import filled
@@ -45,7 +44,7 @@ def sides(given: Any, option: str, most: tuple[int, int]) -> tuple[int, int]:
 
 def of_occlusion(case: Case) -> Found:
     options = case.options
-    objective, scores = case.settled()
+    objective = case.settled()[0] if case.objective is None else case.objective
     patch = sides(options["patch"] or max(1, min(case.size) // 8), "patch", case.size)
     stride = sides(options["stride"] or f"{max(1, patch[0] // 2)}x{max(1, patch[1] // 2)}", "stride", case.size)
     fill = case.baseline
@@ -71,15 +70,15 @@ def of_occlusion(case: Case) -> Found:
     except KeyboardInterrupt:
         if known is None:
             raise
-        partial = _occluded(case, occluder, positions, known.values, known.computed, winners, objective, scores)
+        partial = _occluded(case, occluder, positions, known.values, known.computed, winners, objective)
         raise Stopped(f"stopped after {int(known.computed.sum())} of {total} positions", partial) from None
     assert known is not None
-    return _occluded(case, occluder, positions, known.values, known.computed, winners, objective, scores)
+    return _occluded(case, occluder, positions, known.values, known.computed, winners, objective)
 
 
 def _occluded(
     case: Case, occluder: Occluder, positions: Positions, values: np.ndarray, computed: np.ndarray,
-    winners: np.ndarray, objective: Objective, scores: Tensor | None,
+    winners: np.ndarray, objective: Objective,
 ) -> Found:  # fmt: skip
     """The map of occlusion from its coarse values."""
     signed = case.options["signed"]
@@ -90,10 +89,10 @@ def _occluded(
     if not computed.all():
         notes.append(f"{int(computed.sum())} of {computed.size} positions were computed, the rest interpolated")
     arrays = {"computed": computed.astype(np.uint8)}
-    if scores is not None:
+    if occluder.scores is not None:
         arrays["winner"] = winners.astype(np.float32)
     return Found(
-        objective, occluder.clean, torch.from_numpy(spread if signed else spread.clip(0)).float(), scores,
+        objective, occluder.clean, torch.from_numpy(spread if signed else spread.clip(0)).float(), occluder.scores,
         coarse=values.astype(np.float32), arrays=arrays,
         facts={"patch": list(positions.patch), "stride": list(positions.stride), "evaluations": int(computed.sum())},
         notes=tuple(notes),
