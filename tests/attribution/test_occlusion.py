@@ -203,3 +203,42 @@ def test_surveys_of_any_shape_end(shape: tuple[int, int], share: float) -> None:
     *_, last = survey(lambda places: truth[places[:, 0], places[:, 1]], shape, share=share)
     assert np.isfinite(last.values).all()
     assert (last.values[last.computed] == truth[last.computed]).all()
+
+
+def test_ctrl_c_keeps_the_map_as_far_as_it_is() -> None:
+    net, picture = network("plain"), noise(1)
+
+    def stop(news: cs.Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(cs.Stopped, match="of 225 positions") as stopped:
+        cs.explain(net, picture, 1, method="occlusion", patch=4, stride=2, watch=stop)
+    found = stopped.value.result
+    assert 0 < found.arrays["computed"].sum() < found.arrays["computed"].size
+    assert np.isfinite(found.arrays["map"]).all()
+    assert any("the rest interpolated" in note for note in found.notes)
+    whole = cs.explain(net, picture, 1, method="occlusion", patch=4, stride=2)
+    computed = found.arrays["computed"].astype(bool)
+    assert np.abs(found.arrays["coarse"] - whole.arrays["coarse"])[computed].max() <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("method", "option"),
+    [("grad_cam", {"steps": 3}), ("saliency", {"layer": "a"}), ("occlusion", {"samples": 3}), ("rise", {"patch": 3})],
+)  # fmt: skip
+def test_an_option_of_another_method_is_an_error(method: str, option: dict[str, object]) -> None:
+    with pytest.raises(cs.ConvscopeError, match=f"is no option of {method}"):
+        cs.explain(network("plain"), noise(1), 1, method=method, **option)  # type: ignore[arg-type]
+
+
+def test_the_strongest_response_is_found() -> None:
+    net, picture = network("plain"), noise(1)
+    maps = record(net, picture, ["conv2"])["conv2"][0]
+    channel, rest = divmod(int(maps.argmax()), maps.shape[1] * maps.shape[2])
+    y, x = divmod(rest, maps.shape[2])
+    found = cs.explain(net, picture, "strongest(conv2)", method="deconvnet")
+    assert found.facts["target"] == f"conv2:{channel}@{y},{x}"
+    found = cs.explain(net, picture, "strongest(conv2:3)", method="saliency")
+    y, x = divmod(int(maps[3].argmax()), maps.shape[2])
+    assert found.facts["target"] == f"conv2:3@{y},{x}"
+    assert cs.explain(net, picture, "strongest(conv2)", method="occlusion").facts["target"] == f"conv2:{channel}"

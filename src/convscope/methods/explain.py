@@ -66,7 +66,7 @@ def explain(
         str | float | None, About("occlusion: what covers: a number, a colour as 1,0.5,0, grey, mean, blur or noise")
     ] = None,
     share: Annotated[
-        float | None, About("occlusion: the share of positions to compute, where the map varies most", 0, 1)
+        float | None, About("occlusion: the share of positions to compute, where the map varies most", 0.001, 1)
     ] = None,
     cells: Annotated[int | None, About("rise: cells of a mask on the short side", 2, 256)] = None,
     kept: Annotated[float | None, About("rise: the share of cells that show the picture", 0.01, 0.99)] = None,
@@ -131,7 +131,7 @@ def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str,
     for name, value in given.items():
         if value is not None and name not in chosen.takes:
             takers = ", ".join(key for key, other in METHODS.items() if name in other.takes)
-            raise InputError(f"{name} is no option of {method}; {takers} take it")
+            raise InputError(f"{name} is no option of {method}; it is one of {takers}")
     return {
         name: plain_number(usual if given[name] is None else given[name]) for name, usual in chosen.takes.items()
     }  # fmt: skip
