@@ -1,7 +1,7 @@
 """The operations of one forward pass, as torch carries them out: what each was given, and what it gave.
 
-It is taken down below the modules, so it is the same for functions, operations in place and layers of Keras. It costs one
-pass, where tracing the network into a graph takes seconds.
+It is taken down below the modules, so it is the same for functions, operations in place and layers of Keras. It costs
+one pass, where tracing the network into a graph takes seconds.
 """
 
 from collections.abc import Sequence
