@@ -86,10 +86,13 @@ def test_a_map_that_points_at_the_evidence_is_told_from_one_that_does_not() -> N
 def test_every_kind_of_network_is_assessed_and_left_as_it_was(kind: str) -> None:
     net = network(kind)
     before = net.weights_hash()
+    state = {name: value.clone() for name, value in net.adapter.root.state_dict().items()}
     heat = cs.explain(net, noise(1), 2, method="saliency")
     found = cs.assess(net, noise(1), heat, points=4, stages=2)
     assert net.weights_hash() == before
-    assert {name for name, value in net.adapter.root.state_dict().items()} == set(net.adapter.root.state_dict())
+    now = net.adapter.root.state_dict()
+    assert now.keys() == state.keys()
+    assert all(torch.equal(now[name], value) for name, value in state.items())
     assert found.arrays["maps"].shape == (len(found.facts["stages"]), 32, 32)
     assert all(-1 <= share <= 1 for share in found.facts["randomised"])
     assert found.image().width >= 720

@@ -13,9 +13,9 @@ from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
-from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.batching import in_batches
 from convscope.taps.record import Recording, record
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.taps.tap import SCORES_TAP
 
 AT_ONCE = 16
 """Pictures that are differentiated as one batch, at most: more are no quicker on a processor."""
@@ -86,8 +86,3 @@ def smoothed(
 
     in_batches(samples, at_once, some, "noisy copies")
     return total / samples
-
-
-def differentiated_at_once(net: Network, taps: list[Tap], size: tuple[int, int]) -> int:
-    """How many pictures to differentiate as one batch."""
-    return max(1, min(AT_ONCE, pictures_at_once(net, taps, 1, size) // 2))

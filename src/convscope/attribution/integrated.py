@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.attribution.gradients import differentiated_at_once
+from convscope.attribution.gradients import AT_ONCE
 from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches
+from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
 from convscope.taps.tap import Tap
 
@@ -67,9 +67,9 @@ def integrated_gradients(
     """The gradient along the straight way from a baseline to the picture, times the way.
 
     layer: the way between the layer's activations for the two, in place of the pictures; what passes the layer by
-    stays as it is for the picture. steps: so many points by
-    `rule`; unless given, pieces of the way are halved where their own gap is largest (what each piece should add up
-    to is known from its ends) until the whole gap is at most `tolerance` of the difference, or `most` steps are done.
+    stays as it is for the picture. steps: so many points by `rule`; unless given, those pieces of the way are halved
+    that make up most of the gap (what each piece should add up to is known from its ends) until the whole gap is at
+    most `tolerance` of the difference, or `most` steps are done.
 
     Source: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017), equations 1 and 3.
     """
@@ -107,16 +107,17 @@ class _Way:
         self.taps = sorted(objective.taps())
         self.quick = net.quickened()
         self.steps = 0
+        needed = [*self.taps, *([self.tap] if self.tap else [])]
         with torch.no_grad():
             both = torch.cat([baseline.expand_as(image), image])
-            found = record(net, both, [*self.taps, *([self.tap] if self.tap else [])], way=self.quick)
+            found = record(net, both, needed, way=self.quick)
             ends = both if self.tap is None else found[self.tap]
             self.start, self.whole = ends[:1], ends[1:] - ends[:1]
             values = objective.value(found) if self.tap is None else self._values(self._at([0.0, 1.0]))
         self.ends = float(values[0]), float(values[1])
         self.known = {0.0: self.ends[0], 1.0: self.ends[1]}
         size = image.shape[-2], image.shape[-1]
-        self.at_once = differentiated_at_once(net, [*self.taps, *([self.tap] if self.tap else [])], size)
+        self.at_once = looks_at_once(net, needed, size, AT_ONCE)
 
     def pieces(
         self, pieces: Sequence[tuple[float, float]], points: np.ndarray, weights: np.ndarray,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
 
 AT_ONCE = 32
@@ -36,8 +36,8 @@ def masked_values(
         take(here, values)
         seen(last)
 
-    at_once = pictures_at_once(net, taps, 1, (image.shape[-2], image.shape[-1])) // 2
-    in_batches(count, max(1, min(AT_ONCE, at_once)), some, "masked pictures")
+    at_once = looks_at_once(net, taps, (image.shape[-2], image.shape[-1]), AT_ONCE)
+    in_batches(count, at_once, some, "masked pictures")
 
 
 def score_cam(

@@ -12,7 +12,7 @@ from convscope.errors import NetworkError
 from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective, Scaled, Sum, taps_of
-from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -81,7 +81,7 @@ class Occluder:
         self.taps = taps_of([objective])
         self.way = net.quickened()
         self._reads = _reads_pictures(objective)
-        self.at_once = max(1, min(AT_ONCE, pictures_at_once(net, self.taps, 1, positions.size) // 2))
+        self.at_once = looks_at_once(net, self.taps, positions.size, AT_ONCE)
         self.dense: str | None = None if exact else "asked for"
         self._run: Incremental | None = None
         if exact:

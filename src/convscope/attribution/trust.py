@@ -10,8 +10,9 @@ from torch import Tensor
 
 from convscope.attribution.fills import blurred
 from convscope.models.network import Network
+from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches, pictures_at_once
+from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
 
 AT_ONCE = 32
@@ -26,7 +27,7 @@ def order_of(heat: Float[np.ndarray, "h w"]) -> np.ndarray:
 
 def curve(
     net: Network, picture: Float[Tensor, "1 c h w"], objective: Objective, heat: Float[np.ndarray, "h w"],
-    fractions: Sequence[float], *, inserting: bool, seen: Callable[[int], None] = lambda done: None,
+    fractions: Sequence[float], *, inserting: bool, way: Quick = PLAIN, seen: Callable[[int], None] = lambda done: None,
 ) -> Float[np.ndarray, " points"]:  # fmt: skip
     """The objective when the hottest fractions of the picture are shown alone, or taken away.
 
@@ -38,7 +39,7 @@ def curve(
     ranks = torch.from_numpy(order_of(heat)).to(picture.device)
     blur = blurred(picture, 0.05 * min(heat.shape))
     below = blur if inserting else net.spec.neutral(picture).expand_as(picture)
-    taps, way = sorted(objective.taps()), net.quickened()
+    taps = sorted(objective.taps())
     values: list[float] = []
 
     def some(first: int, last: int) -> None:
@@ -48,8 +49,8 @@ def curve(
             values.extend(objective.value(record(net, shown, taps, way=way)).tolist())
         seen(last)
 
-    at_once = pictures_at_once(net, taps, 1, (picture.shape[-2], picture.shape[-1])) // 2
-    in_batches(len(fractions), max(1, min(AT_ONCE, at_once)), some, "the curve")
+    at_once = looks_at_once(net, taps, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
+    in_batches(len(fractions), at_once, some, "the curve")
     return np.array(values)
 
 

@@ -106,12 +106,15 @@ def _assessed(
     def seen(_: int) -> None:
         watch(Progress("assessing", min(done, total), total, ""))
 
+    way = net.quickened()
     curves: dict[str, np.ndarray] = {}
     for name, inserting in (("deletion", False), ("insertion", True)):
         several = [heat, *(moved(heat, options["seed"] + i) for i in range(MOVED))]
         found = []
         for one in several:
-            found.append(curve(net, picture, objective, one, fractions.tolist(), inserting=inserting, seen=seen))
+            found.append(
+                curve(net, picture, objective, one, fractions.tolist(), inserting=inserting, way=way, seen=seen)
+            )
             done += len(fractions)
         curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
     if objective is asked:  # no probability: in parts of the way from the covered picture to the whole one

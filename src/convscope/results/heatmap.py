@@ -37,11 +37,15 @@ class Heatmap(Result):
             return -reach, reach, "signed"
         return (low if self.facts.get("from_lowest") else 0.0), high, "inferno"
 
+    def _between(self, low: float | None, high: float | None) -> tuple[float, float, MapName]:
+        """The scale, but for the ends that are given."""
+        own_low, own_high, colours = self.scale()
+        return own_low if low is None else low, own_high if high is None else high, colours
+
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        own_low, own_high, colours = self.scale()
         unit = self.facts["unit"] + ("; the highest half per cent alike" if self.look != "region" else "")
-        bar = Bar(own_low if low is None else low, own_high if high is None else high, colours, unit)
+        bar = Bar(*self._between(low, high), unit)
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         if self.look == "coloured":
             tiles.insert(1, self.colours())
@@ -51,11 +55,9 @@ class Heatmap(Result):
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The map as it is shown: laid on the photograph, or one by the pixel by itself."""
-        own_low, own_high, colours = self.scale()
-        scale = own_low if low is None else low, own_high if high is None else high
         if self.look != "region":
-            return colourise(self.arrays["map"], *scale, colours)
-        return overlay(self.arrays["image"], self.arrays["map"], *scale, map=colours, strength=strength)
+            return colourise(self.arrays["map"], *self._between(low, high))
+        return np.asarray(self.overlay(low=low, high=high, strength=strength))
 
     def colours(self) -> UInt8[np.ndarray, "h w 3"]:
         """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""
@@ -66,7 +68,6 @@ class Heatmap(Result):
 
     def overlay(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """The overlay alone, at the picture's own size."""
-        own_low, own_high, colours = self.scale()
-        scale = own_low if low is None else low, own_high if high is None else high
-        pixels = overlay(self.arrays["image"], self.arrays["map"], *scale, map=colours, strength=strength)
+        least, most, colours = self._between(low, high)
+        pixels = overlay(self.arrays["image"], self.arrays["map"], least, most, map=colours, strength=strength)
         return Image.fromarray(np.ascontiguousarray(pixels))

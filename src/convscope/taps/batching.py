@@ -31,6 +31,11 @@ def pictures_at_once(net: Network, taps: Sequence[Tap], looks: int, look_size: t
     return max(1, min(MOST, int(BUDGET / max(bytes_each, 1))))
 
 
+def looks_at_once(net: Network, taps: Sequence[Tap], size: tuple[int, int], most: int) -> int:
+    """How many pictures of a size to look at as one batch, at most `most`: half of what a step would be given."""
+    return max(1, min(most, pictures_at_once(net, taps, 1, size) // 2))
+
+
 def in_batches(count: int, at_once: int, work: Callable[[int, int], None], what: str) -> int:
     """Do `work(first, last)` for 0 to `count`, so many at once; half as many from where memory runs out.
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
 from convscope.errors import InputError
 from convscope.methods.activations import activations
@@ -38,7 +39,7 @@ NO_FOLDERS = (
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    photo: Photo,
     layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; all layers unless given.")] = None,
     out: Annotated[
         Path | None,

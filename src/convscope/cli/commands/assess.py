@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Explained, Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.assess import assess
 from convscope.methods.explain import MethodName, explain
@@ -25,11 +26,8 @@ from convscope.results.trust import Trust
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
-    target: Annotated[
-        str | None,
-        typer.Option("--target", "-t", help="class:NAME, layer:channel, sums; the first guess unless given."),
-    ] = None,
+    photo: Photo,
+    target: Explained = None,
     method: Annotated[MethodName, typer.Option(help="How the heatmap is made; see convscope explain.")] = "grad_cam",
     layer: Annotated[str | None, typer.Option(help="The layer to look at, as in convscope explain.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,

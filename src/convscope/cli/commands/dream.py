@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from convscope.cli.arguments import Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.pictures import Out, framed, save_pictures
 from convscope.methods.dream import dream
@@ -27,7 +28,7 @@ from convscope.methods.presets import DREAM, LUCID
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    photo: Photo,
     target: Annotated[
         str | None, typer.Option("--target", "-t", help="A layer, channel or class, sums; a layer unless given.")
     ] = None,

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Explained, Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.explain import explain
 from convscope.results.files import check_ending
@@ -27,11 +28,8 @@ from convscope.results.heatmap import Heatmap
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
-    target: Annotated[
-        str | None,
-        typer.Option("--target", "-t", help="class:NAME, layer:channel, sums; the first guess unless given."),
-    ] = None,
+    photo: Photo,
+    target: Explained = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
     **options: object,
 ) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from convscope.cli.arguments import Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.invert import invert
 from convscope.results.files import check_ending
@@ -25,7 +26,7 @@ from convscope.results.inversion import Inversion
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    photo: Photo,
     layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; five unless given.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
     **options: object,

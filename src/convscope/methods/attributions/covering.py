@@ -8,10 +8,9 @@ import torch
 from convscope.attribution import masks
 from convscope.attribution.fills import filled
 from convscope.attribution.occlusion import Occluder, Positions
-from convscope.attribution.survey import survey
+from convscope.attribution.survey import Survey, survey
 from convscope.errors import InputError, Stopped
 from convscope.methods.attributions.case import Case, Found
-from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress
 from convscope.taps.record import record
@@ -47,9 +46,7 @@ def of_occlusion(case: Case) -> Found:
     objective = case.settled()[0] if case.objective is None else case.objective
     patch = sides(options["patch"] or max(1, min(case.size) // 8), "patch", case.size)
     stride = sides(options["stride"] or f"{max(1, patch[0] // 2)}x{max(1, patch[1] // 2)}", "stride", case.size)
-    fill = case.baseline
-    if fill is None:
-        fill = filled(case.picture, str(options["value"]), case.generator, "value")
+    fill = filled(case.picture, str(options["value"]), case.generator, "value")
     positions = Positions(case.size, patch, stride)
     occluder = Occluder(case.net, case.picture, objective, fill, positions)
     winners = np.full(positions.shape, -1)
@@ -65,24 +62,22 @@ def of_occlusion(case: Case) -> Found:
     try:
         for known in survey(ask, positions.shape, share=options["share"], batch=occluder.at_once):
             done = int(known.computed.sum())
-            self_told = f"{float(np.abs(known.values).max()):.4g}"
-            case.watch(Progress(case.what, done, max(done, total), self_told))
+            told = f"{float(np.abs(known.values).max()):.4g}"
+            case.watch(Progress(case.what, done, max(done, total), told))
     except KeyboardInterrupt:
         if known is None:
             raise
-        partial = _occluded(case, occluder, positions, known.values, known.computed, winners, objective)
+        partial = _occluded(case, occluder, known, winners)
         raise Stopped(f"stopped after {int(known.computed.sum())} of {total} positions", partial) from None
     assert known is not None
-    return _occluded(case, occluder, positions, known.values, known.computed, winners, objective)
+    return _occluded(case, occluder, known, winners)
 
 
-def _occluded(
-    case: Case, occluder: Occluder, positions: Positions, values: np.ndarray, computed: np.ndarray,
-    winners: np.ndarray, objective: Objective,
-) -> Found:  # fmt: skip
-    """The map of occlusion from its coarse values."""
-    signed = case.options["signed"]
-    spread = positions.spread(values)
+def _occluded(case: Case, occluder: Occluder, known: Survey, winners: np.ndarray) -> Found:
+    """The map of occlusion from what is known of it."""
+    signed, positions, computed = case.options["signed"], occluder.positions, known.computed
+    spread = positions.spread(known.values)
+    heat = spread if signed else spread.clip(0)
     notes = []
     if occluder.dense is not None:
         notes.append(f"each position was computed on the whole picture: {occluder.dense}")
@@ -92,8 +87,8 @@ def _occluded(
     if occluder.scores is not None:
         arrays["winner"] = winners.astype(np.float32)
     return Found(
-        objective, occluder.clean, torch.from_numpy(spread if signed else spread.clip(0)).float(), occluder.scores,
-        coarse=values.astype(np.float32), arrays=arrays,
+        occluder.objective, occluder.clean, torch.from_numpy(heat).float(), occluder.scores,
+        coarse=known.values.astype(np.float32), arrays=arrays,
         facts={"patch": list(positions.patch), "stride": list(positions.stride), "evaluations": int(computed.sum())},
         notes=tuple(notes),
     )  # fmt: skip

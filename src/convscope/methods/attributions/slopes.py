@@ -7,11 +7,12 @@ from torch import Tensor
 
 from convscope.attribution.cam import check_map
 from convscope.attribution.fills import filled
-from convscope.attribution.gradients import Slope, differentiated_at_once, slope, smoothed
+from convscope.attribution.gradients import AT_ONCE, Slope, slope, smoothed
 from convscope.attribution.integrated import integrated_gradients
 from convscope.errors import InputError
 from convscope.methods.attributions.cams import of_cam
 from convscope.methods.attributions.case import Case, Found
+from convscope.taps.batching import looks_at_once
 from convscope.taps.rules import deconvolved, guided
 
 
@@ -77,7 +78,7 @@ def of_smooth_grad(case: Case) -> Found:
         gradients = slope(case.net, pictures, clean.objective, rule=rule, way=way).gradients
         return gradients * (pictures - grey) if times else gradients
 
-    at_once = differentiated_at_once(case.net, sorted(clean.objective.taps()), case.size)
+    at_once = looks_at_once(case.net, sorted(clean.objective.taps()), case.size, AT_ONCE)
     found = smoothed(
         attribute, case.picture, samples=options["samples"], noise=options["noise"], at_once=at_once,
         generator=case.generator, seen=case.seen(options["samples"]),
