@@ -6,6 +6,7 @@ import convscope as cs
 from convscope.methods.attributions import METHODS
 from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
+from convscope.render.effects import EFFECTS
 from convscope.render.grid import sheet
 
 PHOTO, ROCKET = "examples/photographs/cat.jpg", "examples/photographs/rocket.jpg"
@@ -28,6 +29,7 @@ def main() -> None:
     _synthesis(net)
     _dreams(net)
     _explanations(net)
+    _hybrids(net)
     vgg = _vgg16_hed()
     _filters(vgg)
     _styles(net, vgg)
@@ -125,6 +127,14 @@ def _explanations(net: cs.Network) -> None:
     cs.explain(net, PHOTO, "strongest(blocks.3)", method="deconvnet").save(OUT / "deconvnet.png")
     cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
     cs.assess(net, PHOTO, cs.explain(net, PHOTO)).save(OUT / "trust.png")
+
+
+def _hybrids(net: cs.Network) -> None:
+    """A photograph altered where it is hot, in each way; and a series, as in the source."""
+    dreamt = cs.dream(net, PHOTO, "blocks.9")
+    cs.hybrid(net, PHOTO, vary={"effect": list(EFFECTS)}, other=dreamt, lines=3).save(OUT / "hybrids.png")
+    series = {"top": [2, 8, 64, 1280], "intensity": [0.3, 0.6, 1.2]}
+    cs.hybrid(net, PHOTO, vary=series, colours="jet", hot=0, soft=0).save(OUT / "series.png")
 
 
 def _sheet(results: list[cs.Result], captions: list[str], columns: int, name: str) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from convscope.methods.assess import assess as assess
     from convscope.methods.dream import dream as dream
     from convscope.methods.explain import explain as explain
+    from convscope.methods.hybrid import hybrid as hybrid
     from convscope.methods.invert import invert as invert
     from convscope.methods.replay import replay as replay
     from convscope.methods.report import report as report
@@ -60,6 +61,7 @@ _HOME = {
     "direction": "objectives.units",
     "dream": "methods.dream",
     "explain": "methods.explain",
+    "hybrid": "methods.hybrid",
     "invert": "methods.invert",
     "layer": "objectives.units",
     "load_model": "models.load",

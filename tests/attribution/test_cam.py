@@ -179,3 +179,68 @@ def test_enlarging_keeps_the_centre_of_each_cell() -> None:
     coarse = torch.arange(9.0).view(1, 3, 3)
     fine = enlarge(coarse, (15, 15))[0]
     assert torch.allclose(fine[2::5, 2::5], coarse[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["grad_cam", "grad_cam_pp", "layer_cam", "hires_cam"])
+@pytest.mark.parametrize("kind", ["plain", "inplace", "residual", "keras"])
+def test_a_map_is_the_sum_of_those_of_its_channels(kind: str, method: str) -> None:
+    """Signed maps are linear in the channels: parts that make up all add up to the whole."""
+    net = network(kind)
+    layer = net.recommended_layer().name
+    count = net.layer(layer).channels
+
+    def of(**options: object) -> np.ndarray:
+        return cs.explain(net, noise(3), 1, method=method, signed=True, **options).arrays["coarse"]  # type: ignore[arg-type]
+
+    whole = of()
+    parts = of(channels=range(0, 3)) + of(channels=range(3, count))
+    assert np.abs(parts - whole).max() <= 1e-5 * max(1.0, np.abs(whole).max())
+    assert np.allclose(of(top=count), whole, atol=1e-6)
+    alone = cs.explain(net, noise(3), 1, method=method, signed=True, top=1)  # type: ignore[arg-type]
+    (best,) = alone.facts["channels"]
+    assert np.array_equal(alone.arrays["coarse"], of(channels=[best]))
+    assert alone.facts["subtitle"].startswith(("Grad", "Layer", "HiRes"))
+    assert f"1 of {count} channels" in alone.facts["subtitle"]
+
+
+def test_rankings_by_hand() -> None:
+    from convscope.attribution.chosen import Chosen
+
+    activations = torch.tensor([3.0, 0.0, 1.0, 2.0]).view(1, 4, 1, 1).expand(1, 4, 2, 2)
+    weights = torch.tensor([0.1, 9.0, -5.0, 1.0]).view(1, 4, 1, 1)
+    ranked = {
+        ("contribution", False): [3, 0, 1, 2], ("contribution", True): [2, 3, 0, 1],
+        ("weight", False): [1, 3, 0, 2], ("weight", True): [1, 2, 3, 0], ("activation", False): [0, 3, 2, 1],
+    }  # fmt: skip
+    for (ranking, signed), order in ranked.items():
+        for top in range(1, 5):
+            chosen = Chosen(top=top, ranking=ranking)  # type: ignore[arg-type]
+            assert chosen.of(activations, weights, signed, "l") == order[:top], (ranking, signed)
+    assert Chosen((2, 0, 2), 1).of(activations, weights, False, "l") == [0]
+    assert Chosen((2, 0)).of(activations, weights, False, "l") == [2, 0]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"channels": [12]}, "channels is 12; the layer 'relu2' has channels 0 to 11"),
+        ({"channels": [-1]}, "channels is -1"), ({"channels": []}, "channels is empty"),
+        ({"top": 0}, "top is 0; expected 1"),
+        ({"top": 3, "method": "eigen_cam", "target": None}, "top is no option of eigen_cam"),
+        ({"ranking": "weight", "method": "score_cam"}, "ranking is no option of score_cam"),
+    ],
+)  # fmt: skip
+def test_channels_that_cannot_be_are_said(options: dict[str, object], told: str) -> None:
+    with pytest.raises(cs.ConvscopeError, match=told):
+        cs.explain(network("plain"), noise(1), **({"target": 1} | options))  # type: ignore[arg-type]
+
+
+def test_score_cam_of_few_channels_looks_at_these_alone() -> None:
+    net = network("plain")
+    seen: list[int] = []
+    found = cs.explain(net, noise(2), 1, method="score_cam", top=3, watch=lambda at: seen.append(at.total))
+    assert set(seen) == {3}
+    maps = cs.activations(net, noise(2), ["relu2"]).arrays["relu2"]
+    assert found.facts["channels"] == maps.mean((1, 2)).argsort()[::-1][:3].tolist()
+    same = cs.explain(net, noise(2), 1, method="score_cam", channels=found.facts["channels"])
+    assert np.array_equal(found.arrays["map"], same.arrays["map"])

@@ -165,6 +165,19 @@ def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
     assert answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png")["same_pixels"] is True
 
 
+def test_hybrid(tmp_path: Path, photograph: str) -> None:
+    told = answer(
+        "hybrid", photograph, "--vary", "top: 4, 64; intensity: 0.3, 1", "--size", 90, "--out", tmp_path / "h.png",
+        "--each", tmp_path / "each",
+    )  # fmt: skip
+    assert len(told["files"]) == 5  # type: ignore[arg-type]
+    assert told["captions"][0] == "top 4\nintensity 0.3"  # type: ignore[index]
+    with Image.open(tmp_path / "each" / "top_4__intensity_0.3.png") as one:
+        assert one.size == (90, 60)
+    assert answer("replay", tmp_path / "h.png")["same_pixels"]
+    assert answer("replay", tmp_path / "each" / "top_64__intensity_1.png")["same_pixels"]
+
+
 def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograph: str) -> None:
     copy = tmp_path / "in" / "photo.jpg"
     copy.parent.mkdir()

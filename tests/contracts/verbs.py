@@ -37,6 +37,11 @@ def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
     return cs.explain(net, noise(), **options)
 
 
+def _hybrid(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    picture = options.pop("image", noise())
+    return cs.hybrid(net, picture, vary={"top": [2, 4]}, lines=2, **options)
+
+
 def _assess(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
     return cs.assess(net, picture, cs.explain(net, picture), points=4, stages=2, **options)
@@ -83,6 +88,7 @@ VERBS: dict[str, Callable[..., Result]] = {
             "rise": {"samples": 5, "cells": 3},
         }.items()
     },
+    "hybrid": _hybrid,
     "invert": _invert,
     "report": _report,
 }
@@ -106,6 +112,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "explain by layer_cam": {"layer": "head"},
     "explain by occlusion": {"stride": "3x"},
     "explain by rise": {"kept": 2.0},
+    "hybrid": {"effect": "swap"},
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},
 }

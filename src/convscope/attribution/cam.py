@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.attribution.chosen import EVERY, Chosen, only
 from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
@@ -18,12 +19,14 @@ from convscope.taps.tap import SCORES_TAP, Tap
 
 @dataclass(frozen=True)
 class Cam:
-    """Maps of one picture for several objectives. maps: `k h w`, the layer's resolution, unscaled. values: `k`."""
+    """Maps of one picture for several objectives. maps: `k h w`, the layer's resolution, unscaled. values: `k`.
+    channels: for each objective those that its map is made of, where not all were wanted."""
 
     objectives: tuple[Objective, ...]
     maps: Float[Tensor, "k h w"]
     values: Float[Tensor, " k"]
     scores: Float[Tensor, "1 classes"] | None
+    channels: tuple[tuple[int, ...], ...] = ()
 
 
 Kind = Literal["grad_cam", "grad_cam_pp", "layer_cam", "hires_cam"]
@@ -40,6 +43,7 @@ def gradient_cam(
     *,
     kind: Kind = "grad_cam",
     signed: bool = False,
+    chosen: Chosen = EVERY,
 ) -> Cam:
     """A class activation map of one picture: one forward pass, and for each objective the way back to `layer` and no
     further.
@@ -47,7 +51,7 @@ def gradient_cam(
     For feature maps A_k, an objective y and its gradient G_k = dy/dA_k the map is ReLU of a sum over channels k:
     grad_cam: mean(G_k) A_k. grad_cam_pp: mean over positions (weighed by G_k^2 / (2 G_k^2 + sum(A_k) G_k^3)) of
     ReLU(G_k), times A_k. layer_cam: ReLU(G_k) A_k. hires_cam: G_k A_k. signed: without that last ReLU, so that what
-    speaks against the objective stays.
+    speaks against the objective stays. chosen: which channels the sum is over.
 
     Raises InputError where the layer has no positions, or where the objective does not depend on it.
 
@@ -56,25 +60,28 @@ def gradient_cam(
     """
     check_map(net, layer)
     tap = Tap(layer)
-    chosen_later = callable(objectives)
-    needed = {tap, SCORES_TAP} if chosen_later else {tap}
+    needed = {tap, SCORES_TAP} if callable(objectives) else {tap}
     if not callable(objectives):
         needed |= {need for objective in objectives for need in objective.taps()}
     recording = record(net, image, sorted(needed), gradients=True)
     bound = tuple(objectives(recording) if callable(objectives) else objectives)
     activations = recording[tap].detach()
-    maps, values = [], []
+    maps, values, channels = [], [], []
     with torch.enable_grad():
         for objective in bound:
             value = objective.value(recording)
             gradient = recording.gradients(value, [tap]).get(tap)
             if gradient is None:
                 raise InputError(f"{objective} does not depend on the layer {layer!r}: choose an earlier layer")
-            maps.append((_weights(kind, activations, gradient) * activations).sum(1)[0])
+            weights = _weights(kind, activations, gradient)
+            if not chosen.everything:
+                channels.append(tuple(chosen.of(activations, weights, signed, layer)))
+                weights = only(weights, list(channels[-1]))
+            maps.append((weights * activations).sum(1)[0])
             values.append(value.detach())
     stacked = torch.stack(maps)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
-    return Cam(bound, stacked if signed else stacked.relu(), torch.cat(values), scores)
+    return Cam(bound, stacked if signed else stacked.relu(), torch.cat(values), scores, tuple(channels))
 
 
 def check_map(net: Network, layer: str) -> None:

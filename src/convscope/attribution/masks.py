@@ -1,6 +1,6 @@
 """Attribution by showing the network masked pictures: Score-CAM's masks are a layer's channels, RISE's are random."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -42,26 +42,26 @@ def masked_values(
 
 def score_cam(
     net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, activations: Float[Tensor, "1 k rows columns"],
-    seen: Callable[[int], None],
+    seen: Callable[[int], None], *, channels: Sequence[int] | None = None,
 ) -> Float[Tensor, "rows columns"]:  # fmt: skip
     """The channels of a layer, weighted by the softmax of what the objective is on the picture behind each of them.
 
-    Signed, at the layer's resolution.
+    channels: those to try; all unless given. Signed, at the layer's resolution.
 
     Source: Wang et al., "Score-CAM" (2020), equations 3 to 6; the baseline of equation 3 falls out of the softmax.
     """
-    channels = activations[0]
+    tried = activations[0] if channels is None else activations[0, list(channels)]
     size = image.shape[-2], image.shape[-1]
 
     def masks(first: int, last: int) -> Tensor:
-        maps = F.interpolate(channels[first:last, None], size, mode="bilinear", align_corners=False)
+        maps = F.interpolate(tried[first:last, None], size, mode="bilinear", align_corners=False)
         low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
         return (maps - low) / (high - low).clamp_min(1e-8)
 
     values: list[Tensor] = []
-    masked_values(net, image, objective, masks, len(channels), lambda _, found: values.append(found), seen)
+    masked_values(net, image, objective, masks, len(tried), lambda _, found: values.append(found), seen)
     weights = torch.cat(values).softmax(0)
-    return (weights[:, None, None] * channels).sum(0)
+    return (weights[:, None, None] * tried).sum(0)
 
 
 def rise(

@@ -94,7 +94,7 @@ def dream(
     }  # fmt: skip
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(dream, options)
-    photograph = opened_whole(net, image, options["size"])
+    photograph = opened_whole(net.spec, image, options["size"])
     opened_mask = None if mask is None else open_mask(mask, size_of(photograph))
     return _Dreamer(net, objective, photograph, opened_mask, options, watch).finished()
 

@@ -1,7 +1,8 @@
 """`convscope.explain`: which parts of a photograph speak for an answer."""
 
+import operator
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution.cam import enlarge
+from convscope.attribution.chosen import Ranking
 from convscope.attribution.integrated import RuleName
 from convscope.errors import InputError, Stopped, UnknownNameError
 from convscope.methods.attributions import METHODS
@@ -44,6 +46,13 @@ def explain(
     layer: Annotated[str | None, About("the layer to look at; for CAMs the last one with positions")] = None,
     signed: Annotated[bool | None, About("keep what speaks against the target, below zero")] = None,
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
+    channels: Annotated[
+        Sequence[int] | None, About("CAMs: the channels that make the map, such as 3,7,10-15; all unless given")
+    ] = None,
+    top: Annotated[int | None, About("CAMs: only so many channels, the first by ranking", 1, 1000000)] = None,
+    ranking: Annotated[
+        Ranking | None, About("CAMs: by what a channel adds to the map, its weight, or its activation")
+    ] = None,
     baseline: Annotated[
         str | ImageLike | None,
         About("integrated gradients: black, grey, white, mean, blur, noise, a colour, a picture"),
@@ -96,7 +105,8 @@ def explain(
         raise UnknownNameError("method", str(method), METHODS)
     chosen = METHODS[method]
     given = {
-        "layer": layer, "signed": signed, "baseline": baseline, "steps": steps, "rule": rule, "tolerance": tolerance,
+        "layer": layer, "signed": signed, "channels": _numbers(channels),
+        "top": top, "ranking": ranking, "baseline": baseline, "steps": steps, "rule": rule, "tolerance": tolerance,
         "of": of, "samples": samples, "noise": noise, "patch": patch, "stride": stride, "value": value, "share": share,
         "cells": cells, "kept": kept, "seed": seed,
     }  # fmt: skip
@@ -124,6 +134,14 @@ def explain(
     if stopped is not None:
         raise Stopped(str(stopped), result) from None
     return result
+
+
+def _numbers(channels: Sequence[int] | None) -> list[int] | None:
+    """Channels as plain numbers. Raises InputError."""
+    try:
+        return None if channels is None else [operator.index(number) for number in channels]
+    except TypeError:
+        raise InputError(f"channels is {channels!r}; expected whole numbers, such as [3, 7]") from None
 
 
 def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,7 +252,8 @@ def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method
     asked = found.objective
     if layer is None and "layer" in chosen.takes and method != "integrated_gradients":
         layer = net.recommended_layer().name
-    at = f" at {layer}" if layer else ""
+    of = f", {found.facts['made_of']}" if "made_of" in found.facts else ""
+    at = f" at {layer}{of}" if layer else ""
     facts: dict[str, Any] = {"target": str(asked), "method": method, "unit": f"{chosen.title}, unscaled"}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"

@@ -22,31 +22,38 @@ from convscope.synthesis.making import Making, Moment, as_array
 from convscope.synthesis.schedule import Size
 
 PROPORTIONS = 0.1
-"""How much a mask may be stretched to fit, as a share."""
+"""How much a mask or another picture may be stretched to fit, as a share."""
 MOST_UNASKED = 640
 """The long side where no size is asked for."""
 
 
-def opened_whole(net: Network, image: ImageLike | Photograph, size: int | None) -> Photograph:
-    """A photograph at its own proportions. size: its long side; its own, at most MOST_UNASKED, unless given."""
+def opened_whole(
+    spec: InputSpec, image: ImageLike | Photograph, size: int | None, most: int = MOST_UNASKED
+) -> Photograph:
+    """A photograph at its own proportions. size: its long side; its own, at most `most`, unless given."""
     if isinstance(image, Photograph):
         raise InputError(
             "the picture was made ready for a network; expected the picture itself, at its own proportions"
         )
-    first = open_photograph(image, replace(net.spec, size=(16, 16)), fit="stretch")
+    first = open_photograph(image, replace(spec, size=(16, 16)), fit="stretch")
     height, width = first.record["size"]
-    factor = (size or min(MOST_UNASKED, max(height, width))) / max(height, width)
+    factor = (size or min(most, max(height, width))) / max(height, width)
     hw = max(1, round(height * factor)), max(1, round(width * factor))
-    return open_photograph(image, replace(net.spec, size=hw), fit="stretch")
+    return open_photograph(image, replace(spec, size=hw), fit="stretch")
 
 
 def open_mask(mask: ImageLike, size: Size) -> Photograph:
     """A picture that is white where something goes, in grey at this size. Raises InputError for other proportions."""
-    found = open_photograph(mask, InputSpec(size=size, channels=1, range=(0, 1)), fit="stretch")
+    return same_proportions(mask, size, "mask", channels=1)
+
+
+def same_proportions(image: ImageLike, size: Size, what: str, *, channels: int) -> Photograph:
+    """A picture brought to a size whose proportions are about its own. Raises InputError, naming it, for others."""
+    found = open_photograph(image, InputSpec(size=size, channels=channels, range=(0, 1)), fit="stretch")
     height, width = found.record["size"]
     if abs(height * size[1] / (width * size[0]) - 1) > PROPORTIONS:
         raise InputError(
-            f"the mask is {width}x{height} pixels and the picture {size[1]}x{size[0]}; expected the same proportions"
+            f"the {what} is {width}x{height} pixels and the picture {size[1]}x{size[0]}; expected the same proportions"
         )
     return found
 

@@ -16,6 +16,7 @@ from convscope.methods.activations import activations
 from convscope.methods.assess import assess
 from convscope.methods.dream import dream
 from convscope.methods.explain import explain
+from convscope.methods.hybrid import hybrid
 from convscope.methods.invert import invert
 from convscope.methods.stylize import stylize
 from convscope.methods.visualize import visualize
@@ -86,10 +87,13 @@ Inputs = dict[str, Any]
 
 @dataclass(frozen=True)
 class _Again:
-    """A verb, and how it is called again with the pictures and options of the recipe."""
+    """A verb, and how it is called again with the pictures and options of the recipe.
+
+    whole: whether it wants the photograph itself, and not as the network sees it."""
 
     verb: Callable[..., Result]
     again: Callable[[Network, Inputs, dict[str, Any], Watch], Result]
+    whole: bool = False
 
 
 def _dream(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
@@ -114,6 +118,11 @@ def _explain(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch
     return explain(net, inputs["image"], watch=watch, **options | compared)
 
 
+def _hybrid(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
+    (other,) = inputs.get("other", [None])
+    return hybrid(net, inputs["image"], other=other, watch=watch, **options)
+
+
 def _assess(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch) -> Result:
     heatmap = explain(net, inputs["image"], **options["heatmap"])
     return assess(net, inputs["image"], **options | {"heatmap": heatmap}, watch=watch)
@@ -124,6 +133,7 @@ _VERBS: dict[str, _Again] = {
     "assess": _Again(assess, _assess),
     "dream": _Again(dream, _dream),
     "explain": _Again(explain, _explain),
+    "hybrid": _Again(hybrid, _hybrid, whole=True),
     "invert": _Again(invert, lambda net, inputs, options, watch: invert(net, inputs["image"], watch=watch, **options)),
     "stylize": _Again(stylize, _stylize),
     "visualize": _Again(visualize, _visualize),
@@ -210,7 +220,7 @@ def _picture(
         raise ResultError(
             f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
         )
-    if name != "image" or "fit" not in recipe.options:
+    if name != "image" or "fit" not in recipe.options or _VERBS[recipe.method].whole:
         return image
     # The recipe of the replay is that of the original, wherever the photograph lies now.
     return replace(net.photograph(image, fit=recipe.options["fit"]), record=record)

@@ -105,12 +105,12 @@ def stylize(
     _check_shares(options["shares"], len(given))
     if colours == "content" and net.spec.channels != 3:
         raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
-    photograph = opened_whole(net, content, options["size"])
+    photograph = opened_whole(net.spec, content, options["size"])
     hw = size_of(photograph)
     where = [open_mask(region, hw) for region in listed(regions)]
     if where and len(where) != len(given):
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
-    opened = [opened_whole(net, style, round(options["scale"] * max(hw))) for style in given]
+    opened = [opened_whole(net.spec, style, round(options["scale"] * max(hw))) for style in given]
     masked = None if mask is None else open_mask(mask, hw)
     return Stylist(net, photograph, opened, where, masked, options, watch).finished()
 

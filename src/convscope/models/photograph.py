@@ -335,12 +335,26 @@ def _resize(plane: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:
         factor = min(height / want_h, width / want_w)
         left, top = (width - want_w * factor) / 2, (height - want_h * factor) / 2
         return _scaled(picture, want_h, want_w, (left, top, width - left, height - top))
+    left, top, right, bottom = map(int, where_seen((height, width), size, fit))
+    out = np.full(size, 0.5, dtype=np.float32)
+    out[top:bottom, left:right] = _scaled(picture, bottom - top, right - left, box)
+    return out
+
+
+def where_seen(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> tuple[float, float, float, float]:
+    """Where a whole picture of (height, width) lies on what a network sees of it, (left, top, right, bottom) in pixels
+    of that: with "pad" within it, with "crop" beyond it."""
+    (height, width), (want_h, want_w) = picture, size
+    if fit == "stretch" or height * want_w == width * want_h:
+        return 0.0, 0.0, float(want_w), float(want_h)
+    if fit == "crop":
+        factor = min(height / want_h, width / want_w)
+        over_w, over_h = (width / factor - want_w) / 2, (height / factor - want_h) / 2
+        return -over_w, -over_h, want_w + over_w, want_h + over_h
     factor = max(height / want_h, width / want_w)
     inner_h, inner_w = max(1, round(height / factor)), max(1, round(width / factor))
-    out = np.full(size, 0.5, dtype=np.float32)
     top, left = (want_h - inner_h) // 2, (want_w - inner_w) // 2
-    out[top : top + inner_h, left : left + inner_w] = _scaled(picture, inner_h, inner_w, box)
-    return out
+    return float(left), float(top), float(left + inner_w), float(top + inner_h)
 
 
 def _scaled(picture: Image.Image, height: int, width: int, box: tuple[float, float, float, float]) -> np.ndarray:

@@ -1,13 +1,18 @@
 """Numbers to colours. Each map is a short list of colours, evenly spaced and interpolated."""
 
+import re
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-MapName = Literal["inferno", "viridis", "signed", "grey"]
+from convscope.errors import InputError
+
+MapName = Literal["inferno", "viridis", "signed", "grey", "jet"]
 
 # inferno and viridis: sampled at 17 points from the maps of Smith and van der Walt (2015, CC0).
+# jet: the rainbow of older programs, which draws edges where there are none; for pictures, not for reading.
 # signed: dark in the middle, so that "nothing" is dark on every sheet; cold below zero, warm above.
 _STOPS: dict[str, str] = {
     "inferno": (
@@ -20,17 +25,29 @@ _STOPS: dict[str, str] = {
     ),
     "signed": "d5f6ff 6fd3f2 2f9bdc 2460b0 1c3270 0d0d14 701c22 b1332a e2622c f5a04a ffe9b8",
     "grey": "000000 ffffff",
+    "jet": "00007f 0000ff 007fff 00ffff 7fff7f ffff00 ff7f00 ff0000 7f0000",
 }
 
 
-def _table(name: str) -> Float[np.ndarray, "256 3"]:
-    stops = np.array([[int(word[i : i + 2], 16) for i in (0, 2, 4)] for word in _STOPS[name].split()], dtype=float)
+def ramp(colours: Sequence[str]) -> Float[np.ndarray, "256 3"]:
+    """256 colours, 0..255, between colours that are given as hexadecimal red, green and blue, such as ff8800."""
+    stops = np.array([[int(word[i : i + 2], 16) for i in (0, 2, 4)] for word in colours], dtype=float)
     at = np.linspace(0, len(stops) - 1, 256)
     return np.stack([np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)], axis=1)
 
 
-_TABLES = {name: _table(name) for name in _STOPS}
+_TABLES = {name: ramp(stops.split()) for name, stops in _STOPS.items()}
 MAPS: tuple[str, ...] = tuple(_STOPS)
+
+
+def ramp_of(text: str) -> Float[np.ndarray, "256 3"]:
+    """The ramp of a colour map by name, or between colours of one's own: "102040-ff8800". Raises InputError."""
+    if text in _TABLES:
+        return _TABLES[text]
+    words = [word.strip().removeprefix("#") for word in text.split("-")]
+    if len(words) < 2 or not all(re.fullmatch("[0-9a-fA-F]{6}", word) for word in words):
+        raise InputError(f"colours is {text!r}; expected {', '.join(MAPS)}, or two or more colours as 102040-ff8800")
+    return ramp(words)
 
 
 def colourise(

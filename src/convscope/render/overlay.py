@@ -1,5 +1,6 @@
 """A heatmap laid on a photograph, with its colour bar."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,3 +45,20 @@ def heat_figure(tiles: Sequence[UInt8[np.ndarray, "h w 3"]], bar: Bar, *, title:
     return sheet(
         tiles, tile=tile, columns=len(tiles), title=title, subtitle=subtitle, bar=bar, smooth=True,
     )  # fmt: skip
+
+
+def whole_heat(
+    heat: Float[np.ndarray, "rows columns"], box: tuple[float, float, float, float], size: tuple[int, int]
+) -> Float[np.ndarray, "h w"]:
+    """Heat over the part of a picture that a network saw, as heat over the whole picture, smooth, not below zero.
+
+    box: where the whole picture lies on what was seen, (left, top, right, bottom) as shares of that; what lies beyond
+    was not seen and is cold. size: (height, width) of the whole picture.
+    """
+    rows, columns = heat.shape
+    left, top, right, bottom = box[0] * columns, box[1] * rows, box[2] * columns, box[3] * rows
+    over = [math.ceil(max(0.0, -top, bottom - rows)), math.ceil(max(0.0, -left, right - columns))]
+    padded = np.pad(np.asarray(heat, dtype=np.float32), [(over[0], over[0]), (over[1], over[1])])
+    corners = (left + over[1], top + over[0], right + over[1], bottom + over[0])
+    large = Image.fromarray(padded).resize((size[1], size[0]), Image.Resampling.BICUBIC, box=corners)
+    return np.asarray(large, dtype=np.float32).clip(0)

@@ -18,6 +18,7 @@ from convscope.results.pictures import Pictures
 from convscope.results.recipe import Recipe
 from convscope.results.result import Result
 from convscope.results.trust import Trust
+from convscope.results.variations import Variations
 from convscope.results.weights import Weights
 
 
@@ -34,6 +35,7 @@ KINDS: dict[str, type[Result]] = {
     "assess": Trust,
     "dream": Pictures,
     "explain": Heatmap,
+    "hybrid": Variations,
     "invert": Inversion,
     "report": Page,
     "stylize": Pictures,

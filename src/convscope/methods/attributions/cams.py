@@ -1,10 +1,14 @@
 """Class activation maps, as methods of explain."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from convscope.attribution import masks
 from convscope.attribution.cam import Kind, check_map, eigen_cam, gradient_cam
+from convscope.attribution.chosen import Chosen
 from convscope.attribution.gradients import asked
 from convscope.methods.attributions.case import Case, Found
 from convscope.objectives.expression import Objective
@@ -16,9 +20,25 @@ def of_cam(case: Case, kind: Kind) -> Found:
     objective = case.objective
     cam = gradient_cam(
         case.net, case.picture, (lambda recording: [asked(None, recording)]) if objective is None else [objective],
-        case.layer, kind=kind, signed=case.options["signed"],
+        case.layer, kind=kind, signed=case.options.get("signed", False), chosen=_chosen(case),
     )  # fmt: skip
-    return Found(cam.objectives[0], float(cam.values[0]), cam.maps[0], cam.scores)
+    facts = _told(case, cam.channels[0]) if cam.channels else {}
+    return Found(cam.objectives[0], float(cam.values[0]), cam.maps[0], cam.scores, facts=facts)
+
+
+def _chosen(case: Case) -> Chosen:
+    channels = case.options.get("channels")
+    return Chosen(
+        None if channels is None else tuple(channels),
+        case.options.get("top"),
+        case.options.get("ranking", "activation"),
+    )
+
+
+def _told(case: Case, channels: Sequence[int]) -> dict[str, Any]:
+    """Which channels a map is made of."""
+    whole = case.net.layer(case.layer).channels
+    return {"channels": list(channels), "made_of": f"{len(channels)} of {whole} channels"}
 
 
 def _activations(case: Case, objective: Objective) -> tuple[Tensor, float, Tensor | None]:
@@ -44,6 +64,10 @@ def of_eigen_cam(case: Case) -> Found:
 def of_score_cam(case: Case) -> Found:
     objective, _ = case.settled()
     activations, value, scores = _activations(case, objective)
-    seen = case.seen(activations.shape[1])
-    found = masks.score_cam(case.net, case.picture, objective, activations, seen)
-    return Found(objective, value, found if case.options["signed"] else found.relu(), scores)
+    chosen = _chosen(case)
+    channels = chosen.of(activations, None, case.options["signed"], case.layer)
+    found = masks.score_cam(
+        case.net, case.picture, objective, activations, case.seen(len(channels)), channels=channels
+    )  # fmt: skip
+    facts = {} if chosen.everything else _told(case, channels)
+    return Found(objective, value, found if case.options["signed"] else found.relu(), scores, facts=facts)

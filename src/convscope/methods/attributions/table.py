@@ -20,7 +20,9 @@ _GUIDED = (
     "guided methods change little when the network's late layers are replaced by random ones, so they tell of edges "
     "more than of the answer (Adebayo et al., 2018)"
 )
-_CAM = {"layer": None, "signed": False}
+_MAP = {"layer": None, "signed": False}
+_SOME = _MAP | {"channels": None, "top": None}
+_CAM = _SOME | {"ranking": "contribution"}
 METHODS: Mapping[str, Method] = {
     "grad_cam": Method(
         "Grad-CAM", partial(of_cam, kind="grad_cam"), _CAM, "coarse: it tells the region, not the outline"
@@ -35,10 +37,10 @@ METHODS: Mapping[str, Method] = {
         "HiResCAM", partial(of_cam, kind="hires_cam"), _CAM, "what the layer's positions add to the score"
     ),
     "eigen_cam": Method(
-        "Eigen-CAM", of_eigen_cam, _CAM, "where the layer answers, whatever the target",
+        "Eigen-CAM", of_eigen_cam, _MAP, "where the layer answers, whatever the target",
         targeted=False,
     ),
-    "score_cam": Method("Score-CAM", of_score_cam, _CAM, "without gradients: each channel tried as a mask"),
+    "score_cam": Method("Score-CAM", of_score_cam, _SOME, "without gradients: each channel tried as a mask"),
     "saliency": Method(
         "saliency", of_saliency, {"signed": False}, "to which pixels the score is sensitive", look="fine"
     ),

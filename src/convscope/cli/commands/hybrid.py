@@ -1,0 +1,47 @@
+"""`convscope hybrid`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convscope.cli.arguments import Explained, Photo
+from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.methods.hybrid import hybrid
+from convscope.results.files import check_ending
+from convscope.results.variations import Variations
+
+
+@command(
+    "hybrid",
+    verb=hybrid,
+    shares=MADE[:4],
+    examples=[
+        "hybrid cat.jpg --out hot.png",
+        "hybrid cat.jpg --effect posterise --lines 6",
+        "hybrid cat.jpg --effect swap --other cat-dream.png",
+        "hybrid cat.jpg --effect colours --colours jet --hot 0 --soft 0 --intensity 0.4",
+        "hybrid cat.jpg --vary 'top: 4, 32, 256; intensity: 0.5, 1, 2' --each cat-series/",
+        "hybrid cat.jpg --effect mask --out mask.png",
+    ],
+)
+def main(
+    common: Common,
+    photo: Photo,
+    target: Explained = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    each: Annotated[Path | None, typer.Option(help="A folder: each picture of a series by itself, too.")] = None,
+    other: Annotated[str | None, typer.Option(help="Effect swap: the picture file that shows through.")] = None,
+    **options: Any,
+) -> Outcome:
+    """A photograph altered only where a heatmap is hot: colours, contour lines, posterised, inverted, swapped."""
+    file = out or Path(f"{Path(photo).stem}-hybrid.png")
+    check_ending(file)
+    net = common.load()
+
+    def saved(result: Variations) -> Outcome:
+        files = [result.save(file), *(result.save_pictures(each) if each else [])]
+        data = {"targets": result.facts["targets"], "captions": result.facts["captions"]}
+        return Outcome(files, data, [f"{result.facts['title']}; {result.facts['subtitle']}"], result.notes)
+
+    return common.made(hybrid, net, photo, target, save=saved, other=other, **options)

@@ -1,0 +1,277 @@
+"""`convscope.hybrid`: a photograph altered where a network finds its evidence."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+
+from convscope.attribution.chosen import Ranking
+from convscope.attribution.fills import blurred
+from convscope.errors import InputError, Stopped
+from convscope.methods.attributions import METHODS
+from convscope.methods.calls import plain_number, recipe_of
+from convscope.methods.explain import MethodName, explain
+from convscope.methods.one_picture import opened_whole, same_proportions, size_of
+from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.network import Network
+from convscope.models.photograph import Fit, ImageLike, Photograph, where_seen
+from convscope.models.spec import InputSpec
+from convscope.objectives.expression import Objective
+from convscope.progress import Progress, Watch, unwatched
+from convscope.render.colour import ramp_of
+from convscope.render.effects import EFFECTS, Scene, altered, contours
+from convscope.render.grid import columns_for
+from convscope.render.overlay import whole_heat
+from convscope.results.heatmap import CLIP, Heatmap
+from convscope.results.result import Result
+from convscope.results.variations import Variations
+
+EffectName = Literal[
+    "colours", "spotlight", "posterise", "invert", "blur", "mosaic", "drain", "swap", "mask", "none",
+]  # fmt: skip
+MOST, MOST_OF_SERIES = 1600, 640
+"""The long side where no size is asked for, of one picture and of those of a series."""
+MOST_VARIATIONS = 64
+USUAL = 0.5
+"""The factor of added colours."""
+VARIED: Mapping[str, type] = {
+    "target": str, "method": str, "layer": str, "top": int, "ranking": str, "effect": str, "intensity": float,
+    "colours": str, "hot": float, "soft": float, "lines": int,
+}  # fmt: skip
+"""What a series can vary, and of which type it is."""
+_OF_THE_MAP = ("target", "method", "layer", "channels", "top", "ranking", "seed")
+
+
+def hybrid(
+    net: Network,
+    image: ImageLike | Photograph,
+    target: Objective | str | int | None = None,
+    *,
+    effect: Annotated[EffectName, About("what is done where it is hot")] = "colours",
+    intensity: Annotated[
+        float | None, About("how far: the factor of added colours, 0.5 unless given; of others 1 is whole", 0, 20)
+    ] = None,
+    hot: Annotated[float, About("the share of the greatest heat from which on the picture is altered", 0, 1)] = 0.35,
+    soft: Annotated[float, About("over how much more heat the alteration becomes whole", 0, 1)] = 0.3,
+    colours: Annotated[
+        str, About("a colour map, inferno, viridis, jet, signed, grey, or one's own as 102040-ff8800")
+    ] = "inferno",
+    lines: Annotated[int, About("so many contour lines of the heat", 0, 100)] = 0,
+    other: Annotated[ImageLike | Result | None, About("effect swap: the picture that shows through")] = None,
+    vary: Annotated[
+        Mapping[str, Sequence[Any]] | str | None,
+        About("a series as one sheet: 'intensity: 0.3, 1, 2', or two: 'top: 4, 64; effect: blur, invert'"),
+    ] = None,
+    method: Annotated[MethodName, About("how the heatmap is made; see explain")] = "grad_cam",
+    layer: Annotated[str | None, About("the layer to look at; the last one with positions unless given")] = None,
+    channels: Annotated[Sequence[int] | None, About("the channels that make the map, such as 3,7,10-15")] = None,
+    top: Annotated[int | None, About("only so many channels, the first by ranking", 1, 1000000)] = None,
+    ranking: Annotated[
+        Ranking | None, About("by what a channel adds to the map, its weight, or its activation")
+    ] = None,
+    size: Annotated[
+        int | None, About("pixels on the long side; the photograph's own, at most 1600, in a series 640", 16, 8192)
+    ] = None,
+    fit: Annotated[Fit, About("how the picture is brought to the network's size for the map")] = "pad",
+    seed: Annotated[int, About("of what is random in the map", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Variations:
+    """A photograph, altered only where a heatmap is hot: an artist's class activation map.
+
+    The map is that of `explain` for a target (any objective; the first guess unless named), of all channels or of few,
+    laid over the whole photograph at its own size. Each map counts from zero to its own maximum: what is hot in one
+    picture of a series may be weak beside another, `values` and `explain` tell.
+
+    effect: see `convscope.render.effects.EFFECTS`. colours with hot=0 and soft=0 is what programs of 2018 did: the
+    photograph plus the "heatmap intensity factor" times the map's colours. vary: options of VARIED by name, each with
+    its values; of two the first goes down the rows and the second along them.
+
+    Returns `images` (`n h w 3` in [0,1]), `values` (`n`, the target's value) and `heat` (`n h w` in [0,1]). Raises
+    InputError for what does not fit together, Stopped on Ctrl-C with the pictures that are done.
+
+    Source: the artworks of F. Calvino's essay on convnets and one's own paintings (2018), figure 9, as described in
+    its text.
+    """
+    series = _series(vary)
+    options: dict[str, Any] = {
+        "target": _text(target), "effect": effect, "intensity": intensity, "hot": hot, "soft": soft, "colours": colours,
+        "lines": lines, "vary": series or None, "method": method, "layer": layer,
+        "channels": None if channels is None else list(channels), "top": top, "ranking": ranking, "size": size,
+        "fit": fit, "seed": seed,
+    }  # fmt: skip
+    options = {name: plain_number(value) for name, value in options.items()}
+    cases = [dict(zip(series, values, strict=True)) for values in itertools.product(*series.values())]
+    for case in cases:
+        _check(options | case, other is not None, "effect" in series)
+    whole = InputSpec(size=16, channels=3, range=(0.0, 1.0))
+    photograph = opened_whole(whole, image, size, MOST_OF_SERIES if len(cases) > 1 else MOST)
+    shown = None if other is None else _swapped(other, photograph)
+    return _Maker(net, image, photograph, shown, options, series, watch).made(cases)
+
+
+def _text(target: Objective | str | int | None) -> str | int | None:
+    return str(target) if isinstance(target, Objective) else target
+
+
+def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[Any]]:
+    """What varies, by option. Raises InputError."""
+    expected = "expected such as 'intensity: 0.3, 1, 2' or 'top: 4, 64; effect: blur, invert'"
+    if vary is None:
+        return {}
+    if isinstance(vary, str):
+        parts = [part.partition(":") for part in vary.split(";") if part.strip()]
+        vary = {name.strip(): [word.strip() for word in words.split(",")] for name, _, words in parts}
+    if not isinstance(vary, Mapping) or not 1 <= len(vary) <= 2:
+        raise InputError(f"vary is {vary!r}; {expected}, one option or two")
+    found: dict[str, list[Any]] = {}
+    for name, values in vary.items():
+        if name not in VARIED:
+            raise InputError(f"vary is of {name!r}; expected one of {', '.join(VARIED)}")
+        if isinstance(values, str) or not isinstance(values, Iterable) or not (several := list(values)):
+            raise InputError(f"vary has no values of {name}; {expected}")
+        try:
+            found[name] = [_value(name, value) for value in several]
+        except (TypeError, ValueError):
+            raise InputError(f"vary of {name} is {several}; expected {VARIED[name].__name__}s; {expected}") from None
+    if (count := int(np.prod([len(values) for values in found.values()]))) > MOST_VARIATIONS:
+        raise InputError(f"vary makes {count} pictures; expected at most {MOST_VARIATIONS}")
+    return found
+
+
+def _value(name: str, value: Any) -> Any:
+    kind = VARIED[name]
+    if name == "target":
+        return _text(value)
+    return kind(value) if not isinstance(value, kind) else value
+
+
+def _check(options: Mapping[str, Any], swapping: bool, several: bool) -> None:
+    check_given(hybrid, options)
+    ramp_of(options["colours"])
+    if options["effect"] == "swap" and not swapping:
+        raise InputError("the effect swap needs another picture: give other, such as a dream of this photograph")
+    if swapping and options["effect"] != "swap" and not several:
+        raise InputError(f"other is for the effect swap; the effect is {options['effect']}")
+
+
+def _swapped(other: ImageLike | Result, photograph: Photograph) -> Photograph:
+    """The picture to swap in, at the photograph's size. Raises InputError for other proportions."""
+    picture = other.image() if isinstance(other, Result) else other
+    return same_proportions(picture, size_of(photograph), "other picture", channels=3)
+
+
+class _Maker:
+    """The variations of one photograph; maps that several share are made once."""
+
+    def __init__(
+        self, net: Network, image: ImageLike | Photograph, photograph: Photograph, other: Photograph | None,
+        options: dict[str, Any], series: Mapping[str, Sequence[Any]], watch: Watch,
+    ) -> None:  # fmt: skip
+        self.net, self.seen, self.photograph, self.other = (
+            net,
+            net.photograph(image, fit=options["fit"]),
+            photograph,
+            other,
+        )
+        self.options, self.series, self.watch = options, series, watch
+        self.maps: dict[tuple[str, ...], tuple[Heatmap, np.ndarray]] = {}
+
+    def made(self, cases: Sequence[dict[str, Any]]) -> Variations:
+        pictures, heats, found = [], [], []
+        try:
+            for i, case in enumerate(cases):
+                heatmap, heat = self._map(self.options | case)
+                pictures.append(self._picture(self.options | case, heat))
+                heats.append(heat)
+                found.append(heatmap)
+                if len(cases) > 1:
+                    self.watch(Progress("variations", i + 1, len(cases), ""))
+        except KeyboardInterrupt:
+            done = self._result(cases, pictures, heats, found) if pictures else None
+            raise Stopped(f"stopped after {len(pictures)} of {len(cases)} pictures", done) from None
+        return self._result(cases, pictures, heats, found)
+
+    def _map(self, options: Mapping[str, Any]) -> tuple[Heatmap, np.ndarray]:
+        """The heatmap, and its heat over the whole photograph, in [0,1]."""
+        key = tuple(str(options[name]) for name in _OF_THE_MAP)
+        if key not in self.maps:
+            takes = METHODS[options["method"]].takes
+            given = {name: options[name] for name in _OF_THE_MAP[2:-1] if options[name] is not None}
+            given |= {name: value for name, value in (("seed", options["seed"]), ("signed", False)) if name in takes}
+            heatmap = explain(
+                self.net, self.seen, options["target"], method=options["method"], watch=self.watch, **given
+            )  # fmt: skip
+            self.maps[key] = heatmap, self._laid(heatmap)
+        return self.maps[key]
+
+    def _laid(self, heatmap: Heatmap) -> np.ndarray:
+        heat = heatmap.arrays["coarse" if "layer" in heatmap.facts else "map"]
+        source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
+        left, top, right, bottom = where_seen(source, (height, width), self.options["fit"])
+        box = left / width, top / height, right / width, bottom / height
+        large = whole_heat(heat, box, size_of(self.photograph))
+        most = float(large.max())
+        if heatmap.look != "region":
+            large = blurred(torch.from_numpy(large)[None, None], FINE * max(large.shape))[0, 0].numpy()
+            most = float(np.percentile(large, CLIP))
+        return np.clip(large / most, 0, 1) if most > 0 else np.zeros_like(large)
+
+    def _picture(self, options: Mapping[str, Any], heat: np.ndarray) -> np.ndarray:
+        ramp = ramp_of(options["colours"])
+        other = None if self.other is None else self.other.pixels
+        scene = Scene(self.photograph.pixels, heat, ramp, other)
+        intensity = options["intensity"]
+        if intensity is None:
+            intensity = USUAL if options["effect"] == "colours" else 1.0
+        picture = altered(scene, options["effect"], intensity, options["hot"], options["soft"])
+        return contours(picture, heat, ramp, options["lines"])
+
+    def _result(
+        self, cases: Sequence[Mapping[str, Any]], pictures: Sequence[np.ndarray], heats: Sequence[np.ndarray],
+        found: Sequence[Heatmap],
+    ) -> Variations:  # fmt: skip
+        first = found[0]
+        cold = [i for i, heat in enumerate(heats) if not heat.any()]
+        notes = [f"nothing is hot in {len(cold)} of {len(heats)} maps"] if cold else []
+        if len(pictures) < len(cases):
+            notes.append(f"stopped after {len(pictures)} of {len(cases)} pictures: replay makes all of them")
+        captions = [_caption(case) for case in cases[: len(pictures)]]
+        columns = len(list(self.series.values())[1]) if len(self.series) > 1 else columns_for(
+            len(pictures), size_of(self.photograph), 1440
+        )  # fmt: skip
+        words = [
+            *([] if "effect" in self.series else [EFFECTS[self.options["effect"]].about]),
+            *([] if set(self.series) & set(_OF_THE_MAP) else [first.facts["subtitle"]]),
+        ]
+        return Variations(
+            {
+                "images": np.stack(pictures).astype(np.float32),
+                "values": np.array([heatmap.arrays["score"] for heatmap in found], dtype=np.float32),
+                "heat": np.stack(heats),
+            },
+            {"images": ("n", "h", "w", "c"), "values": ("n",), "heat": ("n", "h", "w")},
+            recipe_of(
+                "hybrid", self.net, self.options, photograph=replace(self.photograph, record=self.seen.record),
+                others={"other": [self.other.record] if self.other else []},
+                notes=tuple(dict.fromkeys([*notes, *(note for heatmap in found for note in heatmap.notes)])),
+            ),
+            {
+                "captions": captions if self.series else [first.facts["title"]], "columns": columns,
+                "title": f"variations on {first.facts['title']}" if "target" not in self.series else "variations",
+                "subtitle": "; ".join(words),
+                "targets": [heatmap.facts["target"] for heatmap in found],
+            },
+        )  # fmt: skip
+
+
+def _caption(case: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in case.items()
+    )
+
+
+FINE = 0.01
+"""How far maps by the pixel are blurred, in parts of the long side, so that they have regions."""
