@@ -147,7 +147,7 @@ def seeded(make: Callable[[], nn.Module]) -> nn.Module:
         torch.manual_seed(3)
         module = make()
         for part in module.modules():
-            if isinstance(part, nn.BatchNorm2d):
+            if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None:
                 part.running_mean.normal_(0, 0.3)
                 part.running_var.uniform_(0.5, 1.5)
     return module

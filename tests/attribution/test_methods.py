@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.attribution import masks
 from convscope.attribution.cam import eigen_cam
 from convscope.attribution.fills import blurred, filled
 from convscope.attribution.gradients import slope, smoothed
@@ -15,7 +14,7 @@ from convscope.attribution.integrated import points_of
 from convscope.methods.attributions import METHODS
 from convscope.taps.batching import in_batches
 from convscope.taps.record import record
-from tests.networks import DEEP, MODULES, network, noise
+from tests.networks import DEEP, LABELS, MODULES, SPEC, network, noise, seeded
 
 LAYER = "conv2"
 
@@ -182,32 +181,42 @@ def test_out_of_memory_comes_to_the_same_result(method: str, monkeypatch: pytest
     assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
 
 
+def bilinear(coarse: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A grid enlarged by its cells' centres, written out; beyond the outermost centres it stays as it is."""
+    found = np.zeros((height, width))
+    rows, columns = coarse.shape
+    for y, x in np.ndindex(height, width):
+        at = np.clip([(y + 0.5) * rows / height - 0.5, (x + 0.5) * columns / width - 0.5], 0, [rows - 1, columns - 1])
+        top, left = int(at[0]), int(at[1])
+        below, right = min(top + 1, rows - 1), min(left + 1, columns - 1)
+        down, across = at[0] - top, at[1] - left
+        found[y, x] = (1 - down) * ((1 - across) * coarse[top, left] + across * coarse[top, right]) + down * (
+            (1 - across) * coarse[below, left] + across * coarse[below, right]
+        )
+    return found
+
+
 def test_rise_by_its_formula() -> None:
-    """Masks drawn again one by one, from the same seeds."""
+    """Equation 6, with the masks of section 3.3 drawn one by one: a grid of 4 cells with 0.4 of them open, enlarged to
+    a cell more than the picture, and cut at a random offset within a cell."""
     net, picture = network("plain"), noise(1)
-    objective = cs.probability(2).bind(net)
-    found = masks.rise(
-        net, picture, objective, samples=30, cells=4, kept=0.4, generator=torch.Generator().manual_seed(3),
-        seen=lambda _: None,
-    )  # fmt: skip
-    seen: list[Tensor] = []
-
-    def take(some: Tensor, values: Tensor) -> None:
-        seen.extend(value * mask[0] for mask, value in zip(some, values, strict=True))
-
-    original = masks.masked_values
-
-    def spied(net, image, objective, make, count, _take, told):  # type: ignore[no-untyped-def]
-        original(net, image, objective, make, count, take, told)
-
-    masks.masked_values = spied  # type: ignore[assignment]
-    try:
-        masks.rise(net, picture, objective, samples=30, cells=4, kept=0.4, generator=torch.Generator().manual_seed(3),
-                   seen=lambda _: None)  # fmt: skip
-    finally:
-        masks.masked_values = original  # type: ignore[assignment]
-    wanted = torch.stack(seen).mean(0) / 0.4
-    assert float((found - wanted).abs().max()) <= 1e-6
+    found = cs.explain(net, picture, 2, method="rise", samples=12, cells=4, kept=0.4, seed=3).arrays["map"]
+    seeds = torch.randint(2**62, (12,), generator=torch.Generator().manual_seed(3)).tolist()
+    wanted, open_ = np.zeros((32, 32)), []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        coarse = (torch.rand((4, 4), generator=generator) < 0.4).double().numpy()
+        open_.append(coarse.mean())
+        large = bilinear(coarse, 40, 40)
+        down, right = (int(torch.randint(8, (), generator=generator)) for _ in range(2))
+        mask = large[down : down + 32, right : right + 32]
+        grey = net.spec.neutral(picture)
+        behind = (grey + torch.from_numpy(mask).float() * (picture - grey)).float()
+        with torch.no_grad():
+            share = float(net.probabilities(net.scores(net.run(behind)))[0, 2])
+        wanted += share * mask / (12 * 0.4)
+    assert np.abs(found - wanted).max() <= 1e-6
+    assert 0.25 < np.mean(open_) < 0.55
 
 
 class Planted(nn.Module):
@@ -323,3 +332,57 @@ def test_fills_of_the_picture() -> None:
     for wrong in ("purple", "2", "0.1,0.2", "-1", "..", "1,,2", ""):
         with pytest.raises(cs.ConvscopeError, match="value is"):
             filled(picture, wrong, generator, "value")
+
+
+def test_a_rule_needs_steps_and_steps_exclude_a_tolerance() -> None:
+    net = network("plain")
+    with pytest.raises(cs.ConvscopeError, match="give steps too"):
+        cs.explain(net, noise(1), 1, method="integrated_gradients", rule="left")
+    with pytest.raises(cs.ConvscopeError, match="both given"):
+        cs.explain(net, noise(1), 1, method="integrated_gradients", steps=9, tolerance=0.1)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 127, 129, 300, 1001])
+def test_many_points_of_gauss_legendre(steps: int) -> None:
+    points, weights = points_of("gauss_legendre", steps)
+    assert len(points) == len(weights) == steps
+    assert (np.diff(points) > 0).all()
+    assert weights.sum() == pytest.approx(1)
+    if steps > 2:
+        assert (weights * np.exp(points)).sum() == pytest.approx(np.e - 1, abs=1e-12)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_baseline_is_fitted_as_the_picture_is(fit: str) -> None:
+    """A picture against itself has nothing to explain, however it is fitted."""
+    picture = np.random.default_rng(0).random((40, 80, 3)).astype(np.float32)
+    found = cs.explain(network("plain"), picture, 1, method="integrated_gradients", baseline=picture, fit=fit)  # type: ignore[arg-type]
+    assert found.facts["difference"] == 0
+    assert (found.arrays["map"] == 0).all()
+
+
+def test_settled_pieces_are_not_lost() -> None:
+    """Many rounds of halving, the gap never small enough: what is folded away is still in the sum."""
+    from convscope.attribution.integrated import integrated_gradients
+    from convscope.objectives.units import logit
+
+    net, picture = network("plain"), noise(1)
+    objective = logit(1).bind(net)
+    found = integrated_gradients(net, picture, objective, torch.zeros_like(picture), tolerance=1e-6, most=400)
+    exact = integrated_gradients(net, picture, objective, torch.zeros_like(picture), steps=4000)
+    assert torch.allclose(found.attribution, exact.attribution, atol=0.02 * float(exact.attribution.abs().max()))
+    assert abs(found.gap) <= 2e-3 * abs(found.value - found.base)
+
+
+def test_score_cam_of_a_network_of_half_precision() -> None:
+    with torch.random.fork_rng(devices=[]):
+        net = cs.load_model(seeded(MODULES["plain"]).to(torch.bfloat16), input=SPEC, labels=LABELS)
+    found = cs.explain(net, noise(1), 1, method="score_cam").arrays["map"]
+    like = cs.explain(network("plain"), noise(1), 1, method="score_cam").arrays["map"]
+    assert np.isfinite(found).all()
+    assert np.corrcoef(found.ravel(), like.ravel())[0, 1] > 0.95
+
+
+def test_digits_of_other_scripts_are_no_numbers() -> None:
+    with pytest.raises(cs.ConvscopeError, match="expected pixels"):
+        cs.explain(network("plain"), noise(1), 1, method="occlusion", patch="²")

@@ -144,3 +144,83 @@ def test_what_cannot_be_assessed_is_said() -> None:
             cs.assess(net, noise(1), heat, box=box)
     with pytest.raises(cs.ConvscopeError, match="points is"):
         cs.assess(net, noise(1), heat, points=1)
+
+
+def says(net: cs.Network, target: object, method: str, **options: object) -> tuple[cs.Result, str]:
+    heat = cs.explain(net, noise(1), target, method=method)  # type: ignore[arg-type]
+    found = cs.assess(net, noise(1), heat, points=4, **options)  # type: ignore[arg-type]
+    return found, " ".join(found.facts["words"])
+
+
+def test_one_stage_shuffles_all_of_the_network() -> None:
+    for kind in ("plain", "residual", "keras"):
+        found, words = says(network(kind), 1, "grad_cam", stages=1)
+        (stage,) = found.facts["stages"]
+        first = next(layer.name for layer in network(kind).layers() if layer.parameters)
+        assert stage == f"from {first} on"
+        assert "last layer" not in words
+
+
+def test_the_cascade_begins_where_the_target_is() -> None:
+    found, words = says(network("plain"), "conv1:2", "saliency", stages=5)
+    assert found.facts["stages"] == ["from conv1 on"]
+    assert "class is asked" not in words
+    deep, _ = says(network("plain"), "conv2:2", "saliency", stages=5)
+    assert deep.facts["stages"] == ["from conv2 on", "from conv1 on"]
+    assert deep.facts["randomised"][0] < 0.9, "the first layer to be shuffled is one that matters"
+
+
+@pytest.mark.parametrize("kind", ["plain", "residual", "keras", "depthwise"])
+def test_every_weight_is_shuffled_in_the_end(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from convscope.methods import assess as home
+
+    net = network(kind)
+    twins = []
+    plain = home.shuffle
+    monkeypatch.setattr(home, "shuffle", lambda twin, *given: twins.append(twin) or plain(twin, *given))
+    says(net, 1, "grad_cam", stages=3)
+    twin = twins[-1]
+    own = {name: value for name, value in net.adapter.root.named_parameters() if value.numel() > 4}
+    assert own
+    for name, value in twin.adapter.root.named_parameters():
+        if name in own and value.std() > 0:
+            assert not torch.equal(value, own[name]), f"{name} is as it was"
+            assert torch.equal(value.flatten().sort().values, own[name].flatten().sort().values)
+
+
+def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    from convscope.errors import NetworkError
+    from convscope.methods import assess as home
+
+    plain = home.explain
+    seen = []
+
+    def broken(net: cs.Network, *given: object, **more: object) -> object:
+        seen.append(net)
+        if len(seen) == 2:
+            raise NetworkError("the class scores are not finite")
+        return plain(net, *given, **more)  # type: ignore[arg-type]
+
+    heat = cs.explain(network("plain"), noise(1), 1)
+    monkeypatch.setattr(home, "explain", broken)
+    found = cs.assess(network("plain"), noise(1), heat, points=4, stages=2)
+    assert found.facts["randomised"][1] is None
+    assert "In 1 of 2 stages the shuffled network gave no finite map" in " ".join(found.facts["words"])
+    found.image()
+
+
+@pytest.mark.parametrize(
+    ("likeness", "of_class", "told"),
+    [
+        ([0.99, 0.97], True, "Do not trust it"), ([0.97, 0.1], True, "which class is asked"),
+        ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, then 0.10): it depends on what"),
+        ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not trust"),
+        ([float("nan")], True, "no finite map"), ([0.99, float("nan")], True, "which class is asked"),
+    ],
+)  # fmt: skip
+def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool, told: str) -> None:
+    from convscope.methods.assess import _randomised
+
+    words = " ".join(_randomised(likeness, of_class))
+    assert told in words
+    assert ("Do not trust" in words) == (told == "Do not trust it" or likeness == [0.97])

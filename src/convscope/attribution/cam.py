@@ -49,7 +49,7 @@ def gradient_cam(
     further.
 
     For feature maps A_k, an objective y and its gradient G_k = dy/dA_k the map is ReLU of a sum over channels k:
-    grad_cam: mean(G_k) A_k. grad_cam_pp: mean over positions (weighed by G_k^2 / (2 G_k^2 + sum(A_k) G_k^3)) of
+    grad_cam: mean(G_k) A_k. grad_cam_pp: sum over positions (weighed by G_k^2 / (2 G_k^2 + sum(A_k) G_k^3)) of
     ReLU(G_k), times A_k. layer_cam: ReLU(G_k) A_k. hires_cam: G_k A_k. signed: without that last ReLU, so that what
     speaks against the objective stays. chosen: which channels the sum is over.
 
@@ -114,14 +114,15 @@ def _weights(kind: Kind, activations: Tensor, gradient: Tensor) -> Tensor:
 def eigen_cam(activations: Float[Tensor, "1 c h w"]) -> Float[Tensor, "h w"]:
     """The first principal component of a layer's activations over positions: where the layer answers, to whatever.
 
-    Its sign is chosen so that it grows with the activations' length.
+    Zero is what the layer answers in the mean; the sign is chosen so that it grows with the activations' length.
 
-    Source: Muhammad and Yeasin, "Eigen-CAM" (2020).
+    Source: Muhammad and Yeasin, "Eigen-CAM" (2020). Departs from it in that the mean over positions is taken off first,
+    as the usual programs do: otherwise the component is much like that mean everywhere.
     """
     channels, height, width = activations.shape[1:]
     rows = activations[0].reshape(channels, -1).T.double()
-    direction = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)[2][0]
-    along = rows @ direction
+    centred = rows - rows.mean(0)
+    along = centred @ torch.linalg.svd(centred, full_matrices=False)[2][0]
     length = rows.norm(dim=1)
     sign = -1.0 if float(((along - along.mean()) * (length - length.mean())).sum()) < 0 else 1.0
     found: Tensor = (sign * along).view(height, width)

@@ -43,8 +43,10 @@ class Incremental:
     def __init__(self, net: Network, image: Float[Tensor, "1 c h w"], taps: Sequence[Tap], way: Quick) -> None:
         self.net = net
         self.tape: Tape = tape_of(net, image, taps, way)
-        if not self.tape.clear:
-            raise NotFollowedError("it writes over tensors that are seen elsewhere too")
+        if self.tape.unclear:
+            raise NotFollowedError(self.tape.unclear)
+        if any(_over_the_batch(step) for step in self.tape.steps):
+            raise NotFollowedError("it normalises over the pictures of a batch")
         self.clean: Recording = self.tape.recording
         self._given = [values_in((step.args, step.kwargs)) for step in self.tape.steps]
         self._last = {value.number: index for index, values in enumerate(self._given) for value in values}
@@ -84,7 +86,8 @@ class Incremental:
     ) -> Sequence[Found | None]:
         """What an operation gives, on parts if it can be."""
         changed = [found[value.number] for value in given if value.number in found]
-        if all(isinstance(one, Part) for one in changed):
+        more = any(value is not None and value.number in self._last for value in step.gives[1:])
+        if all(isinstance(one, Part) for one in changed) and not more:
             rule = RULES.get(step.op)
             result = rule(self._windows, step, found) if rule is not None else None
             if result is not None:
@@ -114,6 +117,13 @@ class Incremental:
         return whole
 
 
+def _over_the_batch(step: Step) -> bool:
+    """Whether an operation's result for one picture depends on the others of its batch."""
+    given = zip(step.op._schema.arguments, step.args, strict=False)
+    trained = any(argument.name == "training" and value is True for argument, value in given)
+    return trained and "batch_norm" in step.op._schema.name
+
+
 _SHAPED = {aten.view.default, aten._unsafe_view.default, aten.reshape.default}
 
 
@@ -133,4 +143,6 @@ def _on_batch(step: Step, args: Any, kwargs: Any, count: int, overwrite: bool) -
                 raise NotFollowedError(f"{op} looks into memory")
             return args[0]
         return args[0].reshape(size) if op in _SHAPED else args[0].expand(size)
+    if op is aten.native_group_norm.default:
+        args = (*args[:3], count, *args[4:])
     return carried_out(op, args, kwargs, overwrite)

@@ -20,6 +20,8 @@ from convscope.taps.tap import Tap
 RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
 PIECE, PIECES = 5, 4
 """Points in each piece of the way, and pieces to begin with, where the steps are not given."""
+AT_MOST = 128
+"""Points of one Gauss-Legendre rule: of more there are several rules, side by side."""
 
 
 def points_of(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,8 +29,13 @@ def points_of(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
     i = np.arange(steps)
     match rule:
         case "gauss_legendre":
-            points, weights = np.polynomial.legendre.leggauss(steps)
-            return (1 + points) / 2, weights / 2
+            several = np.array_split(i, -(-steps // AT_MOST))
+            parts = [np.polynomial.legendre.leggauss(len(part)) for part in several]
+            points = [
+                (part[0] + len(part) * (1 + at) / 2) / steps for part, (at, _) in zip(several, parts, strict=True)
+            ]
+            weights = [len(part) / steps * w / 2 for part, (_, w) in zip(several, parts, strict=True)]
+            return np.concatenate(points), np.concatenate(weights)
         case "midpoint":
             return (i + 0.5) / steps, np.full(steps, 1 / steps)
         case "left":
@@ -75,22 +82,30 @@ def integrated_gradients(
     """
     way = _Way(net, image, objective, baseline, layer)
     if steps is not None:
-        total, _ = way.pieces([(0.0, 1.0)], *points_of(rule, steps), seen)
-        return Integrated(total[0], way.ends[1], way.ends[0], way.steps)
+        (whole,), _ = way.pieces([(0.0, 1.0)], *points_of(rule, steps), seen)
+        return Integrated(whole, way.ends[1], way.ends[0], way.steps)
     pieces = [(i / PIECES, (i + 1) / PIECES) for i in range(PIECES)]
-    sums, gaps = way.pieces(pieces, *points_of("gauss_legendre", PIECE), seen)
+    points = points_of("gauss_legendre", PIECE)
+    open_ = list(zip(pieces, *way.pieces(pieces, *points, seen), strict=True))
+    total, settled = torch.zeros_like(way.whole[0]), 0.0
     allowed = tolerance * abs(way.ends[1] - way.ends[0])
-    while abs(sum(gaps)) > allowed and way.steps + 2 * PIECE <= most:
-        room = (most - way.steps) // (2 * PIECE)
-        worst = sorted(range(len(gaps)), key=lambda i: -gaps[i] * np.sign(sum(gaps)))  # those that make up the gap
-        chosen = worst[: min(room, max(1, len(gaps) // 3))]
-        halves = [half for i in chosen for half in _halved(pieces[i])]
-        added, news = way.pieces(halves, *points_of("gauss_legendre", PIECE), seen)
-        kept = [i for i in range(len(pieces)) if i not in chosen]
-        pieces = [*(pieces[i] for i in kept), *halves]
-        gaps = [*(gaps[i] for i in kept), *news]
-        sums = torch.cat([sums[kept], added])
-    return Integrated(sums.sum(0), way.ends[1], way.ends[0], way.steps)
+    while open_ and way.steps + 2 * PIECE <= most:
+        gap = settled + sum(piece[2] for piece in open_)
+        if abs(gap) <= allowed:
+            break
+        open_.sort(key=lambda piece: -piece[2] * np.sign(gap))  # those that make up the gap come first
+        chosen = open_[: min((most - way.steps) // (2 * PIECE), max(1, len(open_) // 3))]
+        open_ = open_[len(chosen) :]
+        halves = [half for piece, *_ in chosen for half in _halved(piece)]
+        for piece in zip(halves, *way.pieces(halves, *points, seen), strict=True):
+            if abs(piece[2]) < allowed * PIECE / (2 * most):  # together at most half of what is allowed
+                total += piece[1]
+                settled += piece[2]
+            else:
+                open_.append(piece)
+    for _, part, _ in open_:
+        total += part
+    return Integrated(total, way.ends[1], way.ends[0], way.steps)
 
 
 def _halved(piece: tuple[float, float]) -> list[tuple[float, float]]:
@@ -109,11 +124,14 @@ class _Way:
         self.steps = 0
         needed = [*self.taps, *([self.tap] if self.tap else [])]
         with torch.no_grad():
-            both = torch.cat([baseline.expand_as(image), image])
-            found = record(net, both, needed, way=self.quick)
-            ends = both if self.tap is None else found[self.tap]
-            self.start, self.whole = ends[:1], ends[1:] - ends[:1]
-            values = objective.value(found) if self.tap is None else self._values(self._at([0.0, 1.0]))
+            pictures = baseline.expand_as(image), image
+            found = [record(net, picture, needed, way=self.quick) for picture in pictures]
+            start, end = pictures if self.tap is None else (one[self.tap] for one in found)
+            self.start, self.whole = start, end - start
+            if self.tap is None:
+                values = [objective.value(one) for one in found]
+            else:
+                values = [self._values(self._at([share])) for share in (0.0, 1.0)]
         self.ends = float(values[0]), float(values[1])
         self.known = {0.0: self.ends[0], 1.0: self.ends[1]}
         size = image.shape[-2], image.shape[-1]
@@ -122,9 +140,9 @@ class _Way:
     def pieces(
         self, pieces: Sequence[tuple[float, float]], points: np.ndarray, weights: np.ndarray,
         seen: Callable[[int], None],
-    ) -> tuple[Float[Tensor, "n c h w"], list[float]]:  # fmt: skip
+    ) -> tuple[list[Float[Tensor, "c h w"]], list[float]]:  # fmt: skip
         """For each piece of the way the attributions on it, and how far these are from its own difference."""
-        sums = torch.zeros((len(pieces), *self.whole.shape[1:]), device=self.whole.device)
+        sums = [torch.zeros_like(self.whole[0]) for _ in pieces]
         places = [
             (i, a + (b - a) * p, (b - a) * w)
             for i, (a, b) in enumerate(pieces)
@@ -140,9 +158,10 @@ class _Way:
             seen(self.steps)
 
         self.at_once = in_batches(len(places), self.at_once, some, "integrated gradients")
-        sums *= self.whole
+        for one in sums:
+            one *= self.whole[0]
         self._learn([end for piece in pieces for end in piece])
-        parts = sums.double().flatten(1).sum(1).tolist()
+        parts = [float(one.double().sum()) for one in sums]
         return sums, [found - (self.known[b] - self.known[a]) for found, (a, b) in zip(parts, pieces, strict=True)]
 
     def _at(self, places: Sequence[float]) -> Tensor:
@@ -164,7 +183,8 @@ class _Way:
             found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
         if found is None:
             raise InputError(
-                f"{self.objective} does not depend on {self.tap or 'the picture'}: choose an earlier layer"
+                f"{self.objective} does not depend on "
+                + (f"{self.tap}: choose an earlier layer" if self.tap else "the picture: there is nothing to explain")
             )
         return found
 

@@ -54,9 +54,9 @@ def score_cam(
     size = image.shape[-2], image.shape[-1]
 
     def masks(first: int, last: int) -> Tensor:
-        maps = F.interpolate(tried[first:last, None], size, mode="bilinear", align_corners=False)
+        maps = F.interpolate(tried[first:last, None].float(), size, mode="bilinear", align_corners=False)
         low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
-        return (maps - low) / (high - low).clamp_min(1e-8)
+        return ((maps - low) / (high - low).clamp_min(1e-8)).to(image.dtype)
 
     values: list[Tensor] = []
     masked_values(net, image, objective, masks, len(tried), lambda _, found: values.append(found), seen)

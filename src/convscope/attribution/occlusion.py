@@ -21,13 +21,15 @@ AT_ONCE = 64
 BUDGET = 300_000_000
 """Bytes that the largest tensor of a batch may take."""
 AGREE = 1e-3
-"""How far an incremental score may be from the dense one, in parts of the scores' size, to be believed."""
+"""How far a change that is computed in part may be from that computed on whole pictures, in parts of the greatest."""
+ROUNDING = 1e-5
+"""How far rounding may take it beside that, in parts of the values themselves."""
 
 
 @dataclass(frozen=True)
 class Positions:
     """Where a window goes: `patch` (height, width) at every `stride` of a picture of `size`; the last ones are cut off
-    by the edge, so that no pixel is left out."""
+    by the edge, so that no pixel is left out but those that a stride wider than the window steps over."""
 
     size: tuple[int, int]
     patch: tuple[int, int]
@@ -37,7 +39,7 @@ class Positions:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of positions."""
         rows, columns = (
-            -(-max(0, side - patch) // stride) + 1
+            min(-(-max(0, side - patch) // stride) + 1, -(-side // stride))
             for side, patch, stride in zip(self.size, self.patch, self.stride, strict=True)
         )
         return rows, columns
@@ -75,38 +77,43 @@ class Occluder:
 
     def __init__(
         self, net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, fill: Float[Tensor, "1 c h w"],
-        positions: Positions, *, exact: bool = True,
+        positions: Positions,
     ) -> None:  # fmt: skip
         self.net, self.image, self.objective, self.fill, self.positions = net, image, objective, fill, positions
         self.taps = taps_of([objective])
         self.way = net.quickened()
         self._reads = _reads_pictures(objective)
         self.at_once = looks_at_once(net, self.taps, positions.size, AT_ONCE)
-        self.dense: str | None = None if exact else "asked for"
+        self.dense: str | None = None
         self._run: Incremental | None = None
-        if exact:
-            self._begin()
+        self._begin()
         with torch.no_grad(), memory_watched("the picture itself"):
             clean = record(net, image, self.taps, way=self.way) if self._run is None else self._run.clean
             self.clean = float(objective.value(clean)[0])
             self.scores = clean.scores if SCORES_TAP in clean else None
 
     def _begin(self) -> None:
-        """Look whether positions can be computed in parts, and believe it once one came out as it does on the whole."""
+        """Look whether positions can be computed in parts, and believe it once two came out as they do on the whole:
+        two in one batch, in the middle and at the edge, covered with noise, which changes more than any fill."""
+        rows, columns = self.positions.shape
+        places = np.array([[rows // 2, columns // 2], [rows - 1, columns - 1]])
+        noise = torch.rand(self.image.shape, generator=torch.Generator().manual_seed(0)).to(self.image)
         try:
             with memory_watched("the clean activations"):
-                self._run = Incremental(self.net, self.image, self.taps, self.way)
-                rows, columns = self.positions.shape
-                middle = np.array([[rows // 2, columns // 2]])
-                found, wanted = self._in_part(middle), self._on_whole(middle)
-                self.at_once = max(1, min(AT_ONCE, int(BUDGET / (4 * self._run.largest))))
+                run = Incremental(self.net, self.image, self.taps, self.way)
+                self._run = run
+                found = self._in_part(places, noise)
+                alone = [self._on_whole(place[None], noise) for place in places]
         except (NotFollowedError, NetworkError) as error:
             self._run, self.dense = None, str(error)
-            return
-        for tap, tensor in wanted.items():
-            if not torch.allclose(found[tap], tensor, rtol=AGREE, atol=AGREE * float(tensor.abs().max()) + 1e-12):
+        except RuntimeError as error:  # what was taken down for one picture may not hold for several
+            self._run, self.dense = None, f"it cannot be carried out on a batch of parts ({str(error).splitlines()[0]})"
+        else:
+            wanted = {tap: torch.cat([one[tap] for one in alone]) for tap in found}
+            if all(_agree(found[tap], wanted[tap], run.clean[tap]) for tap in found):
+                self.at_once = max(1, min(AT_ONCE, int(BUDGET / (4 * run.largest) * len(places))))
+            else:
                 self._run, self.dense = None, "parts gave another answer than the whole"
-                return
 
     @torch.no_grad()
     def ask(self, places: np.ndarray) -> Answers:
@@ -116,8 +123,8 @@ class Occluder:
 
         def some(first: int, last: int) -> None:
             here = places[first:last]
-            found = self._in_part(here) if self._run is not None else self._on_whole(here)
-            pictures = self._covered(here) if self._reads else self.image.expand(len(here), -1, -1, -1)
+            found = self._in_part(here, self.fill) if self._run is not None else self._on_whole(here, self.fill)
+            pictures = self._covered(here, self.fill) if self._reads else self.image.expand(len(here), -1, -1, -1)
             values.append(self.objective.value(Recording(self.net, found, pictures)).float().cpu().numpy())
             scores = found.get(SCORES_TAP)
             winners.append(np.full(len(here), -1) if scores is None else scores.argmax(1).cpu().numpy())
@@ -125,14 +132,14 @@ class Occluder:
         self.at_once = in_batches(len(places), self.at_once, some, "covered pictures")
         return Answers(np.concatenate(values), np.concatenate(winners))
 
-    def _in_part(self, places: np.ndarray) -> dict[Tap, Tensor]:
+    def _in_part(self, places: np.ndarray, fill: Tensor) -> dict[Tap, Tensor]:
         assert self._run is not None
         height, width = self.positions.size
         ph, pw = min(self.positions.patch[0], height), min(self.positions.patch[1], width)
         boxes = np.array([self.positions.box(row, column) for row, column in places.tolist()])
         tops, lefts = np.minimum(boxes[:, 0], height - ph), np.minimum(boxes[:, 2], width - pw)
         corners = list(zip(tops.tolist(), lefts.tolist(), strict=True))
-        patches = torch.stack([self.fill[0, :, top : top + ph, left : left + pw] for top, left in corners])
+        patches = torch.stack([fill[0, :, top : top + ph, left : left + pw] for top, left in corners])
         for patch, (top, left), box in zip(patches, corners, boxes.tolist(), strict=True):
             if top != box[0] or left != box[2]:  # cut off by the edge: the rest of the patch is the picture
                 covered = patch[:, box[0] - top :, box[2] - left :].clone()
@@ -140,17 +147,26 @@ class Occluder:
                 patch[:, box[0] - top :, box[2] - left :] = covered
         return self._run(patches, tops, lefts)
 
-    def _on_whole(self, places: np.ndarray) -> dict[Tap, Tensor]:
+    def _on_whole(self, places: np.ndarray, fill: Tensor) -> dict[Tap, Tensor]:
         with torch.no_grad():
-            return dict(record(self.net, self._covered(places), self.taps, way=self.way))
+            return dict(record(self.net, self._covered(places, fill), self.taps, way=self.way))
 
-    def _covered(self, places: np.ndarray) -> Float[Tensor, "n c h w"]:
+    def _covered(self, places: np.ndarray, fill: Tensor) -> Float[Tensor, "n c h w"]:
         """The picture with the window at each of the positions."""
         pictures = self.image.repeat(len(places), 1, 1, 1)
         for picture, (row, column) in zip(pictures, places.tolist(), strict=True):
             top, bottom, left, right = self.positions.box(row, column)
-            picture[:, top:bottom, left:right] = self.fill[0, :, top:bottom, left:right]
+            picture[:, top:bottom, left:right] = fill[0, :, top:bottom, left:right]
         return pictures
+
+
+def _agree(found: Tensor, wanted: Tensor, clean: Tensor) -> bool:
+    """Whether what changed against the clean values is what should have."""
+    if found.shape != wanted.shape:
+        return False
+    rounding = max(ROUNDING, 4 * torch.finfo(wanted.dtype).eps) * float(wanted.abs().max())
+    most = float((wanted - clean).abs().max())
+    return float((found - wanted).abs().max()) <= AGREE * most + rounding
 
 
 def _reads_pictures(objective: Objective) -> bool:

@@ -244,9 +244,7 @@ def _twins(op: Any) -> tuple[Any, Any]:
     return overload(f"{plain}_") if plain in _WRITES else None, overload(plain) if op._schema.is_mutable else op
 
 
-_VIEWS = ("permute", "view", "_unsafe_view", "reshape", "expand", "alias", "detach", "t", "transpose", "as_strided_")
-
-
 def views(step: Step) -> bool:
     """Whether what an operation gives may share the memory of what it was given."""
-    return step.op._schema.name.removeprefix("aten::") in _VIEWS or "view" in str(step.op) or "slice" in str(step.op)
+    shares = any(given.alias_info is not None and not given.alias_info.is_write for given in step.op._schema.arguments)
+    return shares or step.op in (aten.reshape.default, aten._unsafe_view.default, aten.as_strided_.default)

@@ -95,7 +95,7 @@ def channels_first(tensor: Tensor, axes: tuple[int, int]) -> Tensor:
 
 
 def native_order(maps: Tensor, axes: tuple[int, int]) -> Tensor:
-    """The inverse of _maps."""
+    """The inverse of `channels_first`."""
     if axes == (2, 3):
         return maps
     channel = 6 - sum(axes)

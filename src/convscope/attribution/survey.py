@@ -26,8 +26,7 @@ def survey(
     ask: values for positions `(n, 2)` by row and column. What is not computed is a cubic spline through the rest.
     After each batch it says what is known.
     """
-    total = shape[0] * shape[1]
-    budget = total if share >= 1 else min(total, max(LEAST, round(share * total)))
+    budget = budget_of(shape, share)
     values, computed = np.zeros(shape), np.zeros(shape, dtype=bool)
     before: tuple[np.ndarray, np.ndarray] | None = None
     for step in _steps(shape, budget):
@@ -55,6 +54,12 @@ def survey(
             if not computed.all():
                 yield Survey(np.where(computed, values, _filled(values[lattice], before, shape)), computed.copy())
             return
+
+
+def budget_of(shape: tuple[int, int], share: float) -> int:
+    """How many positions a share of a map is: at least LEAST, as far as there are."""
+    total = shape[0] * shape[1]
+    return total if share >= 1 else min(total, max(LEAST, round(share * total)))
 
 
 def _steps(shape: tuple[int, int], budget: int) -> list[int]:

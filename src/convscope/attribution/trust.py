@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.attribution.fills import blurred
+from convscope.attribution.fills import BLUR, blurred
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
@@ -37,7 +37,7 @@ def curve(
     Source: Petsiuk, Das and Saenko, "RISE" (2018), section 4.1.
     """
     ranks = torch.from_numpy(order_of(heat)).to(picture.device)
-    blur = blurred(picture, 0.05 * min(heat.shape))
+    blur = blurred(picture, BLUR * min(heat.shape))
     below = blur if inserting else net.spec.neutral(picture).expand_as(picture)
     taps = sorted(objective.taps())
     values: list[float] = []
@@ -92,11 +92,16 @@ def edges(picture: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "h w"]:
     return found
 
 
+def weights_of(net: Network, module: str) -> list[Tensor]:
+    """What a module has learned: its numbers, those of its own parts among them. Empty for one that has none."""
+    found = net.adapter.modules().get(module)
+    return [] if found is None else [value for value in found.parameters() if value.is_floating_point()]
+
+
 @torch.no_grad()
 def shuffle(net: Network, layers: Sequence[str], generator: torch.Generator) -> None:
     """Put the weights of layers in random order, in place: what they have learned is gone, their size is not."""
-    modules = net.adapter.modules()
     for layer in layers:
-        for value in modules[layer].parameters(recurse=False):
+        for value in weights_of(net, layer):
             order = torch.randperm(value.numel(), generator=generator).to(value.device)
             value.copy_(value.flatten()[order].view_as(value))

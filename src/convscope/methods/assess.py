@@ -5,9 +5,8 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle
+from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
 from convscope.errors import InputError, NetworkError, Stopped
-from convscope.inspection.kernels import layers_with_kernels
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import recipe_of
 from convscope.methods.explain import explain
@@ -20,6 +19,7 @@ from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress, Watch, unwatched
 from convscope.results.heatmap import Heatmap
 from convscope.results.trust import Trust
+from convscope.taps.tap import SCORES_TAP, Tap
 
 MOVED = 2
 """How many times the map is put elsewhere, to compare its curves with."""
@@ -42,9 +42,9 @@ def assess(
 
     Deletion and insertion: the score (of classes the probability) as the hottest pixels are covered, or shown over the
     blurred picture; beside the same map moved elsewhere. Cascading randomisation: the map made again as the layers'
-    weights are shuffled, from the last to the first, in a copy of the network. Against an edge detector: the rank
-    correlation with Sobel's gradient. Pointing: whether the hottest pixel lies in a given box. Completeness: for
-    methods that add up to a difference, how far they are from it.
+    weights are shuffled, from the last that the target rests on to the first, in a copy of the network. Against an
+    edge detector: the rank correlation with Sobel's gradient. Pointing: whether the hottest pixel lies in a given box.
+    Completeness: for methods that add up to a difference, how far they are from it.
 
     Returns arrays and facts as `convscope.results.trust.Trust` says. Raises InputError where the heatmap is not of this
     network and picture, Stopped on Ctrl-C.
@@ -83,7 +83,7 @@ def _corners(box: str | None, photograph: Photograph) -> tuple[int, int, int, in
         return None
     words = [word.strip() for word in box.split(",")]
     height, width = photograph.pixels.shape[:2]
-    if len(words) == 4 and all(word.isdigit() for word in words):
+    if len(words) == 4 and all(word.isdecimal() for word in words):
         left, top, right, bottom = map(int, words)
         if left < right <= width and top < bottom <= height:
             return left, top, right, bottom
@@ -99,7 +99,7 @@ def _assessed(
     objective = Probability(asked.label) if type(asked) is Logit else asked
     heat = heatmap.arrays["map"].astype(np.float64)
     fractions = np.linspace(0, 1, options["points"] + 1)
-    chosen = _stages(net, options["stages"])
+    chosen = _stages(net, asked, options["stages"])
     total = 2 * (1 + MOVED) * len(fractions) + len(chosen)
     done = 0
 
@@ -124,17 +124,17 @@ def _assessed(
     twin = net.twin()
     generator = torch.Generator().manual_seed(options["seed"])
     again = {key: value for key, value in heatmap.recipe.options.items() if key != "target"}
-    if "steps" in heatmap.facts:
-        again["steps"] = heatmap.facts["steps"]  # a random network may need any number for a small gap
+    if "steps" in heatmap.facts:  # a random network may need any number for a small gap
+        again |= {"steps": heatmap.facts["steps"], "tolerance": None}
     target = _target(asked, heatmap.recipe.options["method"])
     for names in chosen:
         shuffle(twin, names, generator)
-        found_map = _again(twin, photograph, target, again, heat.shape)
-        maps.append(np.abs(found_map))
-        likeness.append(rank_correlation(np.abs(heat), maps[-1]))
+        found_map = _again(twin, photograph, target, again)
+        maps.append(np.zeros_like(heat) if found_map is None else np.abs(found_map))
+        likeness.append(np.nan if found_map is None else rank_correlation(np.abs(heat), maps[-1]))
         done += 1
         seen(0)
-    facts = _facts(heatmap, heat, curves, fractions, likeness, edges(picture), corners)
+    facts = _facts(heatmap, asked, heat, curves, fractions, likeness, edges(picture), corners)
     facts["stages"] = [f"from {names[-1]} on" for names in chosen]
     arrays = {
         "fractions": fractions, **curves, "randomised": np.array(likeness), "maps": np.stack(maps),
@@ -150,13 +150,20 @@ def _assessed(
     )
 
 
-def _stages(net: Network, count: int) -> list[list[str]]:
-    """The layers with weights from the last to the first, in so many groups; the first group is the last layer."""
-    layers = list(dict.fromkeys(net.layer(name).module for name in layers_with_kernels(net)))[::-1]
-    if not layers:
-        raise InputError(f"{net.name} has no layer with weights that could be made random")
-    ends = np.unique(np.linspace(1, len(layers), min(count, len(layers))).round().astype(int))
-    return [layers[first:last] for first, last in zip([0, *ends[:-1]], ends, strict=True)]
+def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
+    """The layers with weights from the last that the target rests on to the first, in so many groups; the first group
+    is the last layer, unless there is one group alone."""
+    layers = net.layers()
+    ends = [i for i, layer in enumerate(layers) if Tap(layer.name) in asked.taps()]
+    if SCORES_TAP not in asked.taps() and ends:
+        layers = layers[: max(ends) + 1]
+    weighted = [layer.module for layer in layers if not layer.container and weights_of(net, layer.module)]
+    order = list(dict.fromkeys(weighted))[::-1]
+    if not order:
+        raise InputError(f"{net.name} has no weights before {asked} that could be made random")
+    count = min(count, len(order))
+    last = np.linspace(1, len(order), count).round().astype(int) if count > 1 else np.array([len(order)])
+    return [order[first:end] for first, end in zip([0, *last[:-1]], last, strict=True)]
 
 
 def _target(asked: Objective, method: str) -> str | None:
@@ -166,20 +173,18 @@ def _target(asked: Objective, method: str) -> str | None:
     return str(Logit(asked.label)) if method == "rise" and isinstance(asked, Logit) else str(asked)
 
 
-def _again(
-    twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any], size: tuple[int, ...]
-) -> np.ndarray:
-    """The map of a network that is partly random; nothing where it gives no finite scores."""
+def _again(twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any]) -> np.ndarray | None:
+    """The map of a network that is partly random; None where that gives no finite scores or map."""
     try:
-        found = explain(twin, photograph, target, **options).arrays["map"]
+        found = explain(twin, photograph, target, **options).arrays["map"].astype(np.float64)
     except NetworkError:
-        return np.zeros(size)
-    return np.nan_to_num(found.astype(np.float64))
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def _facts(
-    heatmap: Heatmap, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray, likeness: list[float],
-    lines: np.ndarray, corners: tuple[int, int, int, int] | None,
+    heatmap: Heatmap, asked: Objective, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray,
+    likeness: list[float], lines: np.ndarray, corners: tuple[int, int, int, int] | None,
 ) -> dict[str, Any]:  # fmt: skip
     areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
     outline = rank_correlation(np.abs(heat), lines)
@@ -191,25 +196,13 @@ def _facts(
         f"{text} (area {areas[name]:.2f}, moved {areas[f'moved_{name}']:.2f})."
         for text, name in zip(words, ("deletion", "insertion"), strict=True)
     ]
-    if likeness[-1] > STAYS:
-        words.append(
-            f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
-            "picture rather than what the network learned. Do not trust it."
-        )
-    elif likeness[0] > 0.9:
-        words.append(
-            f"With the last layer's weights shuffled the map hardly changes (rank correlation {likeness[0]:.2f}): it "
-            "does not depend on which class is asked for."
-        )
-    else:
-        words.append(f"The map changes when weights are shuffled (rank correlation {likeness[0]:.2f}, then "
-                     f"{likeness[-1]:.2f}): it depends on what was learned.")  # fmt: skip
+    words += _randomised(likeness, isinstance(asked, Logit))
     if outline > LIKE_EDGES:
         words.append(f"It is much like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
         "target": heatmap.facts["target"], "method": heatmap.recipe.options["method"], "areas": areas,
-        "randomised": likeness, "edges": outline, "title": f"{heatmap.facts['title']}: can this map be believed?",
-        "subtitle": heatmap.facts["subtitle"],
+        "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
+        "title": f"{heatmap.facts['title']}: can this map be believed?", "subtitle": heatmap.facts["subtitle"],
     }  # fmt: skip
     if "gap" in heatmap.facts:
         share = abs(heatmap.facts["gap"]) / max(abs(heatmap.facts["difference"]), 1e-12)
@@ -222,6 +215,36 @@ def _facts(
         words.append(f"Its hottest pixel ({x},{y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
     words += [note[0].upper() + note[1:] + "." for note in heatmap.notes if "Adebayo" in note]
     return facts | {"words": words}
+
+
+def _randomised(likeness: list[float], of_class: bool) -> list[str]:
+    """Sentences on how a map stands when weights are shuffled: rank correlations, NaN where there was no map."""
+    known = [share for share in likeness if not np.isnan(share)]
+    words = []
+    if len(known) < len(likeness):
+        words.append(
+            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no finite map: "
+            "of these nothing is said."
+        )
+    if not known:
+        return words
+    if not np.isnan(likeness[-1]) and likeness[-1] > STAYS:
+        words.append(
+            f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
+            "picture rather than what the network learned. Do not trust it."
+        )
+    elif len(likeness) > 1 and known[0] > 0.9:
+        then = "it does not depend on which class is asked for" if of_class else "it owes little to that layer"
+        words.append(
+            f"With the weights of the last layer before the target shuffled the map hardly changes (rank correlation "
+            f"{known[0]:.2f}): {then}."
+        )
+    else:
+        shares = f"{known[0]:.2f}, then {known[-1]:.2f}" if len(known) > 1 else f"{known[0]:.2f}"
+        words.append(
+            f"The map changes when weights are shuffled (rank correlation {shares}): it depends on what was learned."
+        )
+    return words
 
 
 def _better(doing: str, lead: float, then: str) -> str:

@@ -60,9 +60,9 @@ def explain(
     steps: Annotated[
         int | None, About("integrated gradients: points; as many as it takes unless given", 1, 100000)
     ] = None,
-    rule: Annotated[RuleName | None, About("integrated gradients: the rule for these points")] = None,
+    rule: Annotated[RuleName | None, About("integrated gradients: the rule for these points, gauss_legendre")] = None,
     tolerance: Annotated[
-        float | None, About("integrated gradients: the gap allowed, in parts of the difference", 1e-6, 1)
+        float | None, About("integrated gradients: the gap allowed, in parts of the difference, 0.01", 1e-6, 1)
     ] = None,
     of: Annotated[str | None, About("smooth_grad: the gradient method to take the mean of")] = None,
     samples: Annotated[int | None, About("smooth_grad, rise: how many noisy or masked copies", 1, 1000000)] = None,
@@ -117,7 +117,7 @@ def explain(
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
     picture = photograph.tensor(net.device)
-    compared = _baseline(net, options)
+    compared = _baseline(net, options, fit)
     if options.get("layer") is not None:
         net.layer(options["layer"])
     objective = _objective(net, target, picture, method)
@@ -155,13 +155,13 @@ def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str,
     }  # fmt: skip
 
 
-def _baseline(net: Network, options: dict[str, Any]) -> Photograph | None:
+def _baseline(net: Network, options: dict[str, Any], fit: Fit) -> Photograph | None:
     """The photograph that is given as baseline; None where it has a name or is a colour."""
     baseline = options.get("baseline")
     if baseline is None or (isinstance(baseline, str) and not Path(baseline).is_file()):
         return None
     options["baseline"] = "photograph"
-    return net.photograph(baseline)
+    return net.photograph(baseline, fit=fit)
 
 
 def _objective(net: Network, target: Objective | str | int | None, picture: Tensor, method: str) -> Objective | None:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.models.adapter import Adapter, Squash
@@ -318,7 +319,18 @@ class Network:
             found.append(f"the network gives probabilities alone: its class scores here are their {how}")
         if self._trace.random:
             found.append("the network draws random numbers when it runs: each pass was given the same ones")
+        if self.mixes_pictures:
+            found.append(
+                "its batch norms keep no statistics and normalise over the pictures at hand: each was looked at alone "
+                "where it could be"
+            )
         return tuple(found)
+
+    @property
+    def mixes_pictures(self) -> bool:
+        """Whether what the network answers to a picture depends on the others of its batch."""
+        norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))
+        return any(norm.running_mean is None for norm in norms)
 
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
         """Softmax of the logits; their sigmoids where there is one alone, or where the network ends in sigmoids."""

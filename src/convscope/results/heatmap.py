@@ -62,7 +62,7 @@ class Heatmap(Result):
     def colours(self) -> UInt8[np.ndarray, "h w 3"]:
         """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""
         parts = self.arrays["attribution"].transpose(1, 2, 0)
-        parts = parts if parts.shape[2] == 3 else parts[..., :1].repeat(3, axis=2)
+        parts = parts[..., :3] if parts.shape[2] >= 3 else parts[..., :1].repeat(3, axis=2)
         most = float(np.percentile(np.abs(parts), CLIP)) or 1.0
         return to_bytes(0.5 + 0.5 * parts / most)
 

@@ -25,7 +25,7 @@ class Trust(Result):
         maps = [heat, *self.arrays["maps"]]
         tiles = [colourise(each, 0.0, float(np.percentile(each, CLIP)) or 1.0) for each in maps]
         captions = ["the map\nits magnitude"] + [
-            f"{stage}\nrank correlation {share:.2f}"
+            f"{stage}\n" + ("no finite map" if np.isnan(share) else f"rank correlation {share:.2f}")
             for stage, share in zip(self.facts["stages"], self.arrays["randomised"], strict=True)
         ]
         top = sheet(
@@ -34,11 +34,10 @@ class Trust(Result):
         )  # fmt: skip
         width = max(top.width, 720)
         fractions = [f"{share:.0%}" for share in self.arrays["fractions"]]
-        every = max(1, len(fractions) // 8)
         plots = [
             line_plot(
-                fractions[::every],
-                {"the map": _shown(self.arrays[name])[::every], "moved": _shown(self.arrays[f"moved_{name}"])[::every]},
+                fractions,
+                {"the map": self.arrays[name].tolist(), "moved": self.arrays[f"moved_{name}"].tolist()},
                 width=width, title=title, figures=False,
             )
             for name, title in (
@@ -47,10 +46,6 @@ class Trust(Result):
             )
         ]  # fmt: skip
         return stacked([top, *plots, _words(self.facts["words"], width)])
-
-
-def _shown(values: np.ndarray) -> list[float]:
-    return [float(value) for value in np.clip(values, 0, 1)]
 
 
 def _words(lines: list[str], width: int) -> Image.Image:

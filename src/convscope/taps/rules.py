@@ -77,7 +77,13 @@ class _Rectifiers(TorchFunctionMode):
 _RELU = {F.relu, torch.relu, Tensor.relu}
 _RELU_IN_PLACE = {torch.relu_, Tensor.relu_}
 _RELU6 = {F.relu6}
-_CLAMP = {F.hardtanh, torch.clamp, Tensor.clamp, torch.clip, Tensor.clip, torch.clamp_min, Tensor.clamp_min}
+_HARDTANH = {F.hardtanh, F.hardtanh_}
+_THRESHOLD = {F.threshold, torch.threshold, vars(F)["threshold_"]}
+_CLAMP = {torch.clamp, Tensor.clamp, torch.clip, Tensor.clip, torch.clamp_min, Tensor.clamp_min}
+_CLAMP_IN_PLACE = {
+    torch.clamp_, Tensor.clamp_, torch.clip_, Tensor.clip_, torch.clamp_min_, Tensor.clamp_min_,
+}  # fmt: skip
+_MAXIMUM = {torch.maximum, Tensor.maximum, torch.fmax, Tensor.fmax}
 
 
 def _bounds(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, float, float, bool] | None:
@@ -91,16 +97,45 @@ def _bounds(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, float, float, bo
         return args[0], 0.0, _INF, True
     if func in _RELU6:
         return args[0], 0.0, 6.0, in_place or (len(args) > 1 and bool(args[1]))
-    if func not in _CLAMP:
+    if func in _MAXIMUM or func is torch.max or func is Tensor.max:
+        return _maximum(args, kwargs)
+    if func in _THRESHOLD:
+        return _threshold(func, args, kwargs)
+    if func not in _CLAMP | _CLAMP_IN_PLACE | _HARDTANH:
         return None
-    names = ("min_val", "max_val") if func is F.hardtanh else ("min", "max")
+    names = ("min_val", "max_val") if func in _HARDTANH else ("min", "max")
     given = dict(zip(names, args[1:], strict=False)) | {key: kwargs[key] for key in names if key in kwargs}
-    defaults = (-1.0, 1.0) if func is F.hardtanh else (None, None)
-    low, high = (given.get(name, default) for name, default in zip(names, defaults, strict=True))
+    defaults = (-1.0, 1.0) if func in _HARDTANH else (None, None)
+    low, high = (_number(given.get(name, default)) for name, default in zip(names, defaults, strict=True))
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         return None
-    place = in_place or (func is F.hardtanh and len(args) > 3 and bool(args[3]))
+    place = in_place or func in _CLAMP_IN_PLACE or func is F.hardtanh_
+    place = place or (func is F.hardtanh and len(args) > 3 and bool(args[3]))
     return args[0], -_INF if low is None else float(low), _INF if high is None else float(high), place
+
+
+def _number(bound: Any) -> Any:
+    """A bound that is given as a tensor of one number, as that number."""
+    return bound.item() if isinstance(bound, Tensor) and bound.numel() == 1 and not bound.requires_grad else bound
+
+
+def _maximum(args: Any, kwargs: Any) -> tuple[Tensor, float, float, bool] | None:
+    """The maximum of a tensor and a number, in either order."""
+    several = [*args, *([kwargs["other"]] if "other" in kwargs else [])]
+    if len(several) != 2 or kwargs.keys() - {"other"} or not all(isinstance(each, Tensor) for each in several):
+        return None
+    x, low = several if several[0].requires_grad else several[::-1]
+    low = _number(low)
+    return None if isinstance(low, Tensor) else (x, float(low), _INF, False)
+
+
+def _threshold(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, float, float, bool] | None:
+    """A threshold whose values below are the threshold itself, which is a clamp."""
+    names = ("threshold", "value", "inplace")
+    given = dict(zip(names, args[1:], strict=False)) | kwargs
+    if given["threshold"] != given["value"]:
+        return None
+    return args[0], float(given["value"]), _INF, bool(given.get("inplace")) or func is vars(F)["threshold_"]
 
 
 @contextmanager
@@ -134,8 +169,8 @@ def guided() -> Iterator[None]:
 
 @contextmanager
 def deconvolved() -> Iterator[None]:
-    """Within it, rectifiers let back only positive gradients, wherever they were open. With this rule the gradient is
-    the deconvnet's projection: max pooling goes back by its switches, a convolution (strided too) by its transpose,
+    """Within it, rectifiers let back only positive gradients, where they were closed too. With this rule the gradient
+    is the deconvnet's projection: max pooling goes back by its switches, a convolution (strided too) by its transpose,
     batch norm by its scale, average pooling and sums evenly.
 
     Raises InputError, when left, where there was no rectifier to act on.

@@ -42,13 +42,13 @@ class Step:
 
 @dataclass(frozen=True)
 class Tape:
-    """The operations between a picture and the taps, in order. clear: whether all of it can be followed."""
+    """The operations between a picture and the taps, in order. unclear: why it cannot be followed; empty if it can."""
 
     picture: Value
     steps: Sequence[Step]
     taps: dict[Tap, Value]
     recording: Recording
-    clear: bool
+    unclear: str
 
 
 class _Taking(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -108,4 +108,7 @@ def tape_of(net: Network, image: Tensor, taps: Sequence[Tap], way: Quick) -> Tap
         if any(value is not None and value.number in needed for value in step.gives):
             steps.append(step)
             needed |= {v.number for v in tree_flatten((step.args, step.kwargs))[0] if isinstance(v, Value)}
-    return Tape(picture, steps[::-1], ends, recording, taking.clear and len(ends) == len(taps))
+    unclear = "" if taking.clear else "it writes over tensors that are seen elsewhere too"
+    if len(ends) < len(set(taps)):
+        unclear = "what is asked for does not depend on the picture"
+    return Tape(picture, steps[::-1], ends, recording, unclear)

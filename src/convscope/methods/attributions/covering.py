@@ -8,7 +8,7 @@ import torch
 from convscope.attribution import masks
 from convscope.attribution.fills import filled
 from convscope.attribution.occlusion import Occluder, Positions
-from convscope.attribution.survey import Survey, survey
+from convscope.attribution.survey import Survey, budget_of, survey
 from convscope.errors import InputError, Stopped
 from convscope.methods.attributions.case import Case, Found
 from convscope.objectives.units import Logit, Probability
@@ -33,7 +33,7 @@ def of_rise(case: Case) -> Found:
 def sides(given: Any, option: str, most: tuple[int, int]) -> tuple[int, int]:
     """Height and width from a number, or a text such as 24x16. Raises InputError."""
     words = str(given).lower().split("x")
-    if not all(word.strip().isdigit() for word in words) or len(words) > 2:
+    if not all(word.strip().isdecimal() for word in words) or len(words) > 2:
         raise InputError(f"{option} is {given!r}; expected pixels, such as 16, or height and width as 24x16")
     height, width = int(words[0]), int(words[-1])
     if min(height, width) < 1 or height > most[0] or width > most[1]:
@@ -56,8 +56,7 @@ def of_occlusion(case: Case) -> Found:
         winners[places[:, 0], places[:, 1]] = answers.winners
         return occluder.clean - answers.values
 
-    rows, columns = positions.shape
-    total = round(rows * columns * min(1.0, options["share"]))
+    total = budget_of(positions.shape, options["share"])
     known = None
     try:
         for known in survey(ask, positions.shape, share=options["share"], batch=occluder.at_once):
@@ -83,6 +82,8 @@ def _occluded(case: Case, occluder: Occluder, known: Survey, winners: np.ndarray
         notes.append(f"each position was computed on the whole picture: {occluder.dense}")
     if not computed.all():
         notes.append(f"{int(computed.sum())} of {computed.size} positions were computed, the rest interpolated")
+    if any(stride > patch for stride, patch in zip(positions.stride, positions.patch, strict=True)):
+        notes.append("the stride is wider than the window: pixels between two positions are never covered, and read 0")
     arrays = {"computed": computed.astype(np.uint8)}
     if occluder.scores is not None:
         arrays["winner"] = winners.astype(np.float32)

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor
 
-from convscope.attribution.cam import check_map
+from convscope.attribution.cam import check_map, enlarge
 from convscope.attribution.fills import filled
 from convscope.attribution.gradients import AT_ONCE, Slope, slope, smoothed
 from convscope.attribution.integrated import integrated_gradients
@@ -54,7 +53,7 @@ def of_deconvnet(case: Case) -> Found:
 def of_guided_grad_cam(case: Case) -> Found:
     cam = of_cam(case, "grad_cam")
     found = slope(case.net, case.picture, cam.objective, rule=guided)
-    heat = F.interpolate(cam.map[None, None], case.size, mode="bilinear", align_corners=False)
+    heat = enlarge(cam.map[None], case.size)[None]
     return _of_slope(case, found, found.gradients * heat, True)
 
 
@@ -86,6 +85,10 @@ def of_smooth_grad(case: Case) -> Found:
     return _of_slope(case, clean, found, not times)
 
 
+TOLERANCE = 0.01
+"""The gap of integrated gradients that is allowed unless one is given, in parts of the difference."""
+
+
 def of_integrated_gradients(case: Case) -> Found:
     options = case.options
     objective, scores = case.settled()
@@ -95,16 +98,21 @@ def of_integrated_gradients(case: Case) -> Found:
     layer = options["layer"]
     if layer is not None:
         check_map(case.net, layer)
-    steps = options["steps"]
+    steps, tolerance = options["steps"], options["tolerance"]
+    if steps is None and options["rule"] is not None:
+        raise InputError("rule is for a number of steps that is given: give steps too, or leave the rule out")
+    if steps is not None and tolerance is not None:
+        raise InputError("steps and tolerance were both given; expected one: so many steps, or as many as it takes")
+    tolerance = TOLERANCE if tolerance is None else tolerance
     found = integrated_gradients(
-        case.net, case.picture, objective, baseline, layer=layer, steps=steps, rule=options["rule"],
-        tolerance=options["tolerance"], seen=case.seen(steps or 0),
+        case.net, case.picture, objective, baseline, layer=layer, steps=steps, rule=options["rule"] or "gauss_legendre",
+        tolerance=tolerance, seen=case.seen(steps or 0),
     )  # fmt: skip
     difference = found.value - found.base
     share = abs(found.gap) / max(abs(difference), 1e-12)
     facts = {"gap": found.gap, "difference": difference, "steps": found.steps, "baseline_score": found.base}
     notes: tuple[str, ...] = ()
-    if share > max(0.05, options["tolerance"]):
+    if share > max(0.05, tolerance):
         notes = (
             f"the attributions miss {share:.0%} of the difference that they should add up to: take more steps, or "
             "another baseline",

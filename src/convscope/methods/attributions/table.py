@@ -53,7 +53,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "integrated_gradients": Method(
         "integrated gradients", of_integrated_gradients,
-        {"layer": None, "signed": True, "baseline": "black", "steps": None, "rule": "gauss_legendre", "tolerance": 0.01,
+        {"layer": None, "signed": True, "baseline": "black", "steps": None, "rule": None, "tolerance": None,
          "seed": 0},
         "adds up to the difference from the baseline", look="fine",
     ),
