@@ -126,6 +126,8 @@ def _explanations(net: cs.Network) -> None:
     ).save(OUT / "explanations.png")  # fmt: skip
     cs.explain(net, PHOTO, "strongest(blocks.3)", method="deconvnet").save(OUT / "deconvnet.png")
     cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
+    ways = ["grad_cam", "integrated_gradients", "occlusion patch=32 stride=16", "rise"]
+    cs.compare(net, PHOTO, methods=ways).save(OUT / "board.png")
     cs.assess(net, PHOTO, cs.explain(net, PHOTO)).save(OUT / "trust.png")
 
 

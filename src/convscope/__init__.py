@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from convscope.errors import Stopped as Stopped
     from convscope.methods.activations import activations as activations
     from convscope.methods.assess import assess as assess
+    from convscope.methods.compare import compare as compare
     from convscope.methods.dream import dream as dream
     from convscope.methods.explain import explain as explain
     from convscope.methods.hybrid import hybrid as hybrid
@@ -59,6 +60,7 @@ _HOME = {
     "assess": "methods.assess",
     "channel": "objectives.units",
     "direction": "objectives.units",
+    "compare": "methods.compare",
     "dream": "methods.dream",
     "explain": "methods.explain",
     "hybrid": "methods.hybrid",

@@ -148,11 +148,11 @@ def test_memory_that_runs_out_halves_the_batch(monkeypatch: pytest.MonkeyPatch) 
     sizes: list[int] = []
     plain = again._in_part
 
-    def short(some: np.ndarray) -> object:
+    def short(some: np.ndarray, fill: Tensor) -> object:
         sizes.append(len(some))
         if len(some) > 10:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
-        return plain(some)
+        return plain(some, fill)
 
     monkeypatch.setattr(again, "_in_part", short)
     assert np.abs(again.ask(places(positions)).values - wanted).max() <= 1e-6

@@ -165,6 +165,17 @@ def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
     assert answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png")["same_pixels"] is True
 
 
+def test_compare(tmp_path: Path, photograph: str) -> None:
+    told = answer(
+        "compare", photograph, "-t", "class:tabby", "-t", "blocks.4:3", "--method", "grad_cam layer=blocks.2",
+        "--method", "saliency", "--out", tmp_path / "b.html",
+    )  # fmt: skip
+    assert told["titles"] == ["tabby", "blocks.4:3"]
+    assert len(told["highest"][0]) == 2  # type: ignore[index]
+    answer("compare", photograph, "--method", "grad_cam", "--scale", "all", "--out", tmp_path / "b.png")
+    assert answer("replay", tmp_path / "b.png")["same_pixels"]
+
+
 def test_hybrid(tmp_path: Path, photograph: str) -> None:
     told = answer(
         "hybrid", photograph, "--vary", "top: 4, 64; intensity: 0.3, 1", "--size", 90, "--out", tmp_path / "h.png",

@@ -37,6 +37,11 @@ def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
     return cs.explain(net, noise(), **options)
 
 
+def _compare(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    picture = options.pop("image", noise())
+    return cs.compare(net, picture, guesses=2, **{"methods": ["grad_cam", "saliency"]} | options)
+
+
 def _hybrid(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
     return cs.hybrid(net, picture, vary={"top": [2, 4]}, lines=2, **options)
@@ -88,6 +93,7 @@ VERBS: dict[str, Callable[..., Result]] = {
             "rise": {"samples": 5, "cells": 3},
         }.items()
     },
+    "compare": _compare,
     "hybrid": _hybrid,
     "invert": _invert,
     "report": _report,
@@ -112,6 +118,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "explain by layer_cam": {"layer": "head"},
     "explain by occlusion": {"stride": "3x"},
     "explain by rise": {"kept": 2.0},
+    "compare": {"methods": "melt"},
     "hybrid": {"effect": "swap"},
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},

@@ -15,6 +15,7 @@ ENDS: dict[Any, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "viridis": ((68, 1, 84), (253, 231, 37)),
     "signed": ((213, 246, 255), (255, 233, 184)),
     "grey": ((0, 0, 0), (255, 255, 255)),
+    "jet": ((0, 0, 127), (127, 0, 0)),
 }
 DARK = 32
 """No channel of what is shown as nothing is brighter than this."""

@@ -212,7 +212,7 @@ class _Maker:
         source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
         left, top, right, bottom = where_seen(source, (height, width), self.options["fit"])
         box = left / width, top / height, right / width, bottom / height
-        large = whole_heat(heat, box, size_of(self.photograph))
+        large = whole_heat(heat, box, size_of(self.photograph)).clip(0)
         most = float(large.max())
         if heatmap.look != "region":
             large = blurred(torch.from_numpy(large)[None, None], FINE * max(large.shape))[0, 0].numpy()

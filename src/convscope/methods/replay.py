@@ -14,6 +14,7 @@ import torch
 from convscope.errors import ResultError
 from convscope.methods.activations import activations
 from convscope.methods.assess import assess
+from convscope.methods.compare import compare
 from convscope.methods.dream import dream
 from convscope.methods.explain import explain
 from convscope.methods.hybrid import hybrid
@@ -29,6 +30,8 @@ from convscope.progress import Watch, unwatched
 from convscope.results.recipe import Recipe
 from convscope.results.result import Result
 from convscope.results.store import load_result
+
+Inputs = dict[str, Any]
 
 
 def replay(
@@ -55,17 +58,22 @@ def replay(
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
     net = _network(recipe, net, trust, device)
     inputs = _inputs(recipe, path, image, net)
-    _check_options(recipe)
+    options = dict(recipe.options)
+    nets = [
+        net,
+        *(_network(replace(recipe, network=other), None, trust, device) for other in options.pop("beside", [])),
+    ]
+    _check_options(recipe.method, options)
     with _threads(recipe.machine.get("threads")):
-        return _VERBS[recipe.method].again(net, inputs, dict(recipe.options), watch)
+        return _VERBS[recipe.method].again(nets if len(nets) > 1 else net, inputs, options, watch)
 
 
-def _check_options(recipe: Recipe) -> None:
+def _check_options(method: str, options: Inputs) -> None:
     """Raises ResultError where the verb has no such option, as in a recipe of a newer convscope."""
-    strange = set(recipe.options) - set(inspect.signature(_VERBS[recipe.method].verb).parameters)
+    strange = set(options) - set(inspect.signature(_VERBS[method].verb).parameters)
     if strange:
         raise ResultError(
-            f"the recipe has options that {recipe.method} does not know ({', '.join(sorted(strange))}): "
+            f"the recipe has options that {method} does not know ({', '.join(sorted(strange))}): "
             "was it made by a newer convscope?"
         )
 
@@ -82,9 +90,6 @@ def _threads(wanted: Any) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-Inputs = dict[str, Any]
-
-
 @dataclass(frozen=True)
 class _Again:
     """A verb, and how it is called again with the pictures and options of the recipe.
@@ -92,7 +97,7 @@ class _Again:
     whole: whether it wants the photograph itself, and not as the network sees it."""
 
     verb: Callable[..., Result]
-    again: Callable[[Network, Inputs, dict[str, Any], Watch], Result]
+    again: Callable[[Any, Inputs, dict[str, Any], Watch], Result]
     whole: bool = False
 
 
@@ -131,6 +136,9 @@ def _assess(net: Network, inputs: Inputs, options: dict[str, Any], watch: Watch)
 _VERBS: dict[str, _Again] = {
     "activations": _Again(activations, lambda net, inputs, options, _: activations(net, inputs["image"], **options)),
     "assess": _Again(assess, _assess),
+    "compare": _Again(
+        compare, lambda net, inputs, options, watch: compare(net, inputs["image"], watch=watch, **options)
+    ),
     "dream": _Again(dream, _dream),
     "explain": _Again(explain, _explain),
     "hybrid": _Again(hybrid, _hybrid, whole=True),

@@ -21,6 +21,7 @@ VERBS: Mapping[str, Verb] = {
     "stylize": Verb("convscope.methods.stylize:stylize", "A photograph in the style of other pictures."),
     "explain": Verb("convscope.methods.explain:explain", "Which parts of a photograph speak for an answer."),
     "assess": Verb("convscope.methods.assess:assess", "Whether a heatmap can be believed."),
+    "compare": Verb("convscope.methods.compare:compare", "Heatmaps of several methods, targets and networks."),
     "hybrid": Verb("convscope.methods.hybrid:hybrid", "A photograph altered only where a heatmap is hot."),
     "report": Verb("convscope.methods.report:report", "One page on one photograph and one network."),
     "replay": Verb("convscope.methods.replay:replay", "Make a picture again from the recipe inside it."),

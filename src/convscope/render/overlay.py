@@ -50,7 +50,7 @@ def heat_figure(tiles: Sequence[UInt8[np.ndarray, "h w 3"]], bar: Bar, *, title:
 def whole_heat(
     heat: Float[np.ndarray, "rows columns"], box: tuple[float, float, float, float], size: tuple[int, int]
 ) -> Float[np.ndarray, "h w"]:
-    """Heat over the part of a picture that a network saw, as heat over the whole picture, smooth, not below zero.
+    """Heat over the part of a picture that a network saw, as heat over the whole picture, smooth.
 
     box: where the whole picture lies on what was seen, (left, top, right, bottom) as shares of that; what lies beyond
     was not seen and is cold. size: (height, width) of the whole picture.
@@ -61,4 +61,4 @@ def whole_heat(
     padded = np.pad(np.asarray(heat, dtype=np.float32), [(over[0], over[0]), (over[1], over[1])])
     corners = (left + over[1], top + over[0], right + over[1], bottom + over[0])
     large = Image.fromarray(padded).resize((size[1], size[0]), Image.Resampling.BICUBIC, box=corners)
-    return np.asarray(large, dtype=np.float32).clip(0)
+    return np.asarray(large, dtype=np.float32)

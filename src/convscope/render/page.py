@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 
@@ -43,6 +44,7 @@ def page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["plain_json"] = lambda value: json.dumps(value, indent=1, ensure_ascii=False)
+    environment.filters["script_json"] = lambda value: Markup(json.dumps(value).replace("<", "\\u003c"))
     return environment.get_template(template).render(**values)
 
 

@@ -1,10 +1,10 @@
 """What an explanation returns: a map over the photograph."""
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
 
-from convscope.render.colour import MapName, colourise, to_bytes
+from convscope.render.colour import MapName, colourise, scale_of, to_bytes
 from convscope.render.grid import Bar
 from convscope.render.overlay import heat_figure, overlay
 from convscope.results.result import Result
@@ -28,14 +28,8 @@ class Heatmap(Result):
     def scale(self) -> tuple[float, float, MapName]:
         """The lowest and highest value to show, and the colours: from zero, or about zero where there are negatives."""
         values = self.arrays["map"]
-        low, high = float(values.min()), float(values.max())
-        if self.look != "region":
-            most = float(np.percentile(np.abs(values), CLIP)) or max(-low, high)
-            return (-most, most, "signed") if low < 0 else (0.0, most, "inferno")
-        if low < 0:
-            reach = max(-low, high)
-            return -reach, reach, "signed"
-        return (low if self.facts.get("from_lowest") else 0.0), high, "inferno"
+        low, high, colours = scale_of_maps(values, self.look != "region")
+        return (float(values.min()) if self.facts.get("from_lowest") else low), high, colours
 
     def _between(self, low: float | None, high: float | None) -> tuple[float, float, MapName]:
         """The scale, but for the ends that are given."""
@@ -71,3 +65,15 @@ class Heatmap(Result):
         least, most, colours = self._between(low, high)
         pixels = overlay(self.arrays["image"], self.arrays["map"], least, most, map=colours, strength=strength)
         return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def scale_of_maps(maps: Float[np.ndarray, "*shape"], fine: bool) -> tuple[float, float, MapName]:
+    """The lowest and highest value to show of maps that share a scale, and the colours.
+
+    From zero, or about zero where there are negatives; of maps by the pixel (fine) up to the percentile CLIP.
+    """
+    if not fine:
+        return scale_of(maps)
+    low, high = float(maps.min()), float(maps.max())
+    most = float(np.percentile(np.abs(maps), CLIP)) or max(-low, high)
+    return (-most, most, "signed") if low < 0 else (0.0, most, "inferno")

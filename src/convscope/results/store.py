@@ -10,6 +10,7 @@ from convscope.errors import ResultError
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import read_animation
 from convscope.results.activations import Activations
+from convscope.results.board import Board
 from convscope.results.files import parsed, read_npz, read_png, read_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.inversion import Inversion
@@ -33,6 +34,7 @@ class SavedPicture(Result):
 KINDS: dict[str, type[Result]] = {
     "activations": Activations,
     "assess": Trust,
+    "compare": Board,
     "dream": Pictures,
     "explain": Heatmap,
     "hybrid": Variations,

@@ -1,0 +1,55 @@
+"""`convscope compare`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from convscope.cli.arguments import Photo
+from convscope.cli.command import DEFAULT_MODEL, Common, Outcome, command
+from convscope.methods.compare import USUAL, compare
+from convscope.models.load import load_model
+from convscope.results.board import Board, check_board_ending
+
+
+@command(
+    "compare",
+    verb=compare,
+    shares=("device", "trust"),
+    examples=[
+        "compare cat.jpg --out board.html",
+        "compare cat.jpg --target class:tabby --target 'class:tiger cat' --out board.png",
+        "compare cat.jpg --method grad_cam --method 'occlusion patch=16 stride=8' --method rise --scale rank",
+        "compare cat.jpg --model efficientnet_lite0 --model keras:VGG16",
+    ],
+)
+def main(
+    common: Common,
+    photo: Photo,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", "-t", help="Several: a column each; the first guesses unless given.")
+    ] = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", help=f"Several: a row each, with options; {', '.join(USUAL)} unless given."),
+    ] = None,
+    models: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="Several: a row each; see convscope models.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.html, FILE.png or FILE.npz.")] = None,
+    **options: Any,
+) -> Outcome:
+    """Heatmaps side by side on shared scales: methods by targets by networks. As .html with a linked pointer."""
+    file = out or Path(f"{Path(photo).stem}-board.html")
+    check_board_ending(file)
+    nets = [load_model(name, device=common.device, trust=common.trust) for name in models or [DEFAULT_MODEL]]
+    return common.made(
+        compare, nets, photo, target, save=lambda result: _saved(result, file), methods=methods or USUAL, **options
+    )
+
+
+def _saved(result: Board, file: Path) -> Outcome:
+    kept = ("networks", "targets", "titles", "shares", "scale")
+    data = {key: result.facts[key] for key in kept}
+    data["highest"] = result.arrays["maps"].max((3, 4)).tolist()
+    return Outcome([result.save(file)], data, [result.facts["title"]], result.notes)

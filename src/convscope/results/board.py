@@ -1,0 +1,172 @@
+"""What compare returns: maps of methods, targets and networks on scales that they share."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from convscope.render.board import Row, board
+from convscope.render.colour import MapName, colourise
+from convscope.render.grid import Bar
+from convscope.render.overlay import overlay
+from convscope.render.page import page, pixels_uri
+from convscope.results.files import ENDINGS, check_ending, write_whole
+from convscope.results.heatmap import scale_of_maps
+from convscope.results.result import Result
+
+SIDE, ON_PAGE = 224, 112
+"""Pixels on the long side of a tile in the picture; of a map's values on the page."""
+
+
+class Board(Result):
+    """Arrays: `maps` (`networks methods targets h w`, unscaled), `values` (`networks targets`, each target's value) and
+    `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
+
+    def image(self) -> Image.Image:
+        """The photograph, then a row for each method and network with its scale beside it."""
+        rows = [
+            Row(self._name(n, m), [self._tile(n, m, t) for t in range(len(self.facts["targets"]))], self._bar(n, m))
+            for m, n in self._order()
+        ]
+        columns = [f"{title}\n{more}" for title, more in zip(self.facts["titles"], self._under(), strict=True)]
+        return board(
+            self.arrays["image"], columns, rows, side=SIDE, title=self.facts["title"], subtitle=self._told()
+        )  # fmt: skip
+
+    def _order(self) -> list[tuple[int, int]]:
+        """The rows: for each method its networks, one below the other."""
+        networks, methods = self.arrays["maps"].shape[:2]
+        return [(m, n) for m in range(methods) for n in range(networks)]
+
+    def _name(self, n: int, m: int) -> str:
+        several = len(self.facts["networks"]) > 1
+        title: str = self.facts["methods"][m]["title"]
+        return f"{title}\n{self.facts['networks'][n]}" if several else title
+
+    def _under(self) -> list[str]:
+        """Below each target's name, what the networks say of it."""
+        return [", ".join(shares) for shares in self.facts["shares"]]
+
+    def _told(self) -> str:
+        words: dict[str, str] = {
+            "method": "the maps of a method share one scale",
+            "all": "all maps share one scale",
+            "network": "the maps of a method and network share one scale",
+            "each": "each map has a scale of its own: colours of two maps cannot be compared",
+            "rank": "colours tell the share of pixels that are colder: all maps can be compared",
+        }
+        return words[self.facts["scale"]]
+
+    def _look(self, m: int) -> str:
+        return str(self.facts["methods"][m]["look"])
+
+    def _drawn(self, n: int, m: int, t: int) -> Float[np.ndarray, "h w"]:
+        """The values that are drawn: those of the map, or their ranks."""
+        values: np.ndarray = self.arrays["maps"][n, m, t]
+        return _ranks(values) if self.facts["scale"] == "rank" else values
+
+    def _scale(self, n: int, m: int, t: int) -> tuple[float, float, MapName]:
+        maps, fine = self.arrays["maps"], self._look(m) != "region"
+        match self.facts["scale"]:
+            case "rank":
+                return 0.0, 1.0, "viridis"
+            case "each":
+                shared = maps[n, m, t]
+            case "network":
+                shared = maps[n, m]
+            case "all":
+                shared, fine = maps, any(self._look(i) != "region" for i in range(maps.shape[1]))
+            case _:
+                shared = maps[:, m]
+        low, high, colours = scale_of_maps(shared, fine)
+        lowest = self.facts["methods"][m]["from_lowest"] and self.facts["scale"] != "all"
+        return float(shared.min()) if lowest else low, high, colours
+
+    def _bar(self, n: int, m: int) -> Bar:
+        """The scale of a row; where each map has its own, that of the highest."""
+        scales = [self._scale(n, m, t) for t in range(len(self.facts["targets"]))]
+        low, high, colours = max(scales, key=lambda scale: scale[1])
+        return Bar(low, high, colours)
+
+    def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
+        low, high, colours = self._scale(n, m, t)
+        values = self._drawn(n, m, t)
+        if self._look(m) != "region":
+            return colourise(values, low, high, colours)
+        return overlay(self.arrays["image"], values, low, high, map=colours)
+
+    def page(self) -> str:
+        """The board as a page that stands alone: what the pointer is on is marked in every map, with its values, and
+        on every scale; a scale shows what lies above a value."""
+        columns = zip(self.facts["titles"], self._under(), strict=True)
+        rows = [self._row(n, m) for m, n in self._order()]
+        kept = ("least", "most", "rows", "columns", "data", "low", "high")
+        data = [
+            {
+                "low": row["low"],
+                "high": row["high"],
+                "cells": [{key: cell[key] for key in kept} for cell in row["cells"]],
+            }
+            for row in rows
+        ]
+        return page(
+            "board.html", title=self.facts["title"], told=self._told(),
+            photograph=pixels_uri(self.arrays["image"], quality=90),
+            columns=[{"title": title, "under": under} for title, under in columns],
+            rows=rows, data=data, several=len(self.facts["networks"]) > 1,
+            notes=list(self.notes), recipe=self.recipe.to_dict(),
+        )  # fmt: skip
+
+    def _row(self, n: int, m: int) -> dict[str, Any]:
+        """A row of the page."""
+        bar = self._bar(n, m)
+        ramp = np.linspace(bar.high, bar.low, 128)[:, None].repeat(8, 1)
+        cells = []
+        for t in range(len(self.facts["targets"])):
+            low, high, _ = self._scale(n, m, t)
+            values = _packed(_smaller(self._drawn(n, m, t), ON_PAGE))
+            cells.append({"picture": pixels_uri(self._tile(n, m, t), quality=88), "low": low, "high": high, **values})
+        return {
+            "method": self.facts["methods"][m]["title"], "about": self.facts["methods"][m]["about"],
+            "network": self.facts["networks"][n], "low": bar.low, "high": bar.high, "cells": cells,
+            "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
+        }  # fmt: skip
+
+    def save(self, path: str | Path, picture: str | None = None) -> Path:
+        """Write the result: `.html` is the page, `.png` and `.npz` as any result."""
+        if Path(path).suffix.lower() != ".html":
+            return super().save(path, picture)
+        return write_whole(path, self.page().encode())
+
+
+def check_board_ending(path: str | Path) -> None:
+    """Raises ResultError, before any work, for a file that a board cannot be saved as."""
+    check_ending(path, (*ENDINGS, ".html"))
+
+
+def _ranks(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """For each pixel the share of pixels that are colder; equals share the middle of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    ranks: np.ndarray = (ends - counts / 2)[inverse.reshape(values.shape)] / values.size
+    return ranks
+
+
+def _smaller(values: Float[np.ndarray, "h w"], side: int) -> Float[np.ndarray, "rows columns"]:
+    """A map with at most so many values on its long side, each the mean of those it stands for."""
+    height, width = values.shape
+    factor = min(1.0, side / max(height, width))
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    small: np.ndarray = np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BOX))
+    return small
+
+
+def _packed(values: Float[np.ndarray, "h w"]) -> dict[str, Any]:
+    """A map as text: 16 bits a value between its least and its greatest."""
+    least, most = float(values.min()), float(values.max())
+    parts = np.rint((values - least) / ((most - least) or 1.0) * 65535).astype("<u2")
+    data = base64.b64encode(parts.tobytes()).decode("ascii")
+    return {"least": least, "most": most, "rows": values.shape[0], "columns": values.shape[1], "data": data}
