@@ -63,7 +63,8 @@ def _synthesis(net: cs.Network) -> None:
 
 
 def _filters(vgg: cs.Network) -> None:
-    """Filters of VGG16 as the sources show them, and by their own ways."""
+    """Filters of VGG16 as the sources show them, and by their own ways; one unit projected back."""
+    cs.explain(vgg, PHOTO, "strongest(block4_conv3)", method="deconvnet").save(OUT / "deconvnet.png")
     cs.visualize(vgg, [cs.channel("block3_conv1", i) for i in range(16)], size=128).save(OUT / "vgg16.png")
     units = ["block3_conv1:1", "block4_conv3:300"]
     ways = ["default", "strika", "gerretsen", "holbrook", "calvino"]
@@ -116,7 +117,11 @@ def _dreams(net: cs.Network) -> None:
 def _explanations(net: cs.Network) -> None:
     """One photograph explained in many ways; a unit projected back; what can be believed of two of the maps."""
     tiles, names = [], []
+    (OUT / "explain").mkdir(exist_ok=True)
     for method in METHODS:
+        more = {"layer": "blocks.4"} if method == "layer_cam" else {}
+        shown = cs.explain(net, PHOTO, method=method, **more).image()  # type: ignore[arg-type]
+        shown.convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         made = cs.explain(net, PHOTO, method=method)
         tiles.append(made.shown())  # type: ignore[attr-defined]
         names.append(METHODS[method].title)
@@ -124,7 +129,6 @@ def _explanations(net: cs.Network) -> None:
         tiles, tile=(224, 224), columns=5, captions=names, title="one answer, explained in fifteen ways",
         subtitle="efficientnet_lite0 on the cat; each on its own scale, maps by the pixel beside the photograph",
     ).save(OUT / "explanations.png")  # fmt: skip
-    cs.explain(net, PHOTO, "strongest(blocks.3)", method="deconvnet").save(OUT / "deconvnet.png")
     cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
     ways = ["grad_cam", "integrated_gradients", "occlusion patch=32 stride=16", "rise"]
     cs.compare(net, PHOTO, methods=ways).save(OUT / "board.png")

@@ -49,7 +49,7 @@ def tile_size(shape: tuple[int, int], count: int) -> tuple[int, int]:
 
 
 def sheet(
-    tiles: Sequence[UInt8[np.ndarray, "h w 3"]],
+    tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     *,
     tile: tuple[int, int],
     columns: int,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from convscope.render.colour import MapName, colourise
 from convscope.render.grid import Bar, sheet
@@ -37,9 +37,19 @@ def overlay(
     return rounded
 
 
-def heat_figure(tiles: Sequence[UInt8[np.ndarray, "h w 3"]], bar: Bar, *, title: str, subtitle: str) -> Image.Image:
+def framed(picture: UInt8[np.ndarray, "h w 3"], box: tuple[int, int, int, int]) -> UInt8[np.ndarray, "hh ww 3"]:
+    """The picture, three times as large, with a frame around the part from `top` to `bottom`, `left` to `right`."""
+    large = Image.fromarray(picture).resize((3 * picture.shape[1], 3 * picture.shape[0]), Image.Resampling.BICUBIC)
+    top, bottom, left, right = (3 * side for side in box)
+    draw = ImageDraw.Draw(large)
+    draw.rectangle((left - 4, top - 4, right + 3, bottom + 3), outline=(0, 0, 0), width=2)
+    draw.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=(255, 190, 90), width=2)
+    return np.asarray(large)
+
+
+def heat_figure(tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]], bar: Bar, *, title: str, subtitle: str) -> Image.Image:
     """The photograph and what was found side by side, with a colour bar that says the scale."""
-    height, width = tiles[0].shape[:2]
+    height, width = tiles[-1].shape[:2]
     factor = max(1.0, 336 / max(height, width))
     tile = (max(1, round(height * factor)), max(1, round(width * factor)))
     return sheet(

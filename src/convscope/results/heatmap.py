@@ -6,9 +6,13 @@ from PIL import Image
 
 from convscope.render.colour import MapName, colourise, scale_of, to_bytes
 from convscope.render.grid import Bar
-from convscope.render.overlay import heat_figure, overlay
+from convscope.render.overlay import framed, heat_figure, overlay
 from convscope.results.result import Result
 
+CLOSE = 0.4
+"""Where all of a map by the pixel lies in less than this share of the picture, that part is shown close up."""
+LEAST = 12
+"""Pixels on the short side of such a part, at least."""
 CLIP = 99.5
 """Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
 
@@ -28,7 +32,8 @@ class Heatmap(Result):
     def scale(self) -> tuple[float, float, MapName]:
         """The lowest and highest value to show, and the colours: from zero, or about zero where there are negatives."""
         values = self.arrays["map"]
-        low, high, colours = scale_of_maps(values, self.look != "region")
+        top, bottom, left, right = self.seen_part() or (0, None, 0, None)
+        low, high, colours = scale_of_maps(values[top:bottom, left:right], self.look != "region")
         return (float(values.min()) if self.facts.get("from_lowest") else low), high, colours
 
     def _between(self, low: float | None, high: float | None) -> tuple[float, float, MapName]:
@@ -43,7 +48,31 @@ class Heatmap(Result):
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         if self.look == "coloured":
             tiles.insert(1, self.colours())
+        box = self.seen_part()
+        if box is not None:
+            top, bottom, left, right = box
+            whole = framed(tiles[0], box)
+            tiles = [whole, *(tile[top:bottom, left:right] for tile in tiles)]
         return heat_figure(tiles, bar, title=self.facts["title"], subtitle=self.facts["subtitle"])
+
+    def seen_part(self) -> tuple[int, int, int, int] | None:
+        """Top, bottom, left and right of the part of the picture that a target sees which does not see all of it, as a
+        neuron of an early layer: where there is any attribution, of the picture's proportions. None for the others."""
+        if self.look == "region" or "attribution" not in self.arrays:
+            return None
+        parts = np.abs(self.arrays["attribution"]).max(0)
+        ys, xs = np.nonzero(parts > 1e-6 * float(parts.max()))
+        height, width = parts.shape
+        if not len(ys):
+            return None
+        middle = (ys.min() + ys.max() + 1) / 2, (xs.min() + xs.max() + 1) / 2
+        share = max((np.ptp(ys) + 1) / height, (np.ptp(xs) + 1) / width, LEAST / min(height, width))
+        if share**2 >= CLOSE:
+            return None
+        tall, wide = round(share * height), round(share * width)
+        top = min(max(0, round(middle[0] - tall / 2)), height - tall)
+        left = min(max(0, round(middle[1] - wide / 2)), width - wide)
+        return top, top + tall, left, left + wide
 
     def shown(
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75
@@ -57,7 +86,8 @@ class Heatmap(Result):
         """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""
         parts = self.arrays["attribution"].transpose(1, 2, 0)
         parts = parts[..., :3] if parts.shape[2] >= 3 else parts[..., :1].repeat(3, axis=2)
-        most = float(np.percentile(np.abs(parts), CLIP)) or 1.0
+        top, bottom, left, right = self.seen_part() or (0, None, 0, None)
+        most = float(np.percentile(np.abs(parts[top:bottom, left:right]), CLIP)) or 1.0
         return to_bytes(0.5 + 0.5 * parts / most)
 
     def overlay(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
