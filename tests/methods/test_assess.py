@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 import convscope as cs
 from convscope.attribution.trust import area, curve, edges, moved, order_of, rank_correlation, shuffle
@@ -120,6 +121,23 @@ def test_methods_that_are_asked_in_their_own_way(method: str) -> None:
     heat = cs.explain(net, noise(1), None if method == "eigen_cam" else 1, method=method, **more)
     found = cs.assess(net, noise(1), heat, points=4, stages=2)
     assert ("gap" in found.facts) == (method == "integrated_gradients")
+
+
+def test_the_gap_of_input_times_gradient() -> None:
+    """In closed form for a linear network, where there is none; and as it is for another."""
+    linear = nn.Sequential(nn.Conv2d(3, 5, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net = cs.load_model(linear, input=cs.InputSpec(size=16, range=(0, 1), mean=0.4, std=0.2))
+    picture = torch.rand((1, 3, 16, 16), generator=torch.Generator().manual_seed(0))
+    found = cs.assess(net, picture, cs.explain(net, picture, 2, method="input_x_gradient"), points=4, stages=1)
+    assert abs(found.facts["gap"]) < 1e-5
+    assert any("baseline to within 0.0%" in line for line in found.facts["words"])
+    bent = network("plain")
+    heat = cs.explain(bent, noise(1), 2, method="input_x_gradient")
+    with torch.no_grad():
+        grey = bent.spec.neutral(noise(1)).expand_as(noise(1))
+        difference = float((bent.scores(bent.run(noise(1))) - bent.scores(bent.run(grey)))[0, 2])
+    gap = float(heat.arrays["attribution"].sum()) - difference
+    assert cs.assess(bent, noise(1), heat, points=4, stages=1).facts["gap"] == pytest.approx(gap, abs=1e-5)
 
 
 def test_it_replays(tmp_path, photograph: str) -> None:  # type: ignore[no-untyped-def]

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
 from convscope.errors import InputError, NetworkError, Stopped
@@ -19,10 +20,13 @@ from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress, Watch, unwatched
 from convscope.results.heatmap import Heatmap
 from convscope.results.trust import Trust
+from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 
 MOVED = 2
 """How many times the map is put elsewhere, to compare its curves with."""
+COMPLETE = 0.1
+"""The gap, in parts of the difference, up to which an attribution is said to add up."""
 STAYS, LIKE_EDGES = 0.5, 0.5
 """The rank correlations above which a map is said not to depend on the network, and to be much like edges."""
 
@@ -134,7 +138,8 @@ def _assessed(
         likeness.append(np.nan if found_map is None else rank_correlation(np.abs(heat), maps[-1]))
         done += 1
         seen(0)
-    facts = _facts(heatmap, asked, heat, curves, fractions, likeness, edges(picture), corners)
+    gap = _gap(net, picture, asked, heatmap)
+    facts = _facts(heatmap, asked, heat, curves, fractions, likeness, edges(picture), corners, gap)
     facts["stages"] = [f"from {names[-1]} on" for names in chosen]
     arrays = {
         "fractions": fractions, **curves, "randomised": np.array(likeness), "maps": np.stack(maps),
@@ -182,9 +187,24 @@ def _again(twin: Network, photograph: Photograph, target: str | None, options: d
     return found if np.isfinite(found).all() else None
 
 
+def _gap(net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap) -> tuple[float, float] | None:
+    """How far an attribution's sum is from the difference that it should be, and that difference; None for a method
+    that does not add up."""
+    if "gap" in heatmap.facts:
+        return heatmap.facts["gap"], heatmap.facts["difference"]
+    if not METHODS[heatmap.recipe.options["method"]].adds_up:
+        return None
+    taps = sorted(asked.taps())
+    neutral = net.spec.neutral(picture).expand_as(picture)
+    with torch.no_grad():
+        value, base = (float(asked.value(record(net, one, taps))[0]) for one in (picture, neutral))
+    return float(heatmap.arrays["attribution"].sum(dtype=np.float64)) - (value - base), value - base
+
+
 def _facts(
     heatmap: Heatmap, asked: Objective, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray,
     likeness: list[float], lines: np.ndarray, corners: tuple[int, int, int, int] | None,
+    gap: tuple[float, float] | None,
 ) -> dict[str, Any]:  # fmt: skip
     areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
     outline = rank_correlation(np.abs(heat), lines)
@@ -204,10 +224,11 @@ def _facts(
         "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
         "title": f"{heatmap.facts['title']}: can this map be believed?", "subtitle": heatmap.facts["subtitle"],
     }  # fmt: skip
-    if "gap" in heatmap.facts:
-        share = abs(heatmap.facts["gap"]) / max(abs(heatmap.facts["difference"]), 1e-12)
-        facts["gap"] = heatmap.facts["gap"]
-        words.append(f"Its values add up to the score's difference to within {share:.1%}.")
+    if gap is not None:
+        facts["gap"] = gap[0]
+        share = abs(gap[0]) / max(abs(gap[1]), 1e-12)
+        told = f"to within {share:.1%}" if share <= COMPLETE else f"no better than to within {share:.0%}: be wary"
+        words.append(f"Its values add up to the score's difference from the baseline {told}.")
     if corners is not None:
         y, x = np.unravel_index(int(heat.argmax()), heat.shape)
         left, top, right, bottom = corners

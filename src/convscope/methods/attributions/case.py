@@ -74,7 +74,8 @@ class Found:
 class Method:
     """One way to explain. takes: its options and their defaults. caveat: what a reader of any of its maps must know.
 
-    look: how its maps are shown, as results/heatmap.py says. targeted: whether a target makes a difference.
+    look: how its maps are shown, as results/heatmap.py says. targeted: whether a target makes a difference. adds_up:
+    whether its attribution, summed, is meant to be the target's value less that on the neutral colour.
     """
 
     title: str
@@ -84,3 +85,4 @@ class Method:
     caveat: str = ""
     look: Literal["region", "fine", "coloured"] = "region"
     targeted: bool = True
+    adds_up: bool = False

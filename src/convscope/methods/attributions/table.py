@@ -45,7 +45,8 @@ METHODS: Mapping[str, Method] = {
         "saliency", of_saliency, {"signed": False}, "to which pixels the score is sensitive", look="fine"
     ),
     "input_x_gradient": Method(
-        "input times gradient", of_input_x_gradient, {"signed": True}, "first-order contributions", look="fine"
+        "input times gradient", of_input_x_gradient, {"signed": True}, "first-order contributions", look="fine",
+        adds_up=True,
     ),
     "smooth_grad": Method(
         "SmoothGrad", of_smooth_grad, {"signed": False, "of": "saliency", "samples": 32, "noise": 0.15, "seed": 0},
