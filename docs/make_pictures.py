@@ -119,10 +119,9 @@ def _explanations(net: cs.Network) -> None:
     tiles, names = [], []
     (OUT / "explain").mkdir(exist_ok=True)
     for method in METHODS:
-        more = {"layer": "blocks.4"} if method == "layer_cam" else {}
-        shown = cs.explain(net, PHOTO, method=method, **more).image()  # type: ignore[arg-type]
-        shown.convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         made = cs.explain(net, PHOTO, method=method)
+        early = cs.explain(net, PHOTO, method="layer_cam", layer="blocks.4") if method == "layer_cam" else made
+        early.image().convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         tiles.append(made.shown())  # type: ignore[attr-defined]
         names.append(METHODS[method].title)
     sheet(
