@@ -242,3 +242,40 @@ def test_the_strongest_response_is_found() -> None:
     y, x = divmod(int(maps[3].argmax()), maps.shape[2])
     assert found.facts["target"] == f"conv2:3@{y},{x}"
     assert cs.explain(net, picture, "strongest(conv2)", method="occlusion").facts["target"] == f"conv2:{channel}"
+
+
+@pytest.mark.parametrize(("height", "width", "patch", "stride"), [(32, 32, 8, 8), (32, 32, 8, 4), (32, 32, 7, 7)])
+def test_which_class_wins_is_drawn_where_the_window_was(
+    height: int, width: int, patch: int, stride: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from convscope.results import heatmap as home
+
+    net = network("plain")
+    found = cs.explain(net, noise(3), 1, method="occlusion", patch=patch, stride=stride, value="white")
+    drawn = []
+    plain = home.class_figure
+    monkeypatch.setattr(home, "class_figure", lambda *given, **more: drawn.append(given) or plain(*given, **more))
+    picture = found.pictures()["winners"]
+    assert picture.width > 2 * 336
+    _, ranks, legend = drawn[-1]
+    winner = found.arrays["winner"]
+    names = [name for name, _ in legend]
+    assert sum(share for _, share in legend) == pytest.approx(1)
+    assert names[0] == net.labels.name(int(np.bincount(winner.astype(int).ravel()).argmax()))
+    for row, column in np.ndindex(winner.shape):
+        y, x = row * stride + patch // 2, column * stride + patch // 2
+        if y < height and x < width:
+            assert names[ranks[y, x]] == net.labels.name(int(winner[row, column]))
+
+
+def test_colours_of_classes_and_a_legend_that_does_not_overflow() -> None:
+    from convscope.render.overlay import KINDS, class_figure
+
+    picture = np.full((20, 30, 3), 255, dtype=np.uint8)
+    ranks = np.arange(20 * 30).reshape(20, 30) % (len(KINDS) + 2) - 1
+    legend = [(f"class {i}", 0.1) for i in range(10)]
+    drawn = np.asarray(class_figure(picture, ranks, legend, title="t", subtitle="s"))
+    for colour in (*KINDS, (150, 150, 150)):
+        assert (drawn == colour).all(2).any(), colour
+    with pytest.raises(cs.ConvscopeError, match="occlusion of a class alone"):
+        cs.explain(network("plain"), noise(1), 1).winners()  # type: ignore[attr-defined]

@@ -165,6 +165,19 @@ def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
     assert answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png")["same_pixels"] is True
 
 
+def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
+    told = answer(
+        "explain", photograph, "--method", "occlusion", "--patch", "56", "--stride", "56", "--out", tmp_path / "o.png",
+        "--winners", tmp_path / "w.png",
+    )  # fmt: skip
+    assert len(told["files"]) == 2  # type: ignore[arg-type]
+    assert told["winners"]
+    assert answer("replay", tmp_path / "w.png")["same_pixels"]
+    refused = run("explain", photograph, "--winners", tmp_path / "w2.png")
+    assert refused.exit_code == 1
+    assert "--winners is for occlusion" in refused.stderr
+
+
 def test_compare(tmp_path: Path, photograph: str) -> None:
     told = answer(
         "compare", photograph, "-t", "class:tabby", "-t", "blocks.4:3", "--method", "grad_cam layer=blocks.2",

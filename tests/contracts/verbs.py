@@ -33,10 +33,6 @@ def _stylize(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result
     return cs.stylize(net, picture, options.pop("styles", picture), steps=2, schedule="octaves(2,1.3)", **options)
 
 
-def _explain(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    return cs.explain(net, noise(), **options)
-
-
 def _compare(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
     return cs.compare(net, picture, guesses=2, **{"methods": ["grad_cam", "saliency"]} | options)
@@ -76,7 +72,7 @@ VERBS: dict[str, Callable[..., Result]] = {
     "dream": _dream,
     "stylize": _stylize,
     "assess": _assess,
-    "explain": _explain,
+    "explain": _by("grad_cam"),
     **{
         f"explain by {method}": _by(method, **more)
         for method, more in {

@@ -4,11 +4,21 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
 from convscope.render.colour import MapName, colourise
-from convscope.render.grid import Bar, sheet
+from convscope.render.grid import MARGIN, SMALL, Bar, sheet
+from convscope.render.text import PAPER, shortened, write
+
+KINDS = (
+    (245, 160, 74), (111, 211, 242), (160, 210, 120), (220, 130, 200), (240, 220, 110), (130, 150, 240),
+    (235, 110, 100),
+)  # fmt: skip
+"""Colours of kinds that have no order; what there are more of is grey."""
+OTHER = (150, 150, 150)
+LINE = 22
+"""Pixels from one line of a legend to the next."""
 
 
 def overlay(
@@ -47,7 +57,9 @@ def framed(picture: UInt8[np.ndarray, "h w 3"], box: tuple[int, int, int, int]) 
     return np.asarray(large)
 
 
-def heat_figure(tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]], bar: Bar, *, title: str, subtitle: str) -> Image.Image:
+def heat_figure(
+    tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]], bar: Bar | None, *, title: str, subtitle: str
+) -> Image.Image:
     """The photograph and what was found side by side, with a colour bar that says the scale."""
     height, width = tiles[-1].shape[:2]
     factor = max(1.0, 336 / max(height, width))
@@ -72,3 +84,28 @@ def whole_heat(
     corners = (left + over[1], top + over[0], right + over[1], bottom + over[0])
     large = Image.fromarray(padded).resize((size[1], size[0]), Image.Resampling.BICUBIC, box=corners)
     return np.asarray(large, dtype=np.float32)
+
+
+def class_figure(
+    picture: UInt8[np.ndarray, "h w 3"], ranks: Int[np.ndarray, "h w"], legend: Sequence[tuple[str, float]], *,
+    title: str, subtitle: str,
+) -> Image.Image:  # fmt: skip
+    """A photograph, coloured by kind, and a legend of names and shares.
+
+    ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none.
+    """
+    light = (picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))[..., None] / 255
+    colours = np.array([*KINDS, OTHER, (0, 0, 0)], dtype=np.float64)[ranks]
+    mixed = np.where(ranks[..., None] < 0, 110 * light, (0.25 + 0.75 * light) * colours)
+    tile = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
+    figure = heat_figure([picture, tile], None, title=title, subtitle=subtitle)
+    rest = sum(share for _, share in legend[len(KINDS) :])
+    rows = [*legend[: len(KINDS)], *([(f"{len(legend) - len(KINDS)} others", rest)] if rest else [])]
+    canvas = Image.new("RGB", (figure.width, figure.height + LINE * len(rows) + MARGIN), PAPER)
+    canvas.paste(figure, (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for i, ((name, share), colour) in enumerate(zip(rows, (*KINDS, OTHER), strict=False)):
+        y = figure.height + i * LINE
+        draw.rectangle((MARGIN, y + 2, MARGIN + 13, y + 15), fill=colour)
+        write(draw, (MARGIN + 24, y), shortened(f"{name}, {share:.0%} of positions", SMALL, figure.width - 72), SMALL)
+    return canvas

@@ -4,9 +4,10 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from convscope.errors import ResultError
 from convscope.render.colour import MapName, colourise, scale_of, to_bytes
 from convscope.render.grid import Bar
-from convscope.render.overlay import framed, heat_figure, overlay
+from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
 from convscope.results.result import Result
 
 CLOSE = 0.4
@@ -73,6 +74,36 @@ class Heatmap(Result):
         top = min(max(0, round(middle[0] - tall / 2)), height - tall)
         left = min(max(0, round(middle[1] - wide / 2)), width - wide)
         return top, top + tall, left, left + wide
+
+    def pictures(self) -> dict[str, Image.Image]:
+        """The picture; of occlusion of a class also "winners": which class is named first with the window there."""
+        several = {"picture": self.image()}
+        return several | {"winners": self.winners()} if "winners" in self.facts else several
+
+    def winners(self) -> Image.Image:
+        """The photograph in the colour of the class that is named first when the window is there."""
+        if "winners" not in self.facts:
+            raise ResultError("which class wins where is known of occlusion of a class alone")
+        places = self.arrays["winner"].astype(int)
+        named = places[places >= 0]
+        numbers, counts = np.unique(named, return_counts=True)
+        order = [int(numbers[i]) for i in np.argsort(-counts, kind="stable")]
+        ranks = np.full(places.shape, -1)
+        for rank, number in enumerate(order):
+            ranks[places == number] = min(rank, len(KINDS))
+        size = self.arrays["image"].shape[:2]
+        rows, columns = (
+            np.clip(np.rint((np.arange(side) + 0.5 - patch / 2) / stride), 0, count - 1).astype(int)
+            for side, patch, stride, count in zip(
+                size, self.facts["patch"], self.facts["stride"], places.shape, strict=True
+            )
+        )
+        shares = {number: count / len(named) for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
+        legend = [(self.facts["winners"][str(number)], shares[number]) for number in order]
+        return class_figure(
+            self.arrays["image"], ranks[np.ix_(rows, columns)], legend, title="which class wins with a window there",
+            subtitle=self.facts["subtitle"].partition(";")[0],
+        )  # fmt: skip
 
     def shown(
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75

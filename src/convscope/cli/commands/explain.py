@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.arguments import Explained, Photo
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.errors import InputError
 from convscope.methods.explain import explain
 from convscope.results.files import check_ending
 from convscope.results.heatmap import Heatmap
@@ -22,7 +23,8 @@ from convscope.results.heatmap import Heatmap
         "explain cat.jpg --target 'class:tabby - class:tiger cat' --signed",
         "explain cat.jpg --layer blocks.10 --out cam.npz",
         "explain cat.jpg --method integrated_gradients --baseline blur",
-        "explain cat.jpg --method occlusion --patch 16 --stride 8 --share 0.3",
+        "explain cat.jpg --method occlusion --patch 16 --stride 8 --share 0.3 --winners classes.png",
+        "explain cat.jpg --method grad_cam --top 16",
         "explain cat.jpg --method deconvnet --target 'strongest(blocks.5)'",
     ],
 )
@@ -31,21 +33,28 @@ def main(
     photo: Photo,
     target: Explained = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    winners: Annotated[
+        Path | None, typer.Option(help="FILE.png: of occlusion, which class wins with the window where.")
+    ] = None,
     **options: object,
 ) -> Outcome:
     """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale."""
-    if out is not None:
-        check_ending(out)
+    for given in (out, winners):
+        if given is not None:
+            check_ending(given)
+    if winners is not None and options["method"] != "occlusion":
+        raise InputError(f"--winners is for occlusion; the method is {options['method']}")
     net = common.load()
     file = out or Path(f"{Path(photo).stem}-{options['method']}.png")
-    return common.made(explain, net, photo, target, save=lambda result: _saved(result, file), **options)
+    return common.made(explain, net, photo, target, save=lambda result: _saved(result, file, winners), **options)
 
 
-def _saved(result: Heatmap, file: Path) -> Outcome:
-    kept = ("target", "method", "layer", "label", "probability", "gap", "steps", "evaluations")
+def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
+    kept = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
     told = {key: result.facts[key] for key in kept if key in result.facts}
     data = {**told, "score": float(result.arrays["score"]), "highest": float(result.arrays["map"].max())}
     lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
     if "gap" in told:
         lines.append(f"completeness gap {told['gap']:.3g} after {told['steps']} steps")
-    return Outcome([result.save(file)], data, lines, result.notes)
+    more = [result.save(winners, "winners")] if winners is not None else []
+    return Outcome([result.save(file), *more], data, lines, result.notes)

@@ -35,7 +35,7 @@ def main(
     **options: Any,
 ) -> Outcome:
     """A photograph altered only where a heatmap is hot: colours, contour lines, posterised, inverted, swapped."""
-    file = out or Path(f"{Path(photo).stem}-hybrid.png")
+    file = out or Path(f"{Path(photo).stem}-{'series' if options['vary'] else options['effect']}.png")
     check_ending(file)
     net = common.load()
 

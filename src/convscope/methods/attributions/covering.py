@@ -85,11 +85,14 @@ def _occluded(case: Case, occluder: Occluder, known: Survey, winners: np.ndarray
     if any(stride > patch for stride, patch in zip(positions.stride, positions.patch, strict=True)):
         notes.append("the stride is wider than the window: pixels between two positions are never covered, and read 0")
     arrays = {"computed": computed.astype(np.uint8)}
+    facts: dict[str, Any] = {"patch": list(positions.patch), "stride": list(positions.stride)}
     if occluder.scores is not None:
         arrays["winner"] = winners.astype(np.float32)
+        named = [int(number) for number in np.unique(winners) if number >= 0]
+        facts["winners"] = {str(number): case.net.labels.name(number) for number in named}
     return Found(
         occluder.objective, occluder.clean, torch.from_numpy(heat).float(), occluder.scores,
         coarse=known.values.astype(np.float32), arrays=arrays,
-        facts={"patch": list(positions.patch), "stride": list(positions.stride), "evaluations": int(computed.sum())},
+        facts=facts | {"evaluations": int(computed.sum())},
         notes=tuple(notes),
     )  # fmt: skip
