@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -18,8 +19,10 @@ from convscope.taps.record import record
 from convscope.taps.tap import Tap
 
 RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
-PIECE, PIECES = 5, 4
-"""Points in each piece of the way, and pieces to begin with, where the steps are not given."""
+PIECES, AT_A_TIME = 31, 4
+"""Pieces of the way to begin with, where the steps are not given; of how many one is halved at a time."""
+KEPT = 256_000_000
+"""Bytes of gradients that are kept for pieces that may still be halved."""
 AT_MOST = 128
 """Points of one Gauss-Legendre rule: of more there are several rules, side by side."""
 
@@ -74,43 +77,84 @@ def integrated_gradients(
     """The gradient along the straight way from a baseline to the picture, times the way.
 
     layer: the way between the layer's activations for the two, in place of the pictures; what passes the layer by
-    stays as it is for the picture. steps: so many points by `rule`; unless given, those pieces of the way are halved
-    that make up most of the gap (what each piece should add up to is known from its ends) until the whole gap is at
-    most `tolerance` of the difference, or `most` steps are done.
+    stays as it is for the picture. steps: so many points by `rule`. Unless given, the way is cut into trapezoids: each
+    gradient comes with the value at its place, so what a piece should add up to is known, and those pieces are halved
+    that make up most of the gap, until the whole gap is at most `tolerance` of the difference or `most` steps are done.
 
     Source: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017), equations 1 and 3.
     """
     way = _Way(net, image, objective, baseline, layer)
-    if steps is not None:
-        (whole,), _ = way.pieces([(0.0, 1.0)], *points_of(rule, steps), seen)
-        return Integrated(whole, way.ends[1], way.ends[0], way.steps)
-    pieces = [(i / PIECES, (i + 1) / PIECES) for i in range(PIECES)]
-    points = points_of("gauss_legendre", PIECE)
-    open_ = list(zip(pieces, *way.pieces(pieces, *points, seen), strict=True))
-    total, settled = torch.zeros_like(way.whole[0]), 0.0
-    allowed = tolerance * abs(way.ends[1] - way.ends[0])
-    while open_ and way.steps + 2 * PIECE <= most:
-        gap = settled + sum(piece[2] for piece in open_)
-        if abs(gap) <= allowed:
+    if steps is None:
+        total = _refined(way, tolerance, most, seen)
+    else:
+        total = torch.zeros_like(way.whole[0])
+        weights = dict(zip(*(part.tolist() for part in points_of(rule, steps)), strict=True))
+
+        def add(places: Sequence[float], gradients: Tensor) -> None:
+            shares = gradients.new_tensor([weights[at] for at in places]).view(-1, 1, 1, 1)
+            total.add_((shares * gradients).sum(0))
+
+        way.look(list(weights), add, seen)
+    return Integrated(total * way.whole[0], way.value(1.0), way.value(0.0), way.steps)
+
+
+def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], None]) -> Float[Tensor, "c h w"]:
+    """The mean gradient along the way, by trapezoids that are halved where the gap is.
+
+    Gradients are kept where a piece beside them may still be halved. Pieces whose gaps cannot matter are settled, and
+    where what is kept grows beyond KEPT, those with the smallest gaps.
+    """
+    total = torch.zeros_like(way.whole[0])
+    kept: dict[float, Tensor] = {}
+    slopes: dict[float, float] = {}
+
+    def take(places: Sequence[float], gradients: Tensor) -> None:
+        along = (gradients * way.whole).double().flatten(1).sum(1).tolist()
+        kept.update(zip(places, (gradient.clone() for gradient in gradients), strict=True))
+        slopes.update(zip(places, along, strict=True))
+
+    def gap(a: float, b: float) -> float:
+        return (slopes[a] + slopes[b]) / 2 * (b - a) - (way.value(b) - way.value(a))
+
+    ends = [i / PIECES for i in range(PIECES)] + [1.0]
+    way.look(ends, take, seen)
+    pieces = {piece: gap(*piece) for piece in pairwise(ends)}
+    weights = dict.fromkeys(ends, 0.0)
+    settled, allowed = 0.0, tolerance * abs(way.value(1.0) - way.value(0.0))
+    room = max(32, KEPT // max(1, total.numel() * total.element_size()))
+
+    def settle(several: list[tuple[float, float]]) -> float:
+        """These pieces stay as they are; gradients that no other piece needs are added. Returns their gaps' sum."""
+        for a, b in several:
+            for at in (a, b):
+                weights[at] = weights.get(at, 0.0) + (b - a) / 2
+        gaps = sum(pieces.pop(piece) for piece in several)
+        needed = {at for piece in pieces for at in piece}
+        for at in [at for at in kept if at not in needed]:
+            total.add_(weights[at] * kept.pop(at))
+        return gaps
+
+    while pieces and way.steps < most:
+        whole = settled + sum(pieces.values())
+        if abs(whole) <= allowed:
             break
-        open_.sort(key=lambda piece: -piece[2] * np.sign(gap))  # those that make up the gap come first
-        chosen = open_[: min((most - way.steps) // (2 * PIECE), max(1, len(open_) // 3))]
-        open_ = open_[len(chosen) :]
-        halves = [half for piece, *_ in chosen for half in _halved(piece)]
-        for piece in zip(halves, *way.pieces(halves, *points, seen), strict=True):
-            if abs(piece[2]) < allowed * PIECE / (2 * most):  # together at most half of what is allowed
-                total += piece[1]
-                settled += piece[2]
-            else:
-                open_.append(piece)
-    for _, part, _ in open_:
-        total += part
-    return Integrated(total, way.ends[1], way.ends[0], way.steps)
-
-
-def _halved(piece: tuple[float, float]) -> list[tuple[float, float]]:
-    middle = (piece[0] + piece[1]) / 2
-    return [(piece[0], middle), (middle, piece[1])]
+        worst = sorted(
+            pieces, key=lambda piece: -pieces[piece] * np.sign(whole)
+        )  # those that make up the gap come first
+        gains = np.cumsum([abs(pieces[piece]) for piece in worst])
+        enough = 1 + int(np.searchsorted(gains, abs(whole) - allowed / 2))
+        chosen = worst[: min(enough, max(1, len(worst) // AT_A_TIME), most - way.steps)]
+        middles = [(a + b) / 2 for a, b in chosen]
+        way.look(middles, take, seen)
+        for (a, b), middle in zip(chosen, middles, strict=True):
+            del pieces[a, b]
+            pieces |= {half: gap(*half) for half in ((a, middle), (middle, b))}
+        small = [piece for piece, found in pieces.items() if abs(found) < allowed / (2 * most)]
+        if len(kept) > room:
+            small = sorted(pieces, key=lambda piece: abs(pieces[piece]))[: max(len(small), len(kept) - room)]
+        settled += settle(small)
+    settle(list(pieces))
+    return total
 
 
 class _Way:
@@ -123,46 +167,36 @@ class _Way:
         self.quick = net.quickened()
         self.steps = 0
         needed = [*self.taps, *([self.tap] if self.tap else [])]
-        with torch.no_grad():
-            pictures = baseline.expand_as(image), image
-            found = [record(net, picture, needed, way=self.quick) for picture in pictures]
-            start, end = pictures if self.tap is None else (one[self.tap] for one in found)
-            self.start, self.whole = start, end - start
-            if self.tap is None:
-                values = [objective.value(one) for one in found]
-            else:
-                values = [self._values(self._at([share])) for share in (0.0, 1.0)]
-        self.ends = float(values[0]), float(values[1])
-        self.known = {0.0: self.ends[0], 1.0: self.ends[1]}
-        size = image.shape[-2], image.shape[-1]
-        self.at_once = looks_at_once(net, needed, size, AT_ONCE)
+        self.start, end = baseline.expand_as(image), image
+        if self.tap is not None:
+            with torch.no_grad():
+                self.start, end = (record(net, x, [self.tap], way=self.quick)[self.tap] for x in (self.start, end))
+        self.whole = end - self.start
+        self.known: dict[float, float] = {}
+        self.at_once = looks_at_once(net, needed, (image.shape[-2], image.shape[-1]), AT_ONCE)
 
-    def pieces(
-        self, pieces: Sequence[tuple[float, float]], points: np.ndarray, weights: np.ndarray,
+    def look(
+        self, places: Sequence[float], take: Callable[[Sequence[float], Float[Tensor, "n c h w"]], None],
         seen: Callable[[int], None],
-    ) -> tuple[list[Float[Tensor, "c h w"]], list[float]]:  # fmt: skip
-        """For each piece of the way the attributions on it, and how far these are from its own difference."""
-        sums = [torch.zeros_like(self.whole[0]) for _ in pieces]
-        places = [
-            (i, a + (b - a) * p, (b - a) * w)
-            for i, (a, b) in enumerate(pieces)
-            for p, w in zip(points, weights, strict=True)
-        ]
+    ) -> None:  # fmt: skip
+        """Hand over the gradients at these places, batch by batch; the values there are known from then on."""
 
         def some(first: int, last: int) -> None:
             here = places[first:last]
-            slopes = self._slopes([at for _, at, _ in here])
-            for (piece, _, weight), gradient in zip(here, slopes, strict=True):
-                sums[piece] += weight * gradient
+            values, gradients = self._slopes(here)
+            take(here, gradients)
+            self.known |= dict(zip(here, values, strict=True))
             self.steps += len(here)
             seen(self.steps)
 
         self.at_once = in_batches(len(places), self.at_once, some, "integrated gradients")
-        for one in sums:
-            one *= self.whole[0]
-        self._learn([end for piece in pieces for end in piece])
-        parts = [float(one.double().sum()) for one in sums]
-        return sums, [found - (self.known[b] - self.known[a]) for found, (a, b) in zip(parts, pieces, strict=True)]
+
+    def value(self, at: float) -> float:
+        """The objective at a place."""
+        if at not in self.known:
+            with torch.no_grad():
+                self.known[at] = float(self._values(self._at([at]))[0])
+        return self.known[at]
 
     def _at(self, places: Sequence[float]) -> Tensor:
         shares = torch.tensor(places, dtype=self.start.dtype, device=self.start.device).view(-1, 1, 1, 1)
@@ -176,7 +210,7 @@ class _Way:
         taps = dict.fromkeys([*self.taps, self.tap])
         return self.objective.value(record(self.net, pictures, taps, replaced={self.tap: x}, way=self.quick))
 
-    def _slopes(self, places: Sequence[float]) -> Tensor:
+    def _slopes(self, places: Sequence[float]) -> tuple[list[float], Tensor]:
         with torch.enable_grad():
             x = self._at(places).requires_grad_()
             values = self._values(x)
@@ -186,15 +220,4 @@ class _Way:
                 f"{self.objective} does not depend on "
                 + (f"{self.tap}: choose an earlier layer" if self.tap else "the picture: there is nothing to explain")
             )
-        return found
-
-    def _learn(self, places: Sequence[float]) -> None:
-        """Find out the objective at these places, where it is not known yet."""
-        unknown = sorted({at for at in places if at not in self.known})
-
-        def some(first: int, last: int) -> None:
-            with torch.no_grad():
-                values = self._values(self._at(unknown[first:last])).tolist()
-            self.known |= dict(zip(unknown[first:last], values, strict=True))
-
-        in_batches(len(unknown), self.at_once, some, "integrated gradients")
+        return values.tolist(), found
