@@ -223,7 +223,7 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(home, "explain", broken)
     found = cs.assess(network("plain"), noise(1), heat, points=4, stages=2)
     assert found.facts["randomised"][1] is None
-    assert "In 1 of 2 stages the shuffled network gave no finite map" in " ".join(found.facts["words"])
+    assert "In 1 of 2 stages the shuffled network gave no map" in " ".join(found.facts["words"])
     found.image()
 
 
@@ -233,7 +233,8 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
         ([0.99, 0.97], True, "Do not trust it"), ([0.97, 0.1], True, "which class is asked"),
         ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, then 0.10): it depends on what"),
         ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not trust"),
-        ([float("nan")], True, "no finite map"), ([0.99, float("nan")], True, "which class is asked"),
+        ([float("nan")], True, "gave no map"), ([0.99, float("nan")], True, "which class is asked"),
+        ([float("nan"), 0.95, 0.3], True, "0.95, then 0.30): it depends"),
     ],
 )  # fmt: skip
 def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool, told: str) -> None:
@@ -242,3 +243,12 @@ def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool
     words = " ".join(_randomised(likeness, of_class))
     assert told in words
     assert ("Do not trust" in words) == (told == "Do not trust it" or likeness == [0.97])
+
+
+def test_a_map_without_forms_is_neither_believed_nor_doubted() -> None:
+    net = network("plain")
+    heat = cs.explain(net, noise(1), "conv1:0 - conv1:0", layer="conv1")
+    found = cs.assess(net, noise(1), heat, points=4, stages=2)
+    assert found.facts["words"][0].startswith("The map is the same everywhere")
+    assert not any("depends on what was learned" in line for line in found.facts["words"])
+    found.image()

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 
 import convscope as cs
 from convscope.errors import Stopped
-from convscope.models.catalogue import known_sources
 from convscope.results.board import Board
 from tests.networks import LABELS, MODULES, SPEC, network, noise, seeded
 
@@ -48,7 +48,7 @@ def test_which_maps_share_a_scale(scale: str, alike: set[tuple[int, int, int]]) 
         [network("plain"), network("residual")], noise(2), [1, 2], methods=["grad_cam", "layer_cam"], scale=scale
     )  # type: ignore[arg-type]
     assert isinstance(board, Board)
-    low, high, _ = board._scale(0, 0, 0)
+    low, high, _ = board._scales[0][0][0]
     assert low == 0
     assert high == pytest.approx(max(float(board.arrays["maps"][at].max()) for at in alike))
 
@@ -60,7 +60,8 @@ def test_ranks_are_shares_of_colder_pixels() -> None:
         for pixel in (0, 77, 500, int(values.argmax())):
             share = ((values < values[pixel]).sum() + 0.5 * (values == values[pixel]).sum()) / values.size
             assert drawn[pixel] == pytest.approx(share)
-    assert board._scale(0, 0, 0) == board._scale(0, 1, 0) == (0.0, 1.0, "viridis")  # type: ignore[attr-defined]
+    scales = board._scales[0]  # type: ignore[attr-defined]
+    assert scales[0][0] == scales[1][0] == (0.0, 1.0, "viridis")
 
 
 def test_guesses_are_found_by_name_in_networks_with_other_numbers() -> None:
@@ -78,6 +79,9 @@ def test_maps_of_larger_networks_come_to_the_first_ones_size() -> None:
     picture = np.random.default_rng(0).random((60, 60, 3)).astype(np.float32)
     board = cs.compare([network("plain"), large], picture, [1], methods=["grad_cam"])
     assert board.arrays["maps"].shape == (2, 1, 1, 32, 32)
+    fine = cs.compare([network("plain"), large], picture, [1], methods=["saliency"])
+    assert fine.arrays["maps"].min() >= 0, "enlarging makes no negatives, which would change the colours"
+    assert fine._scales[0][0][0][2] == "inferno"  # type: ignore[attr-defined]
     wide = cs.load_model(seeded(MODULES["plain"]), input=cs.InputSpec(size=(32, 48), range=(0, 1), mean=0.45, std=0.25))
     with pytest.raises(cs.ConvscopeError, match="give fit='stretch'"):
         cs.compare([network("plain"), wide], picture, [1], methods=["grad_cam"])
@@ -133,14 +137,97 @@ def test_ctrl_c_stops_it() -> None:
         if at.what == "comparing":
             raise KeyboardInterrupt
 
-    with pytest.raises(Stopped, match="stopped after 1 of 9 maps"):
+    with pytest.raises(Stopped, match="stopped after 0 of 3 methods") as stopped:
         cs.compare(network("plain"), noise(1), [0, 1, 2], watch=watch)
+    assert stopped.value.result is None
+
+
+def test_ctrl_c_keeps_the_methods_that_are_done() -> None:
+    def watch(at: cs.Progress) -> None:
+        if at.what == "comparing" and at.done == 6:
+            raise KeyboardInterrupt
+
+    nets = [network("plain"), network("residual")]
+    with pytest.raises(Stopped, match="stopped after 1 of 3 methods") as stopped:
+        cs.compare(nets, noise(1), [0, 1], methods=["grad_cam", "saliency", "layer_cam"], watch=watch)
+    board = stopped.value.result
+    whole = cs.compare(nets, noise(1), [0, 1], methods=["grad_cam"])
+    assert np.array_equal(board.arrays["maps"], whole.arrays["maps"])
+    assert any("replay makes all" in note for note in board.notes)
+    board.image()
+
+
+def test_nothing_is_begun_where_something_cannot_be() -> None:
+    for options, told in (
+        ({"methods": ["grad_cam", "rise samples=0"]}, "samples is 0"),
+        ({"targets": [0, 1, 2, 99]}, "classes 0 to 4"),
+        ({"methods": ["grad_cam", "layer_cam layer=nope"]}, "no layer named"),
+        ({"methods": ["grad_cam signed=maybe"]}, "expected true or false"),
+        ({"methods": ["rise samples=x"]}, "a number"),
+        ({"methods": ["eigen_cam"], "targets": [1]}, "leave the targets out"),
+        ({"methods": ["integrated_gradients baseline=README.md"]}, "photographs are for explain alone"),
+    ):
+        begun: list[cs.Progress] = []
+        with pytest.raises(cs.ConvscopeError, match=told):
+            cs.compare(
+                network("plain"),
+                noise(1),
+                options.get("targets"),
+                watch=begun.append,
+                methods=options.get("methods", ["grad_cam"]),
+            )  # type: ignore[arg-type]
+        assert not begun
+
+
+def test_options_are_read_as_explain_takes_them() -> None:
+    net = network("plain")
+    words = ["grad_cam channels=1,3-5", "grad_cam signed=no", "grad_cam top=2 ranking=weight", "saliency signed=yes"]
+    board = cs.compare(net, noise(1), [1], methods=words)
+    for m, one in enumerate([
+        cs.explain(net, noise(1), 1, channels=[1, 3, 4, 5]), cs.explain(net, noise(1), 1, signed=False),
+        cs.explain(net, noise(1), 1, top=2, ranking="weight"),
+        cs.explain(net, noise(1), 1, method="saliency", signed=True),
+    ]):  # fmt: skip
+        assert np.array_equal(board.arrays["maps"][0, m, 0], one.arrays["map"])
+    assert board.recipe.options["methods"] == words
+
+
+def test_methods_without_a_target_make_one_column() -> None:
+    board = cs.compare(network("plain"), noise(1), methods=["eigen_cam", "eigen_cam layer=conv1"])
+    assert board.arrays["maps"].shape == (1, 2, 1, 32, 32)
+
+
+def test_a_number_that_means_two_classes_is_named_by_both() -> None:
+    other = cs.load_model(seeded(MODULES["residual"]), input=SPEC, labels=LABELS[::-1])
+    board = cs.compare([network("plain"), other], noise(1), [1], methods=["grad_cam"])
+    assert board.facts["titles"] == ["bee / dung beetle"]
+
+
+def test_guesses_with_odd_names_and_those_that_others_lack() -> None:
+    odd = ["ant", "bee - wasp", "crane", "crane", "eel"]
+    one, other = (
+        cs.load_model(seeded(MODULES[kind]), input=SPEC, labels=labels)
+        for kind, labels in (("plain", odd), ("residual", odd[::-1]))
+    )
+    board = cs.compare([one, other], noise(2), guesses=5, methods=["grad_cam"])
+    assert {"bee - wasp", "ant", "eel"} <= set(board.facts["titles"])
+    assert board.facts["titles"].count("crane") == 1, "one has the same number in both; the other is not to be told"
+    assert any("left out" in note and "crane" in note for note in board.notes)
+    lone = cs.load_model(seeded(MODULES["residual"]), input=SPEC, labels=["p", "q", "r", "s", "t"])
+    with pytest.raises(cs.ConvscopeError, match="no class in common"):
+        cs.compare([one, lone], noise(2), methods=["grad_cam"])
+
+
+def test_a_photograph_that_was_stretched_replays_so(tmp_path: Path, photograph: str, lite0: cs.Network) -> None:
+    made = cs.compare(lite0, lite0.photograph(photograph, fit="stretch"), ["class:tabby"], methods=["grad_cam"])
+    assert made.recipe.options["fit"] == "stretch"
+    again = cs.replay(made.save(tmp_path / "b.png"))
+    assert np.array_equal(again.arrays["maps"], made.arrays["maps"])
 
 
 def test_it_replays_with_all_its_networks(tmp_path: Path, photograph: str, lite0: cs.Network) -> None:
-    again_loaded = cs.load_model("efficientnet_lite0")
-    assert "efficientnet_lite0" in known_sources()
-    made = cs.compare([lite0, again_loaded], photograph, ["class:tabby", "blocks.4:3"], methods=["saliency"])
+    larger = cs.load_model("efficientnet_lite0", input=replace(lite0.spec, size=256))
+    made = cs.compare([lite0, larger], photograph, ["class:tabby", "blocks.4:3"], methods=["saliency"])
     again = cs.replay(made.save(tmp_path / "b.png"))
     assert np.array_equal(again.arrays["maps"], made.arrays["maps"])
     assert json.dumps(again.recipe.to_dict()) == json.dumps(made.recipe.to_dict())
@@ -148,3 +235,14 @@ def test_it_replays_with_all_its_networks(tmp_path: Path, photograph: str, lite0
     assert isinstance(back, Board)
     assert np.array_equal(np.asarray(back.image()), np.asarray(made.image()))
     assert back.page() == made.page()
+
+
+def test_a_board_of_live_modules_replays_with_all_of_them_given(tmp_path: Path, photograph: str) -> None:
+    nets = [network("plain"), network("residual")]
+    path = cs.compare(nets, photograph, [1], methods=["grad_cam"]).save(tmp_path / "b.npz")
+    again = cs.replay(path, net=nets)
+    assert np.array_equal(again.arrays["maps"], cs.load_result(path).arrays["maps"])
+    with pytest.raises(cs.ConvscopeError, match="live module"):
+        cs.replay(path, net=nets[0])
+    with pytest.raises(cs.ConvscopeError, match="3 networks were given; the recipe has 2"):
+        cs.replay(path, net=[*nets, nets[0]])

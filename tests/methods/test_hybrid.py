@@ -96,6 +96,11 @@ def test_another_picture_or_a_result_shows_through() -> None:
         ({"vary": "effect: melt"}, "expected one of colours"),
         ({"vary": {"intensity": list(range(65))}}, "at most 64"), ({"intensity": -1}, "0 to 20"),
         ({"top": 2, "method": "occlusion"}, "top is no option of occlusion"), ({"layer": "nope"}, "no layer named"),
+        ({"vary": "effect: blur, invert", "other": noise(1)}, "other is for the effect swap"),
+        ({"vary": "top: 2; top: 4"}, "names top twice"),
+        ({"vary": "ranking: weight, activation"}, "ranking is for top"),
+        ({"vary": "target: class:bee, class:nope"}, "no class named 'nope'"),
+        ({"vary": {"intensity": list(range(20)), "hot": [0.1, 0.5]}, "size": 8192}, "give a smaller size"),
         ({"effect": "swap", "other": np.ones((30, 90, 3), dtype=np.float32)}, "the other picture is 90x30"),
         ({"image": "no such.jpg"}, "no file"),
     ],
@@ -165,3 +170,24 @@ def test_other_methods_make_the_map(method: str) -> None:
     heat = found.arrays["heat"][0]
     assert heat.max() == pytest.approx(1.0)
     assert heat.min() >= 0
+    assert 0.1 < (heat < 0.35).mean() < 1, "some of it is cold, some hot"
+
+
+@pytest.mark.parametrize("method", ["saliency", "guided_backprop"])
+def test_a_target_that_sees_a_small_part_is_hot_there(method: str, lite0: cs.Network, photograph: str) -> None:
+    found = cs.hybrid(lite0, photograph, "strongest(blocks.0)", method=method, effect="invert", size=400)
+    assert not any("nothing is hot" in note for note in found.notes)
+    share = (found.arrays["heat"] > 0.35).mean()
+    assert 0.00005 < share < 0.05
+
+
+def test_targets_by_number_and_a_caption_of_their_names() -> None:
+    found = cs.hybrid(network("plain"), noise(1), vary={"target": [np.int64(0), 1], "top": [2]})
+    assert found.facts["targets"] == ["class:0", "class:1"]
+    assert found.facts["captions"] == ["ant\ntop 2", "bee\ntop 2"]
+
+
+@pytest.mark.parametrize("shape", [(16, 1600, 3), (1, 40, 3), (40, 1, 3)])
+def test_the_thinnest_pictures(shape: tuple[int, int, int]) -> None:
+    picture = np.random.default_rng(0).random(shape).astype(np.float32)
+    assert cs.hybrid(network("plain"), picture, 1, size=16, lines=3).arrays["images"].shape[3] == 3

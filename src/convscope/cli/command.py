@@ -14,13 +14,12 @@ import typer
 from rich.console import Console, RenderableType
 
 from convscope.cli.progress import Watcher
-from convscope.errors import ConvscopeError, InputError, Stopped
-from convscope.methods.options import About
+from convscope.errors import ConvscopeError, Stopped
+from convscope.methods.options import About, numbers_of
 from convscope.methods.presets import Preset
 from convscope.models.catalogue import known_sources
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
-MOST_NUMBERS = 100_000
 DEFAULT_MODEL = "efficientnet_lite0"
 MADE = ("model", "weights", "device", "trust", "preview")
 """What commands share that make pictures step by step."""
@@ -197,23 +196,9 @@ def _plain(kind: Any) -> tuple[Any, bool]:
 
 def _parsed(given: dict[str, Any], options: dict[str, tuple[Any, Any, bool]]) -> dict[str, Any]:
     return {
-        key: _numbers(value) if key in options and options[key][2] and value is not None else value
+        key: numbers_of(value) if key in options and options[key][2] and value is not None else value
         for key, value in given.items()
     }
-
-
-def _numbers(text: str) -> list[int]:
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
-            raise InputError(f"the numbers {text!r} cannot be read; expected such as 3,7,10-15")
-        if int(last or first) < int(first):
-            raise InputError(f"the numbers {part!r} go backwards; expected low-high")
-        if int(last or first) - int(first) >= MOST_NUMBERS:
-            raise InputError(f"the numbers {part!r} are too many; expected at most {MOST_NUMBERS}")
-        found += range(int(first), int(last or first) + 1)
-    return found
 
 
 def _carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:

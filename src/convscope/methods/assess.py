@@ -179,12 +179,12 @@ def _target(asked: Objective, method: str) -> str | None:
 
 
 def _again(twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any]) -> np.ndarray | None:
-    """The map of a network that is partly random; None where that gives no finite scores or map."""
+    """The map of a network that is partly random; None where that gives no finite scores, or a map without forms."""
     try:
         found = explain(twin, photograph, target, **options).arrays["map"].astype(np.float64)
     except NetworkError:
         return None
-    return found if np.isfinite(found).all() else None
+    return found if np.isfinite(found).all() and np.ptp(found) > 0 else None
 
 
 def _gap(net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap) -> tuple[float, float] | None:
@@ -216,7 +216,10 @@ def _facts(
         f"{text} (area {areas[name]:.2f}, moved {areas[f'moved_{name}']:.2f})."
         for text, name in zip(words, ("deletion", "insertion"), strict=True)
     ]
-    words += _randomised(likeness, isinstance(asked, Logit))
+    if np.ptp(heat) > 0:
+        words += _randomised(likeness, isinstance(asked, Logit))
+    else:
+        words = ["The map is the same everywhere: there is nothing in it to believe or to doubt."]
     if outline > LIKE_EDGES:
         words.append(f"It is much like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
@@ -244,8 +247,8 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
     words = []
     if len(known) < len(likeness):
         words.append(
-            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no finite map: "
-            "of these nothing is said."
+            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no map, or one that is "
+            "the same everywhere: of these nothing is said."
         )
     if not known:
         return words
@@ -254,11 +257,11 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
             f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
             "picture rather than what the network learned. Do not trust it."
         )
-    elif len(likeness) > 1 and known[0] > 0.9:
+    elif len(likeness) > 1 and likeness[0] > 0.9:
         then = "it does not depend on which class is asked for" if of_class else "it owes little to that layer"
         words.append(
             f"With the weights of the last layer before the target shuffled the map hardly changes (rank correlation "
-            f"{known[0]:.2f}): {then}."
+            f"{likeness[0]:.2f}): {then}."
         )
     else:
         shares = f"{known[0]:.2f}, then {known[-1]:.2f}" if len(known) > 1 else f"{known[0]:.2f}"

@@ -1,22 +1,24 @@
 """`convscope.compare`: maps of several methods, targets and networks beside each other, on scales that they share."""
 
-import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import torch
 
-from convscope.errors import InputError, Stopped, UnknownNameError
+from convscope.attribution.cam import enlarge
+from convscope.errors import ConvscopeError, InputError, Stopped
 from convscope.methods.attributions import METHODS
-from convscope.methods.calls import counted, describe, recipe_of
-from convscope.methods.explain import MethodName, explain
+from convscope.methods.calls import counted, describe, plain_number, recipe_of
+from convscope.methods.explain import check_asked, explain
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.methods.ways import Way, way_of
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph, listed
 from convscope.objectives.expression import Objective
+from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch, unwatched
-from convscope.render.overlay import whole_heat
 from convscope.results.board import Board
 from convscope.results.heatmap import Heatmap
 
@@ -24,18 +26,8 @@ Target = Objective | str | int
 Scale = Literal["method", "all", "network", "each", "rank"]
 USUAL = ("grad_cam", "integrated_gradients", "occlusion")
 MOST_MAPS = 200
-
-
-@dataclass(frozen=True)
-class _Way:
-    """A method, and the options given with it."""
-
-    method: MethodName
-    options: Mapping[str, Any]
-
-    @property
-    def text(self) -> str:
-        return " ".join([self.method, *(f"{name}={value}" for name, value in self.options.items())])
+Maps = list[list[list[Heatmap]]]
+"""Heatmaps by method, network and target."""
 
 
 def compare(
@@ -63,56 +55,37 @@ def compare(
     different units.
 
     Returns `maps` (`networks methods targets h w`, at the first network's size), `values` (`networks targets`) and
-    `image`; `save("board.html")` gives a page with a linked pointer. Raises InputError for what does not fit together;
-    Stopped on Ctrl-C, without a result.
+    `image`; `save("board.html")` gives a page with a linked pointer. Raises InputError for what does not fit together,
+    before any work where it can be told; Stopped on Ctrl-C, with the methods that are done.
     """
     nets: list[Any] = listed(net)
     if not nets or not all(isinstance(one, Network) for one in nets):
         raise InputError("no network was given; expected one or several, as load_model gives them")
-    ways = [_way(str(text)) for text in listed(methods)]
+    ways = [way_of(str(text)) for text in listed(methods)]
     if not ways:
         raise InputError(f"no method was given; there are {', '.join(METHODS)}")
     check_given(compare, {"guesses": guesses, "scale": scale, "fit": fit, "seed": seed})
-    _check_views(nets, fit)
     photographs = [one.photograph(image, fit=fit) for one in nets]
-    wanted = _targets(nets, photographs[0], listed(targets), guesses)
+    fit = photographs[0].record.get("fit", fit)  # of a Photograph that was given ready
+    _check_views(nets, fit)
+    wanted, notes = _targets(nets, photographs[0], ways, [plain_number(one) for one in listed(targets)], guesses)
     if (total := len(nets) * len(ways) * len(wanted)) > MOST_MAPS:
         raise InputError(f"the board would have {total} maps; expected at most {MOST_MAPS}")
-    found = _maps(nets, photographs, ways, wanted, seed, watch)
     options = {
-        "targets": [target if isinstance(target, int) else str(target) for target in wanted],
+        "targets": [target if isinstance(target, int) else str(target) for target in wanted if target is not None],
         "methods": [way.text for way in ways], "guesses": guesses, "scale": scale, "fit": fit, "seed": seed,
         "beside": [describe(one) for one in nets[1:]],
     }  # fmt: skip
-    return _board(nets, photographs[0], ways, found, options)
-
-
-def _way(text: str) -> _Way:
-    """A method with its options from text. Raises InputError."""
-    name, *words = shlex.split(text) or [""]
-    if name not in METHODS:
-        raise UnknownNameError("method", name, METHODS)
-    options: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or key not in METHODS[name].takes:
-            takes = ", ".join(METHODS[name].takes)
-            raise InputError(f"{word!r} is no option of {name}; expected some of {takes}, such as 'occlusion patch=16'")
-        options[key] = _plain(value)
-    assert name in get_args(MethodName)
-    return _Way(name, options)  # type: ignore[arg-type]
-
-
-def _plain(text: str) -> Any:
-    """A word as the number, or yes or no, that it says."""
-    if text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    found: Maps = []
+    try:
+        for row in _rows(nets, photographs, ways, wanted, seed, watch):
+            found.append(row)
+    except KeyboardInterrupt:
+        done = f"stopped after {len(found)} of {counted(len(ways), 'method')}"
+        notes = [*notes, f"{done}: replay makes all of them"]
+        result = _board(nets, photographs[0], ways[: len(found)], found, options, notes) if found else None
+        raise Stopped(done, result) from None
+    return _board(nets, photographs[0], ways, found, options, notes)
 
 
 def _check_views(nets: Sequence[Network], fit: Fit) -> None:
@@ -124,98 +97,133 @@ def _check_views(nets: Sequence[Network], fit: Fit) -> None:
         raise InputError(f"the networks' inputs have different proportions ({told}): give fit='stretch'")
 
 
-def _targets(nets: Sequence[Network], photograph: Photograph, given: Sequence[Target], guesses: int) -> list[Target]:
-    """The targets; the first guesses where none is given, by name where all networks know it."""
-    if given:
-        return [*given]
-    found: list[Target] = []
-    for guess in nets[0].predict(photograph, top=guesses)[0]:
-        same = all(one.labels.name(guess.index) == guess.label for one in nets)
-        found.append(f"class:{guess.index}" if same else f"class:{guess.label}")
-    return found
+def _targets(
+    nets: Sequence[Network], photograph: Photograph, ways: Sequence[Way], given: Sequence[Target], guesses: int
+) -> tuple[list[Target | None], list[str]]:
+    """The targets, and what to say of them; the first guesses where none is given: those that all networks know.
+
+    One column without a target where no method takes one. Raises InputError, before any map is made, for a target or an
+    option that one of the networks does not have.
+    """
+    targeted = any(way.about.targeted for way in ways)
+    if given and not targeted:
+        raise InputError(f"{ways[0].method} is the same for every target: leave the targets out")
+    wanted: list[Target | None] = [*given] if targeted else [None]
+    notes: list[str] = []
+    if targeted and not given:
+        wanted, unknown = [], []
+        for guess in nets[0].predict(photograph, top=guesses)[0]:
+            same = all(one.labels.name(guess.index) == guess.label for one in nets)
+            aim = Logit(guess.index) if same else Logit(guess.label)
+            if all(_known(one, aim) for one in nets):
+                wanted.append(str(aim))
+            else:
+                unknown.append(guess.label)
+        if unknown:
+            notes = [f"left out, as not every network has one class of that name: {', '.join(unknown)}"]
+        if not wanted:
+            raise InputError("the networks have no class in common among the first guesses: name the targets")
+    for one in nets:
+        for way in ways:
+            for target in wanted:
+                with _named(one, nets):
+                    check_asked(one, target if way.about.targeted else None, way.method, way.options)
+    return wanted, notes
 
 
-def _maps(
-    nets: Sequence[Network], photographs: Sequence[Photograph], ways: Sequence[_Way], targets: Sequence[Target],
+def _known(net: Network, aim: Logit) -> bool:
+    try:
+        aim.bind(net)
+    except InputError:
+        return False
+    return True
+
+
+@contextmanager
+def _named(net: Network, nets: Sequence[Network]) -> Iterator[None]:
+    """Within it, errors say which of several networks they are of."""
+    try:
+        yield
+    except ConvscopeError as error:
+        raise InputError(f"{net.name}: {error}" if len(nets) > 1 else str(error)) from None
+
+
+def _rows(
+    nets: Sequence[Network], photographs: Sequence[Photograph], ways: Sequence[Way], targets: Sequence[Target | None],
     seed: int, watch: Watch,
-) -> list[list[list[Heatmap]]]:  # fmt: skip
-    """The heatmaps, by network, method and target."""
+) -> Iterator[list[list[Heatmap]]]:  # fmt: skip
+    """The heatmaps of each method, by network and target."""
     total, done = len(nets) * len(ways) * len(targets), 0
-    found: list[list[list[Heatmap]]] = []
-    try:
-        for one, photograph in zip(nets, photographs, strict=True):
-            found.append([])
-            for way in ways:
-                row: list[Heatmap] = []
-                method = METHODS[way.method]
-                options = {"seed": seed, **way.options} if "seed" in method.takes else way.options
-                for target in targets:
-                    if method.targeted or not row:
-                        aim = target if method.targeted else None
-                        row.append(_one(one, photograph, aim, way, options, len(nets) > 1))
-                    else:
-                        row.append(row[0])
-                    done += 1
-                    watch(Progress("comparing", done, total, f"{method.title}, {one.name}"))
-                found[-1].append(row)
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped after {done} of {total} maps", None) from None
-    return found
-
-
-def _one(
-    net: Network, photograph: Photograph, target: Target | None, way: _Way, options: Mapping[str, Any], several: bool
-) -> Heatmap:
-    try:
-        return explain(net, photograph, target, method=way.method, **options)
-    except InputError as error:
-        raise InputError(f"{net.name}: {error}" if several else str(error)) from None
+    for way in ways:
+        found: list[list[Heatmap]] = []
+        options = {"seed": seed, **way.options} if "seed" in way.about.takes else way.options
+        for net, photograph in zip(nets, photographs, strict=True):
+            row: list[Heatmap] = []
+            for target in targets:
+                if way.about.targeted or not row:
+                    aim = target if way.about.targeted else None
+                    with _named(net, nets):
+                        row.append(explain(net, photograph, aim, method=way.method, **options))
+                else:
+                    row.append(row[0])
+                done += 1
+                watch(Progress("comparing", done, total, f"{way.about.title}, {net.name}"))
+            found.append(row)
+        yield found
 
 
 def _board(
-    nets: Sequence[Network], photograph: Photograph, ways: Sequence[_Way], found: list[list[list[Heatmap]]],
-    options: dict[str, Any],
+    nets: Sequence[Network], photograph: Photograph, ways: Sequence[Way], found: Maps, options: dict[str, Any],
+    notes: Sequence[str],
 ) -> Board:  # fmt: skip
     size = photograph.pixels.shape[:2]
     maps = np.stack(
-        [np.stack([np.stack([_sized(one.arrays["map"], size) for one in row]) for row in rows]) for rows in found]
-    )
-    aimed = min(range(len(ways)), key=lambda m: (not METHODS[ways[m].method].targeted, ways[m].method == "rise"))
-    heads = [rows[aimed] for rows in found]  # rise asks for a probability where the others ask for a logit
+        [np.stack([np.stack([_sized(one.arrays["map"], size) for one in rows[n]]) for rows in found])
+         for n in range(len(nets))]
+    )  # fmt: skip
+    aimed = min(range(len(ways)), key=lambda m: (not ways[m].about.targeted, ways[m].method == "rise"))
+    heads = found[aimed]  # rise asks for a probability where the others ask for a logit
     values = np.array([[one.arrays["score"] for one in row] for row in heads], dtype=np.float32)
-    shares = [
-        [f"{100 * row[t].facts['probability']:.1f} %" if "probability" in row[t].facts else f"{float(values[n, t]):.3g}"
-         for n, row in enumerate(heads)]
-        for t in range(maps.shape[2])
-    ]  # fmt: skip
-    notes = dict.fromkeys(note for rows in found for row in rows for one in row for note in one.notes)
+    columns = range(maps.shape[2])
+    notes = [*notes, *(note for rows in found for row in rows for one in row for note in one.notes)]
     methods = [
         {
-            "title": METHODS[way.method].title + (f" ({way.text.partition(' ')[2]})" if way.options else ""),
-            "method": way.method, "about": METHODS[way.method].about, "look": found[0][m][0].look,
-            "from_lowest": bool(found[0][m][0].facts.get("from_lowest")),
+            "title": way.title, "method": way.method, "about": way.about.about, "look": rows[0][0].look,
+            "from_lowest": bool(rows[0][0].facts.get("from_lowest")),
         }
-        for m, way in enumerate(ways)
+        for way, rows in zip(ways, found, strict=True)
     ]  # fmt: skip
-    titles = [one.facts.get("label", one.facts["title"]) for one in heads[0]]
     return Board(
         {"maps": maps, "values": values, "image": found[0][0][0].arrays["image"]},
         {
             "maps": ("networks", "methods", "targets", "h", "w"), "values": ("networks", "targets"),
             "image": ("h", "w", "c"),
         },
-        recipe_of("compare", nets[0], options, photograph=photograph, notes=tuple(notes)),
+        recipe_of("compare", nets[0], options, photograph=photograph, notes=tuple(dict.fromkeys(notes))),
         {
-            "networks": [one.name for one in nets], "methods": methods, "titles": titles, "shares": shares,
+            "networks": [one.name for one in nets], "methods": methods,
+            "titles": [" / ".join(dict.fromkeys(_title(row[t]) for row in heads)) for t in columns],
+            "shares": [[_share(row[t]) for row in heads] for t in columns],
             "targets": [one.facts["target"] for one in heads[0]], "scale": options["scale"],
-            "title": f"{counted(len(ways), 'method')}, {counted(len(titles), 'target')}"
+            "title": f"{counted(len(ways), 'method')}, {counted(len(columns), 'target')}"
             + (f", {counted(len(nets), 'network')}" if len(nets) > 1 else f" of {nets[0].name}"),
         },
     )  # fmt: skip
 
 
+def _title(heatmap: Heatmap) -> str:
+    return str(heatmap.facts.get("label", heatmap.facts["title"]))
+
+
+def _share(heatmap: Heatmap) -> str:
+    """What a network says of a target: a class's probability, or the value."""
+    if "probability" in heatmap.facts:
+        return f"{100 * heatmap.facts['probability']:.1f} %"
+    return f"{float(heatmap.arrays['score']):.3g}"
+
+
 def _sized(heat: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A map at the size of another network's picture."""
+    """A map at the size of another network's picture; between its own least and greatest value."""
     if heat.shape == size:
         return heat.astype(np.float32)
-    return whole_heat(heat, (0.0, 0.0, 1.0, 1.0), size)
+    return enlarge(torch.from_numpy(heat.astype(np.float32))[None], size)[0].numpy()

@@ -101,25 +101,19 @@ def explain(
 
     Source: of each method in its engine, `convscope.attribution`.
     """
-    if method not in METHODS:
-        raise UnknownNameError("method", str(method), METHODS)
-    chosen = METHODS[method]
     given = {
-        "layer": layer, "signed": signed, "channels": _numbers(channels),
+        "layer": layer, "signed": signed, "channels": channels,
         "top": top, "ranking": ranking, "baseline": baseline, "steps": steps, "rule": rule, "tolerance": tolerance,
         "of": of, "samples": samples, "noise": noise, "patch": patch, "stride": stride, "value": value, "share": share,
         "cells": cells, "kept": kept, "seed": seed,
     }  # fmt: skip
-    if target is not None and not chosen.targeted:
-        raise InputError(f"{method} is the same for every target: leave the target out")
-    options = _options(method, chosen, given)
-    check_given(explain, {"fit": fit, **options})
+    check_given(explain, {"fit": fit})
+    options = _settings(net, target, method, given)
+    chosen = METHODS[method]
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
     picture = photograph.tensor(net.device)
     compared = _baseline(net, options, fit)
-    if options.get("layer") is not None:
-        net.layer(options["layer"])
     objective = _objective(net, target, picture, method)
     case = Case(
         net, picture, objective, options, compared.tensor(net.device) if compared else None, watch, chosen.title
@@ -144,14 +138,42 @@ def _numbers(channels: Sequence[int] | None) -> list[int] | None:
         raise InputError(f"channels is {channels!r}; expected whole numbers, such as [3, 7]") from None
 
 
+def check_asked(net: Network, target: Objective | str | int | None, method: str, given: Mapping[str, Any]) -> None:
+    """Raises what `explain` would for a target, a method and its options, before any work."""
+    _settings(net, target, method, given)
+    strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
+    if strongest:
+        net.layer(strongest["quoted"] or strongest["layer"])
+    elif target is not None:
+        _bound(net, target)
+
+
+def _settings(
+    net: Network, target: Objective | str | int | None, method: str, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The method's options, filled in. Raises InputError for one that it does not take, or that cannot be."""
+    if method not in METHODS:
+        raise UnknownNameError("method", str(method), METHODS)
+    chosen = METHODS[method]
+    if target is not None and not chosen.targeted:
+        raise InputError(f"{method} is the same for every target: leave the target out")
+    options = _options(method, chosen, dict(given) | {"channels": _numbers(given.get("channels"))})
+    check_given(explain, options)
+    if options.get("layer") is not None:
+        net.layer(options["layer"])
+    return options
+
+
 def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     """The method's options, filled in. Raises InputError for one that it does not take."""
+    if given.get("ranking") is not None and given.get("top") is None:
+        raise InputError("ranking is for top: give how many channels, such as top=32")
     for name, value in given.items():
         if value is not None and name not in chosen.takes:
             takers = ", ".join(key for key, other in METHODS.items() if name in other.takes)
             raise InputError(f"{name} is no option of {method}; it is one of {takers}")
     return {
-        name: plain_number(usual if given[name] is None else given[name]) for name, usual in chosen.takes.items()
+        name: plain_number(usual if given.get(name) is None else given[name]) for name, usual in chosen.takes.items()
     }  # fmt: skip
 
 
@@ -173,6 +195,10 @@ def _objective(net: Network, target: Objective | str | int | None, picture: Tens
     if strongest:
         wanted = None if strongest["channel"] is None else int(strongest["channel"])
         return strongest_of(net, picture, strongest["quoted"] or strongest["layer"], wanted, method == "occlusion")
+    return _bound(net, target)
+
+
+def _bound(net: Network, target: Objective | str | int) -> Objective:
     objective = ensure_objective(target).bind(net)
     if not objective.taps():
         raise InputError(f"{objective} reads the picture alone, not the network; name a class, channel or neuron")

@@ -13,7 +13,7 @@ from convscope.attribution.fills import blurred
 from convscope.errors import InputError, Stopped
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import plain_number, recipe_of
-from convscope.methods.explain import MethodName, explain
+from convscope.methods.explain import MethodName, check_asked, explain
 from convscope.methods.one_picture import opened_whole, same_proportions, size_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.models.network import Network
@@ -35,6 +35,8 @@ EffectName = Literal[
 MOST, MOST_OF_SERIES = 1600, 640
 """The long side where no size is asked for, of one picture and of those of a series."""
 MOST_VARIATIONS = 64
+MOST_BYTES = 2_000_000_000
+"""Of all pictures of a series."""
 USUAL = 0.5
 """The factor of added colours."""
 VARIED: Mapping[str, type] = {
@@ -42,7 +44,8 @@ VARIED: Mapping[str, type] = {
     "colours": str, "hot": float, "soft": float, "lines": int,
 }  # fmt: skip
 """What a series can vary, and of which type it is."""
-_OF_THE_MAP = ("target", "method", "layer", "channels", "top", "ranking", "seed")
+_OF_THE_MAP = ("layer", "channels", "top", "ranking")
+"""The options that the map has by itself, beside its target, method and seed."""
 
 
 def hybrid(
@@ -105,9 +108,17 @@ def hybrid(
     options = {name: plain_number(value) for name, value in options.items()}
     cases = [dict(zip(series, values, strict=True)) for values in itertools.product(*series.values())]
     for case in cases:
-        _check(options | case, other is not None, "effect" in series)
+        _check(net, options | case, other is not None)
+    if other is not None and not any((options | case)["effect"] == "swap" for case in cases):
+        raise InputError(f"other is for the effect swap; the effect is {effect}")
     whole = InputSpec(size=16, channels=3, range=(0.0, 1.0))
     photograph = opened_whole(whole, image, size, MOST_OF_SERIES if len(cases) > 1 else MOST)
+    needed = len(cases) * photograph.pixels.size * 4
+    if needed > MOST_BYTES:
+        raise InputError(
+            f"vary makes {len(cases)} pictures of {needed / 1e9 / len(cases):.2g} GB each; expected at most "
+            f"{MOST_BYTES / 1e9:.0f} GB in all: give a smaller size"
+        )
     shown = None if other is None else _swapped(other, photograph)
     return _Maker(net, image, photograph, shown, options, series, watch).made(cases)
 
@@ -123,6 +134,11 @@ def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[An
         return {}
     if isinstance(vary, str):
         parts = [part.partition(":") for part in vary.split(";") if part.strip()]
+        twice = [
+            name.strip() for i, (name, _, _) in enumerate(parts) if name.strip() in {p[0].strip() for p in parts[:i]}
+        ]
+        if twice:
+            raise InputError(f"vary names {twice[0]} twice; expected all its values after one name")
         vary = {name.strip(): [word.strip() for word in words.split(",")] for name, _, words in parts}
     if not isinstance(vary, Mapping) or not 1 <= len(vary) <= 2:
         raise InputError(f"vary is {vary!r}; {expected}, one option or two")
@@ -130,7 +146,7 @@ def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[An
     for name, values in vary.items():
         if name not in VARIED:
             raise InputError(f"vary is of {name!r}; expected one of {', '.join(VARIED)}")
-        if isinstance(values, str) or not isinstance(values, Iterable) or not (several := list(values)):
+        if isinstance(values, str) or not isinstance(values, Iterable) or not (several := [*map(plain_number, values)]):
             raise InputError(f"vary has no values of {name}; {expected}")
         try:
             found[name] = [_value(name, value) for value in several]
@@ -148,13 +164,19 @@ def _value(name: str, value: Any) -> Any:
     return kind(value) if not isinstance(value, kind) else value
 
 
-def _check(options: Mapping[str, Any], swapping: bool, several: bool) -> None:
+def _check(net: Network, options: Mapping[str, Any], swapping: bool) -> None:
     check_given(hybrid, options)
     ramp_of(options["colours"])
+    check_asked(net, options["target"], options["method"], _given(options))
     if options["effect"] == "swap" and not swapping:
         raise InputError("the effect swap needs another picture: give other, such as a dream of this photograph")
-    if swapping and options["effect"] != "swap" and not several:
-        raise InputError(f"other is for the effect swap; the effect is {options['effect']}")
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the map that were given, and those that it always has."""
+    takes = METHODS[options["method"]].takes
+    given = {name: options[name] for name in _OF_THE_MAP if options[name] is not None}
+    return given | {name: value for name, value in (("seed", options["seed"]), ("signed", False)) if name in takes}
 
 
 def _swapped(other: ImageLike | Result, photograph: Photograph) -> Photograph:
@@ -170,45 +192,42 @@ class _Maker:
         self, net: Network, image: ImageLike | Photograph, photograph: Photograph, other: Photograph | None,
         options: dict[str, Any], series: Mapping[str, Sequence[Any]], watch: Watch,
     ) -> None:  # fmt: skip
-        self.net, self.seen, self.photograph, self.other = (
-            net,
-            net.photograph(image, fit=options["fit"]),
-            photograph,
-            other,
-        )
+        self.net, self.photograph, self.other = net, photograph, other
+        self.seen = net.photograph(image, fit=options["fit"])
         self.options, self.series, self.watch = options, series, watch
         self.maps: dict[tuple[str, ...], tuple[Heatmap, np.ndarray]] = {}
 
     def made(self, cases: Sequence[dict[str, Any]]) -> Variations:
-        pictures, heats, found = [], [], []
+        height, width = size_of(self.photograph)
+        pictures = np.empty((len(cases), height, width, 3), dtype=np.float32)
+        found: list[tuple[Heatmap, np.ndarray]] = []
         try:
             for i, case in enumerate(cases):
                 heatmap, heat = self._map(self.options | case)
-                pictures.append(self._picture(self.options | case, heat))
-                heats.append(heat)
-                found.append(heatmap)
+                pictures[i] = self._picture(self.options | case, heat)
+                found.append((heatmap, heat))
                 if len(cases) > 1:
                     self.watch(Progress("variations", i + 1, len(cases), ""))
         except KeyboardInterrupt:
-            done = self._result(cases, pictures, heats, found) if pictures else None
-            raise Stopped(f"stopped after {len(pictures)} of {len(cases)} pictures", done) from None
-        return self._result(cases, pictures, heats, found)
+            count = len(found)
+            done = self._result(cases[:count], pictures[:count], found[:count], len(cases)) if count else None
+            raise Stopped(f"stopped after {count} of {len(cases)} pictures", done) from None
+        return self._result(cases, pictures, found, len(cases))
 
     def _map(self, options: Mapping[str, Any]) -> tuple[Heatmap, np.ndarray]:
         """The heatmap, and its heat over the whole photograph, in [0,1]."""
-        key = tuple(str(options[name]) for name in _OF_THE_MAP)
+        key = tuple(str(options[name]) for name in ("target", "method", *_OF_THE_MAP))
         if key not in self.maps:
-            takes = METHODS[options["method"]].takes
-            given = {name: options[name] for name in _OF_THE_MAP[2:-1] if options[name] is not None}
-            given |= {name: value for name, value in (("seed", options["seed"]), ("signed", False)) if name in takes}
             heatmap = explain(
-                self.net, self.seen, options["target"], method=options["method"], watch=self.watch, **given
+                self.net, self.seen, options["target"], method=options["method"], watch=self.watch, **_given(options)
             )  # fmt: skip
             self.maps[key] = heatmap, self._laid(heatmap)
         return self.maps[key]
 
     def _laid(self, heatmap: Heatmap) -> np.ndarray:
         heat = heatmap.arrays["coarse" if "layer" in heatmap.facts else "map"]
+        if heatmap.facts.get("from_lowest"):
+            heat = heat - heat.min()
         source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
         left, top, right, bottom = where_seen(source, (height, width), self.options["fit"])
         box = left / width, top / height, right / width, bottom / height
@@ -216,7 +235,8 @@ class _Maker:
         most = float(large.max())
         if heatmap.look != "region":
             large = blurred(torch.from_numpy(large)[None, None], FINE * max(large.shape))[0, 0].numpy()
-            most = float(np.percentile(large, CLIP))
+            there = large[large > 1e-3 * large.max()]  # a target may see a small part only
+            most = float(np.percentile(there, CLIP)) if there.size else 0.0
         return np.clip(large / most, 0, 1) if most > 0 else np.zeros_like(large)
 
     def _picture(self, options: Mapping[str, Any], heat: np.ndarray) -> np.ndarray:
@@ -230,47 +250,49 @@ class _Maker:
         return contours(picture, heat, ramp, options["lines"])
 
     def _result(
-        self, cases: Sequence[Mapping[str, Any]], pictures: Sequence[np.ndarray], heats: Sequence[np.ndarray],
-        found: Sequence[Heatmap],
+        self, cases: Sequence[Mapping[str, Any]], pictures: np.ndarray, found: Sequence[tuple[Heatmap, np.ndarray]],
+        wanted: int,
     ) -> Variations:  # fmt: skip
-        first = found[0]
-        cold = [i for i, heat in enumerate(heats) if not heat.any()]
-        notes = [f"nothing is hot in {len(cold)} of {len(heats)} maps"] if cold else []
-        if len(pictures) < len(cases):
-            notes.append(f"stopped after {len(pictures)} of {len(cases)} pictures: replay makes all of them")
-        captions = [_caption(case) for case in cases[: len(pictures)]]
+        first = found[0][0]
+        cold = sum(not heat.any() for _, heat in found)
+        notes = [f"nothing is hot in {cold} of {len(found)} maps"] if cold else []
+        if len(cases) < wanted:
+            notes.append(f"stopped after {len(cases)} of {wanted} pictures: replay makes all of them")
+        captions = [_caption(case, heatmap) for case, (heatmap, _) in zip(cases, found, strict=True)]
         columns = len(list(self.series.values())[1]) if len(self.series) > 1 else columns_for(
             len(pictures), size_of(self.photograph), 1440
         )  # fmt: skip
         words = [
             *([] if "effect" in self.series else [EFFECTS[self.options["effect"]].about]),
-            *([] if set(self.series) & set(_OF_THE_MAP) else [first.facts["subtitle"]]),
+            *([] if set(self.series) & {"target", "method", *_OF_THE_MAP} else [first.facts["subtitle"]]),
         ]
         return Variations(
             {
-                "images": np.stack(pictures).astype(np.float32),
-                "values": np.array([heatmap.arrays["score"] for heatmap in found], dtype=np.float32),
-                "heat": np.stack(heats),
+                "images": pictures,
+                "values": np.array([heatmap.arrays["score"] for heatmap, _ in found], dtype=np.float32),
+                "heat": np.stack([heat for _, heat in found]),
             },
             {"images": ("n", "h", "w", "c"), "values": ("n",), "heat": ("n", "h", "w")},
             recipe_of(
                 "hybrid", self.net, self.options, photograph=replace(self.photograph, record=self.seen.record),
                 others={"other": [self.other.record] if self.other else []},
-                notes=tuple(dict.fromkeys([*notes, *(note for heatmap in found for note in heatmap.notes)])),
+                notes=tuple(dict.fromkeys([*notes, *(note for heatmap, _ in found for note in heatmap.notes)])),
             ),
             {
                 "captions": captions if self.series else [first.facts["title"]], "columns": columns,
                 "title": f"variations on {first.facts['title']}" if "target" not in self.series else "variations",
                 "subtitle": "; ".join(words),
-                "targets": [heatmap.facts["target"] for heatmap in found],
+                "targets": [heatmap.facts["target"] for heatmap, _ in found],
             },
         )  # fmt: skip
 
 
-def _caption(case: Mapping[str, Any]) -> str:
-    return "\n".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in case.items()
-    )
+def _caption(case: Mapping[str, Any], heatmap: Heatmap) -> str:
+    """What varies, a line each."""
+    said = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in case.items()}
+    if "target" in said:
+        said["target"] = str(heatmap.facts.get("label", heatmap.facts["title"]))
+    return "\n".join(value if name == "target" else f"{name} {value}" for name, value in said.items())
 
 
 FINE = 0.01

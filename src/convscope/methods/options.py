@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from convscope.errors import InputError
 
 MOST_SEED = 2**63 - 1
+MOST_NUMBERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,18 @@ def words_of(kind: Any) -> tuple[str, ...]:
     if get_origin(kind) in (Union, UnionType):
         return next((words for words in map(words_of, get_args(kind)) if words), ())
     return ()
+
+
+def numbers_of(text: str) -> list[int]:
+    """Whole numbers from text such as 3,7,10-15. Raises InputError."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()):
+            raise InputError(f"the numbers {text!r} cannot be read; expected such as 3,7,10-15")
+        if int(last or first) < int(first):
+            raise InputError(f"the numbers {part!r} go backwards; expected low-high")
+        if int(last or first) - int(first) >= MOST_NUMBERS:
+            raise InputError(f"the numbers {part!r} are too many; expected at most {MOST_NUMBERS}")
+        found += range(int(first), int(last or first) + 1)
+    return found

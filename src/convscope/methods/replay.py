@@ -3,7 +3,7 @@
 import inspect
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
 from convscope.models.load import load_model
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.photograph import ImageLike, Photograph, listed
 from convscope.models.spec import InputSpec
 from convscope.progress import Watch, unwatched
 from convscope.results.recipe import Recipe
@@ -37,7 +37,7 @@ Inputs = dict[str, Any]
 def replay(
     path: str | Path,
     *,
-    net: Network | None = None,
+    net: Network | Sequence[Network] | None = None,
     image: ImageLike | None = None,
     device: str | None = None,
     trust: bool = False,
@@ -45,8 +45,9 @@ def replay(
 ) -> Result:
     """The result in a file, made again: the same bytes on the same machine, with as many threads as then.
 
-    net: the network, where the recipe cannot load it (a live module). image: the photograph, where it is no longer
-    where the recipe says. Both are checked against the recipe. device: "cpu" or "cuda"; as then, unless given.
+    net: the network (or all of several), where the recipe cannot load it (a live module). image: the photograph, where
+    it is no longer where the recipe says. Both are checked against the recipe. device: "cpu" or "cuda"; as then, unless
+    given.
 
     Raises ResultError where something is missing or is not what it was.
     """
@@ -56,13 +57,19 @@ def replay(
         raise ResultError(f"{str(path)!r} belongs to a report, which `convscope report` makes again")
     if recipe.method not in _VERBS:
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
-    net = _network(recipe, net, trust, device)
+    given: list[Network | None] = [*listed(net)] or [None]
+    net = _network(recipe, given[0], trust, device)
     inputs = _inputs(recipe, path, image, net)
     options = dict(recipe.options)
-    nets = [
-        net,
-        *(_network(replace(recipe, network=other), None, trust, device) for other in options.pop("beside", [])),
+    others = options.pop("beside", [])
+    if len(given) > 1 + len(others):
+        raise ResultError(f"{len(given)} networks were given; the recipe has {1 + len(others)}")
+    given += [None] * (1 + len(others) - len(given))
+    beside = [
+        _network(replace(recipe, network=other), one, trust, device)
+        for one, other in zip(given[1:], others, strict=True)
     ]
+    nets = [net, *beside]
     _check_options(recipe.method, options)
     with _threads(recipe.machine.get("threads")):
         return _VERBS[recipe.method].again(nets if len(nets) > 1 else net, inputs, options, watch)
@@ -137,7 +144,7 @@ _VERBS: dict[str, _Again] = {
     "activations": _Again(activations, lambda net, inputs, options, _: activations(net, inputs["image"], **options)),
     "assess": _Again(assess, _assess),
     "compare": _Again(
-        compare, lambda net, inputs, options, watch: compare(net, inputs["image"], watch=watch, **options)
+        compare, lambda net, inputs, options, watch: compare(net, inputs["image"], watch=watch, **options), whole=True
     ),
     "dream": _Again(dream, _dream),
     "explain": _Again(explain, _explain),

@@ -17,11 +17,17 @@ BAR, ABOVE = 14, 44
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its name (a second line fainter), its tiles, and its scale."""
+    """A row: its name (a second line fainter), its tiles, and its scale; numbered: whether that has its numbers."""
 
     name: str
     tiles: Sequence[UInt8[np.ndarray, "h w 3"]]
     bar: Bar
+    numbered: bool = True
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What stands at the lower and the upper end of the scale."""
+        return (figure(self.bar.low), figure(self.bar.high)) if self.numbered else ("its least", "its most")
 
 
 def board(
@@ -34,12 +40,7 @@ def board(
     """
     height, width = corner.shape[:2]
     tile = max(1, round(side * height / max(height, width))), max(1, round(side * width / max(height, width)))
-    right = (
-        10
-        + BAR
-        + 8
-        + max(width_of(text, SMALL) for row in rows for text in (figure(row.bar.low), figure(row.bar.high)))
-    )
+    right = 10 + BAR + 8 + max(width_of(text, SMALL) for row in rows for text in row.ends)
     top = MARGIN + TITLE + 8 + SMALL + 10
     body = top + ABOVE
     across, down = tile[1] + GAP, tile[0] + GAP
@@ -60,7 +61,7 @@ def board(
             canvas.paste(small, (MARGIN, y + used))
         for column, pixels in enumerate(row.tiles):
             canvas.paste(_drawn(pixels, tile), (MARGIN + across * (column + 1), y))
-        _upright(canvas, draw, row.bar, (MARGIN + across * (len(columns) + 1) + 7, y), tile[0])
+        _upright(canvas, draw, row, (MARGIN + across * (len(columns) + 1) + 7, y), tile[0])
     return canvas
 
 
@@ -84,10 +85,11 @@ def _drawn(pixels: UInt8[np.ndarray, "h w 3"], tile: tuple[int, int]) -> Image.I
     return picture.resize((tile[1], tile[0]), Image.Resampling.BICUBIC)
 
 
-def _upright(canvas: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, at: tuple[int, int], length: int) -> None:
+def _upright(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, at: tuple[int, int], length: int) -> None:
     """A colour bar that stands, the highest value above."""
+    bar, (low, high) = row.bar, row.ends
     values = np.linspace(bar.high, bar.low, length)[:, None].repeat(BAR, 1)
     canvas.paste(Image.fromarray(colourise(values, bar.low, bar.high, bar.map)), at)
     draw.rectangle((at[0] - 1, at[1], at[0] + BAR, at[1] + length - 1), outline=EDGE)
-    write(draw, (at[0] + BAR + 6, at[1]), figure(bar.high), SMALL, INK, "la")
-    write(draw, (at[0] + BAR + 6, at[1] + length), figure(bar.low), SMALL, INK, "ld")
+    write(draw, (at[0] + BAR + 6, at[1]), high, SMALL, INK, "la")
+    write(draw, (at[0] + BAR + 6, at[1] + length), low, SMALL, INK, "ld")

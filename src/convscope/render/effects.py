@@ -40,7 +40,9 @@ class Effect:
 
 
 def hot_part(heat: Heat, hot: float, soft: float) -> Heat:
-    """How much of each pixel is altered, in [0,1]: nothing where the heat is below `hot`, all from `hot + soft` on."""
+    """How much of each pixel is altered, in [0,1]: nothing where the heat is below `hot`, all from `hot + soft` on,
+    at the latest where it is greatest."""
+    soft = min(soft, 1 - hot)
     if soft <= 0:
         return (heat >= hot).astype(np.float32)
     at = np.clip((heat - hot) / soft, 0, 1)
@@ -81,6 +83,8 @@ def _mask(scene: Scene, part: Picture, intensity: float) -> Picture:
 
 def contours(picture: Picture, heat: Heat, ramp: Float[np.ndarray, "256 3"], lines: int) -> Picture:
     """The picture with so many lines of equal heat, evenly spaced, each in its colour of the ramp."""
+    if not lines or min(heat.shape) < 2:
+        return picture
     down, right = np.gradient(heat)
     slope = np.maximum(np.hypot(down, right), 1e-9)
     half = max(1.0, max(heat.shape) / 450) / 2

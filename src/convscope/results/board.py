@@ -1,6 +1,7 @@
 """What compare returns: maps of methods, targets and networks on scales that they share."""
 
 import base64
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,12 @@ class Board(Result):
     def image(self) -> Image.Image:
         """The photograph, then a row for each method and network with its scale beside it."""
         rows = [
-            Row(self._name(n, m), [self._tile(n, m, t) for t in range(len(self.facts["targets"]))], self._bar(n, m))
+            Row(
+                self._name(n, m),
+                [self._tile(n, m, t) for t in range(len(self.facts["titles"]))],
+                self._bar(n, m),
+                numbered=not self._apart,
+            )
             for m, n in self._order()
         ]
         columns = [f"{title}\n{more}" for title, more in zip(self.facts["titles"], self._under(), strict=True)]
@@ -58,41 +64,63 @@ class Board(Result):
             "each": "each map has a scale of its own: colours of two maps cannot be compared",
             "rank": "colours tell the share of pixels that are colder: all maps can be compared",
         }
-        return words[self.facts["scale"]]
+        told = words[self.facts["scale"]]
+        fine = any(self._look(m) != "region" for m in range(len(self.facts["methods"])))
+        return (
+            f"{told}; of maps by the pixel the highest half per cent alike" if fine and self._ranked is None else told
+        )
 
     def _look(self, m: int) -> str:
         return str(self.facts["methods"][m]["look"])
 
+    @cached_property
+    def _ranked(self) -> np.ndarray | None:
+        """The ranks of the maps, where these are drawn in place of the values."""
+        if self.facts["scale"] != "rank":
+            return None
+        maps = self.arrays["maps"]
+        return np.stack([_ranks(one) for one in maps.reshape(-1, *maps.shape[3:])]).reshape(maps.shape)
+
     def _drawn(self, n: int, m: int, t: int) -> Float[np.ndarray, "h w"]:
         """The values that are drawn: those of the map, or their ranks."""
-        values: np.ndarray = self.arrays["maps"][n, m, t]
-        return _ranks(values) if self.facts["scale"] == "rank" else values
+        values: np.ndarray = (self.arrays["maps"] if self._ranked is None else self._ranked)[n, m, t]
+        return values
 
-    def _scale(self, n: int, m: int, t: int) -> tuple[float, float, MapName]:
-        maps, fine = self.arrays["maps"], self._look(m) != "region"
+    @cached_property
+    def _scales(self) -> list[list[list[tuple[float, float, MapName]]]]:
+        """The lowest and highest value to show and the colours, by network, method and target."""
+        maps = self.arrays["maps"]
+        networks, methods, targets = (range(count) for count in maps.shape[:3])
+        fine = [self._look(m) != "region" for m in methods]
         match self.facts["scale"]:
             case "rank":
-                return 0.0, 1.0, "viridis"
+                return [[[(0.0, 1.0, "viridis")] * len(targets) for _ in methods] for _ in networks]
             case "each":
-                shared = maps[n, m, t]
+                return [[[self._of(maps[n, m, t], m, fine[m]) for t in targets] for m in methods] for n in networks]
             case "network":
-                shared = maps[n, m]
+                return [[[self._of(maps[n, m], m, fine[m])] * len(targets) for m in methods] for n in networks]
             case "all":
-                shared, fine = maps, any(self._look(i) != "region" for i in range(maps.shape[1]))
+                return [[[scale_of_maps(maps, any(fine))] * len(targets) for _ in methods] for _ in networks]
             case _:
-                shared = maps[:, m]
+                of = [self._of(maps[:, m], m, fine[m]) for m in methods]
+                return [[[one] * len(targets) for one in of] for _ in networks]
+
+    def _of(self, shared: np.ndarray, m: int, fine: bool) -> tuple[float, float, MapName]:
+        """The scale of maps of a method that share one."""
         low, high, colours = scale_of_maps(shared, fine)
-        lowest = self.facts["methods"][m]["from_lowest"] and self.facts["scale"] != "all"
-        return float(shared.min()) if lowest else low, high, colours
+        return float(shared.min()) if self.facts["methods"][m]["from_lowest"] else low, high, colours
 
     def _bar(self, n: int, m: int) -> Bar:
-        """The scale of a row; where each map has its own, that of the highest."""
-        scales = [self._scale(n, m, t) for t in range(len(self.facts["targets"]))]
-        low, high, colours = max(scales, key=lambda scale: scale[1])
-        return Bar(low, high, colours)
+        """The scale of a row."""
+        return Bar(*self._scales[n][m][0])
+
+    @property
+    def _apart(self) -> bool:
+        """Whether the maps of a row have scales of their own, so that its bar has no numbers."""
+        return bool(self.facts["scale"] == "each")
 
     def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
-        low, high, colours = self._scale(n, m, t)
+        low, high, colours = self._scales[n][m][t]
         values = self._drawn(n, m, t)
         if self._look(m) != "region":
             return colourise(values, low, high, colours)
@@ -115,6 +143,7 @@ class Board(Result):
         return page(
             "board.html", title=self.facts["title"], told=self._told(),
             photograph=pixels_uri(self.arrays["image"], quality=90),
+            apart=self._apart, mean=_times(self.arrays["image"].shape, ON_PAGE),
             columns=[{"title": title, "under": under} for title, under in columns],
             rows=rows, data=data, several=len(self.facts["networks"]) > 1,
             notes=list(self.notes), recipe=self.recipe.to_dict(),
@@ -125,8 +154,8 @@ class Board(Result):
         bar = self._bar(n, m)
         ramp = np.linspace(bar.high, bar.low, 128)[:, None].repeat(8, 1)
         cells = []
-        for t in range(len(self.facts["targets"])):
-            low, high, _ = self._scale(n, m, t)
+        for t in range(len(self.facts["titles"])):
+            low, high, _ = self._scales[n][m][t]
             values = _packed(_smaller(self._drawn(n, m, t), ON_PAGE))
             cells.append({"picture": pixels_uri(self._tile(n, m, t), quality=88), "low": low, "high": high, **values})
         return {
@@ -162,6 +191,11 @@ def _smaller(values: Float[np.ndarray, "h w"], side: int) -> Float[np.ndarray, "
     size = max(1, round(width * factor)), max(1, round(height * factor))
     small: np.ndarray = np.asarray(Image.fromarray(values.astype(np.float32)).resize(size, Image.Resampling.BOX))
     return small
+
+
+def _times(shape: tuple[int, ...], side: int) -> int:
+    """How many pixels of a map one value on the page is the mean of, to a side."""
+    return max(1, round(max(shape[:2]) / side))
 
 
 def _packed(values: Float[np.ndarray, "h w"]) -> dict[str, Any]:

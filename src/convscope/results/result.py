@@ -61,7 +61,10 @@ class Result(ABC):
         """The picture (or that one of `pictures`) as PNG, with the recipe and which one it is inside."""
         if name is None:
             return png_bytes(self.image(), recipe_and_facts(self))
-        return png_bytes(self.pictures()[name], recipe_and_facts(self) | {"picture": name})
+        pictures = self.pictures()
+        if name not in pictures:
+            raise ResultError(f"this result has no picture {name!r}; it has {', '.join(pictures)}")
+        return png_bytes(pictures[name], recipe_and_facts(self) | {"picture": name})
 
     def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.npz` keeps every array exactly, `.png` is the picture with the recipe inside.

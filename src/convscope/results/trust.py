@@ -25,7 +25,7 @@ class Trust(Result):
         maps = [heat, *self.arrays["maps"]]
         tiles = [colourise(each, 0.0, float(np.percentile(each, CLIP)) or 1.0) for each in maps]
         captions = ["the map\nits magnitude"] + [
-            f"{stage}\n" + ("no finite map" if np.isnan(share) else f"rank correlation {share:.2f}")
+            f"{stage}\n" + ("no map" if np.isnan(share) else f"rank correlation {share:.2f}")
             for stage, share in zip(self.facts["stages"], self.arrays["randomised"], strict=True)
         ]
         top = sheet(

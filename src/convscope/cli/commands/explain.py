@@ -56,5 +56,9 @@ def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
     lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
     if "gap" in told:
         lines.append(f"completeness gap {told['gap']:.3g} after {told['steps']} steps")
-    more = [result.save(winners, "winners")] if winners is not None else []
-    return Outcome([result.save(file), *more], data, lines, result.notes)
+    files = [result.save(file)]
+    if winners is not None and "winners" in result.facts:
+        files.append(result.save(winners, "winners"))
+    elif winners is not None:
+        lines.append(f"{winners} was not written: {told['target']} reads no class scores, so none wins")
+    return Outcome(files, data, lines, result.notes)

@@ -31,7 +31,7 @@ def _chosen(case: Case) -> Chosen:
     return Chosen(
         None if channels is None else tuple(channels),
         case.options.get("top"),
-        case.options.get("ranking", "activation"),
+        case.options.get("ranking") or "contribution",
     )
 
 

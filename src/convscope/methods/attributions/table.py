@@ -22,7 +22,7 @@ _GUIDED = (
 )
 _MAP = {"layer": None, "signed": False}
 _SOME = _MAP | {"channels": None, "top": None}
-_CAM = _SOME | {"ranking": "contribution"}
+_CAM = _SOME | {"ranking": None}
 METHODS: Mapping[str, Method] = {
     "grad_cam": Method(
         "Grad-CAM", partial(of_cam, kind="grad_cam"), _CAM, "coarse: it tells the region, not the outline"
