@@ -413,3 +413,20 @@ def test_a_target_that_sees_a_part_is_shown_close_up(size: tuple[int, int], plac
     assert isinstance(whole, Heatmap)
     assert whole.seen_part() is None
     assert cs.explain(net, picture, 1).seen_part() is None  # type: ignore[attr-defined]
+
+
+def test_rise_that_is_stopped_keeps_the_mean_of_its_masks() -> None:
+    net = network("plain")
+
+    def watch(at: cs.Progress) -> None:
+        if at.done >= 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(cs.Stopped, match=r"stopped after (\d+) of 200 masks") as stopped:
+        cs.explain(net, noise(1), 1, method="rise", samples=200, cells=4, watch=watch)
+    done = int(str(stopped.value).split()[2])
+    assert 40 <= done < 100
+    kept = stopped.value.result
+    assert any("replay makes all" in note for note in kept.notes)
+    whole = cs.explain(net, noise(1), 1, method="rise", samples=200, cells=4).arrays["map"]
+    assert kept.arrays["map"].mean() == pytest.approx(whole.mean(), rel=0.1)

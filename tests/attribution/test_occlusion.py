@@ -279,3 +279,36 @@ def test_colours_of_classes_and_a_legend_that_does_not_overflow() -> None:
         assert (drawn == colour).all(2).any(), colour
     with pytest.raises(cs.ConvscopeError, match="occlusion of a class alone"):
         cs.explain(network("plain"), noise(1), 1).winners()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_stopped_anywhere_the_map_is_known_everywhere(share: float) -> None:
+    """After the coarsest lattice the rest is interpolated; what is computed stands as it is."""
+    net = network("plain")
+    whole = cs.explain(net, noise(3), 1, method="occlusion", patch=4, stride=1).arrays["coarse"]
+
+    def watch(at: cs.Progress) -> None:
+        if at.done >= 130:
+            raise KeyboardInterrupt
+
+    with pytest.raises(cs.Stopped, match=r"stopped after \d+ of") as stopped:
+        cs.explain(net, noise(3), 1, method="occlusion", patch=4, stride=1, share=share, watch=watch)
+    result = stopped.value.result
+    coarse, computed = result.arrays["coarse"], result.arrays["computed"].astype(bool)
+    assert 130 <= computed.sum() < 300
+    assert np.abs(coarse[computed] - whole[computed]).max() <= 1e-5
+    assert (coarse[~computed] != 0).mean() > 0.95
+    assert np.corrcoef(coarse.ravel(), whole.ravel())[0, 1] > 0.7
+    assert any("stopped after" in note for note in result.notes)
+    result.image()
+    result.winners()
+
+
+def test_stopped_at_once_nothing_is_claimed() -> None:
+    from convscope.attribution.survey import survey
+
+    first = next(iter(survey(lambda places: np.ones(len(places)), (30, 30), batch=10)))
+    assert not first.rough
+    steps = list(survey(lambda places: np.ones(len(places)), (30, 30), batch=10))
+    assert steps[-1].rough
+    assert steps[-1].computed.all()

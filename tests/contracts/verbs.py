@@ -101,7 +101,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "visualize": {"target": "no-such-layer:3"},
     "dream": {"target": "class:no such class"},
     "stylize": {"styles": "no such file.jpg"},
-    "assess": {"box": "1,2,3"},
+    "assess": {"box": [1, 2, 3]},
     "explain": {"target": "class:no such class"},
     "explain by saliency": {"target": "class:no such class"},
     "explain by guided_backprop": {"target": "no-such-layer:3"},

@@ -68,12 +68,13 @@ def test_a_map_that_points_at_the_evidence_is_told_from_one_that_does_not() -> N
     torch.manual_seed(0)
     net = cs.load_model(Planted(), input=PLANTED)
     picture, (y, x) = planted(3)
-    box = f"{x - 5},{y - 5},{x + 6},{y + 6}"
+    box = x - 5, y - 5, x + 6, y + 6
     good = cs.explain(net, picture, "act:2", method="occlusion", patch=6, stride=3, value="black", signed=False)
     found = cs.assess(net, picture, good, box=box, points=12, stages=2)
     areas = found.facts["areas"]
     assert areas["deletion"] < areas["moved_deletion"] - 0.05
     assert found.facts["pointing"] is True
+    assert found.image().width >= 720
     assert any("takes the score sooner" in line for line in found.facts["words"])
     wrong = type(good)(
         {**good.arrays, "map": good.arrays["map"].max() - good.arrays["map"]}, good.axes, good.recipe, good.facts
@@ -157,7 +158,7 @@ def test_what_cannot_be_assessed_is_said() -> None:
         cs.assess(net, noise(2), heat)
     with pytest.raises(cs.ConvscopeError, match="another network"):
         cs.assess(network("inception"), noise(1), heat)
-    for box in ("1,2,3", "5,5,5,9", "0,0,99,9", "a,b,c,d"):
+    for box in ([1, 2, 3], [5, 5, 5, 9], (0, 0, 99, 9), [-1, 0, 9, 9]):
         with pytest.raises(cs.ConvscopeError, match="box is"):
             cs.assess(net, noise(1), heat, box=box)
     with pytest.raises(cs.ConvscopeError, match="points is"):
@@ -231,10 +232,10 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
     ("likeness", "of_class", "told"),
     [
         ([0.99, 0.97], True, "Do not trust it"), ([0.97, 0.1], True, "which class is asked"),
-        ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, then 0.10): it depends on what"),
+        ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, 0.10): it depends on what"),
         ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not trust"),
         ([float("nan")], True, "gave no map"), ([0.99, float("nan")], True, "which class is asked"),
-        ([float("nan"), 0.95, 0.3], True, "0.95, then 0.30): it depends"),
+        ([float("nan"), 0.95, 0.3], True, "0.95, 0.30): it depends"),
     ],
 )  # fmt: skip
 def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool, told: str) -> None:
@@ -252,3 +253,20 @@ def test_a_map_without_forms_is_neither_believed_nor_doubted() -> None:
     assert found.facts["words"][0].startswith("The map is the same everywhere")
     assert not any("depends on what was learned" in line for line in found.facts["words"])
     found.image()
+
+
+@pytest.mark.parametrize(
+    ("lead", "told"), [(0.3, "rests on it"), (0.05, "no more than elsewhere"), (-0.05, "no more"), (-0.3, "be wary")]
+)
+def test_curves_are_compared_by_their_share(lead: float, told: str) -> None:
+    from convscope.methods.assess import _better, _lead
+
+    assert told in _better("Covering", lead, "takes it sooner")
+    assert _lead(0.06, 0.04) == pytest.approx(1 / 3)
+    assert _lead(0.04, 0.06) == pytest.approx(-1 / 3)
+    assert _lead(0.0, 0.0) == 0
+
+
+def test_what_an_edge_detector_gives_is_always_told() -> None:
+    found, words = says(network("plain"), 1, "grad_cam", stages=2)
+    assert f"like what an edge detector gives (rank correlation {found.facts['edges']:.2f})" in words

@@ -164,6 +164,7 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ({"methods": ["grad_cam", "layer_cam layer=nope"]}, "no layer named"),
         ({"methods": ["grad_cam signed=maybe"]}, "expected true or false"),
         ({"methods": ["rise samples=x"]}, "a number"),
+        ({"methods": ["saliency", "grad_cam"], "targets": ["conv1:2"]}, "such as layer=conv1"),
         ({"methods": ["eigen_cam"], "targets": [1]}, "leave the targets out"),
         ({"methods": ["integrated_gradients baseline=README.md"]}, "photographs are for explain alone"),
     ):

@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 from convscope import load_result
 from convscope.errors import ResultError
 from convscope.results.activations import Activations
-from convscope.results.files import KEY, npz_bytes, png_bytes, write_whole
+from convscope.results.files import KEY, check_ending, npz_bytes, png_bytes, write_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import FORMAT, Recipe
@@ -488,3 +488,12 @@ def test_bytes_without_a_file() -> None:
     with Image.open(io.BytesIO(png_bytes(Image.new("RGB", (2, 2), (9, 8, 7)), {"x": "ü"}))) as picture:
         assert picture.getpixel((1, 1)) == (9, 8, 7)
         assert json.loads(picture.info[KEY]) == {"x": "ü"}
+
+
+def test_a_place_that_cannot_be_written_to_is_told_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    for path in (tmp_path / "file" / "x.png", Path("/proc/x.png")):
+        with pytest.raises(ResultError, match="cannot be written"):
+            check_ending(path)
+    check_ending(tmp_path / "new" / "folders" / "x.png")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["file"], "nothing is left behind"

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.errors import Stopped
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.taps.batching import in_batches, looks_at_once
@@ -71,7 +72,7 @@ def rise(
     """The mean of random masks, weighted by the objective on the picture behind each, over the share that is kept.
 
     cells: of the coarse grid that each mask is enlarged from, on the short side. kept: the share of cells that show
-    the picture.
+    the picture. Raises Stopped on Ctrl-C, with the map of the masks that are done.
 
     Source: Petsiuk, Das and Saenko, "RISE" (2018), equations 6 and section 3.3.
     """
@@ -94,10 +95,17 @@ def rise(
     def masks(first: int, last: int) -> Tensor:
         return torch.cat([one(seed) for seed in seeds[first:last]]).to(image.device)
 
-    total = torch.zeros((height, width), dtype=torch.float64)
+    total, done = torch.zeros((height, width), dtype=torch.float64), 0
 
     def take(some: Tensor, values: Tensor) -> None:
+        nonlocal done
         total.add_((values.view(-1, 1, 1) * some[:, 0]).sum(0).double().cpu())
+        done += len(some)
 
-    masked_values(net, image, objective, masks, samples, take, seen)
+    try:
+        masked_values(net, image, objective, masks, samples, take, seen)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        raise Stopped(f"stopped after {done} of {samples} masks", (total / (done * kept)).float()) from None
     return (total / (samples * kept)).float()

@@ -6,16 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-LEAST = 16
-"""Positions of the coarsest lattice, at least."""
+LEAST, FIRST = 16, 64
+"""Positions of the coarsest lattice, at least; and at most where all are computed in the end."""
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What is known of a map by now: its values, and where these were computed; elsewhere they are interpolated."""
+    """What is known of a map by now: its values, and where these were computed; elsewhere they are interpolated, once
+    the coarsest lattice is done (`rough`), and zero before."""
 
     values: Float[np.ndarray, "rows columns"]
     computed: Bool[np.ndarray, "rows columns"]
+    rough: bool = True
 
 
 def survey(
@@ -29,7 +31,8 @@ def survey(
     budget = budget_of(shape, share)
     values, computed = np.zeros(shape), np.zeros(shape, dtype=bool)
     before: tuple[np.ndarray, np.ndarray] | None = None
-    for step in _steps(shape, budget):
+    steps_done: list[int] = []
+    for step in _steps(shape, budget / 2 if share < 1 else FIRST):
         rows, columns = _lattice(shape[0], step), _lattice(shape[1], step)
         lattice = np.ix_(rows, columns)
         restless = np.zeros(shape)
@@ -49,7 +52,9 @@ def survey(
             values[some[:, 0], some[:, 1]] = ask(some)
             computed[some[:, 0], some[:, 1]] = True
             told = _filled(values[lattice], before, shape) if computed[lattice].all() else values
-            yield Survey(np.where(computed, values, told), computed.copy())
+            rough = len(steps_done) > 0 or bool(computed[lattice].all())
+            yield Survey(np.where(computed, values, told), computed.copy(), rough)
+        steps_done.append(step)
         if computed.sum() >= budget:
             if not computed.all():
                 yield Survey(np.where(computed, values, _filled(values[lattice], before, shape)), computed.copy())
@@ -62,10 +67,10 @@ def budget_of(shape: tuple[int, int], share: float) -> int:
     return total if share >= 1 else min(total, max(LEAST, round(share * total)))
 
 
-def _steps(shape: tuple[int, int], budget: int) -> list[int]:
-    """The distances of the lattices, from wide to 1; the widest takes at most half of what may be computed."""
+def _steps(shape: tuple[int, int], most: float) -> list[int]:
+    """The distances of the lattices, from wide to 1; the widest has at most so many positions, or LEAST."""
     step = 1
-    while len(_lattice(shape[0], step)) * len(_lattice(shape[1], step)) > max(LEAST, budget / 2):
+    while len(_lattice(shape[0], step)) * len(_lattice(shape[1], step)) > max(LEAST, most):
         step *= 2
     return [2**i for i in range(step.bit_length())][::-1]
 

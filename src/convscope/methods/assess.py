@@ -1,5 +1,6 @@
 """`convscope.assess`: whether a heatmap can be believed."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import Tensor
 from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
 from convscope.errors import InputError, NetworkError, Stopped
 from convscope.methods.attributions import METHODS
-from convscope.methods.calls import recipe_of
+from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.explain import explain
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.models.network import Network
@@ -25,6 +26,8 @@ from convscope.taps.tap import SCORES_TAP, Tap
 
 MOVED = 2
 """How many times the map is put elsewhere, to compare its curves with."""
+LEAD = 0.1
+"""How far the areas under two curves are apart, in parts of the larger, to be told apart."""
 COMPLETE = 0.1
 """The gap, in parts of the difference, up to which an attribution is said to add up."""
 STAYS, LIKE_EDGES = 0.5, 0.5
@@ -38,7 +41,9 @@ def assess(
     *,
     points: Annotated[int, About("points of the deletion and insertion curves", 4, 200)] = 16,
     stages: Annotated[int, About("how often the map is made anew as the network is randomised", 1, 50)] = 5,
-    box: Annotated[str | None, About("where the thing is, in pixels of the map: left,top,right,bottom")] = None,
+    box: Annotated[
+        Sequence[int] | None, About("where the thing is, in pixels of the map: left,top,right,bottom")
+    ] = None,
     seed: Annotated[int, About("of the random weights and places", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Trust:
@@ -58,14 +63,15 @@ def assess(
     Departs from them: a moved map is the control, as random pixels are no fair rival of a smooth map; weights are
     shuffled, so that their size stays.
     """
-    options = {"points": points, "stages": stages, "box": box, "seed": seed}
+    corners = None if box is None or isinstance(box, str) else [plain_number(side) for side in box]
+    options = {"points": points, "stages": stages, "box": corners, "seed": seed}
     check_given(assess, options)
     made = dict(heatmap.recipe.options)
     photograph = net.photograph(image, fit=made["fit"])
     _check(net, photograph, heatmap)
-    corners = _corners(box, photograph)
+    where = _corners(box if corners is None else corners, photograph)
     try:
-        return _assessed(net, photograph, heatmap, corners, options, watch)
+        return _assessed(net, photograph, heatmap, where, options, watch)
     except KeyboardInterrupt:
         raise Stopped("stopped", None) from None
 
@@ -82,14 +88,14 @@ def _check(net: Network, photograph: Photograph, heatmap: Heatmap) -> None:
         raise InputError("the heatmap's baseline is a photograph; expected one that has a name, such as blur")
 
 
-def _corners(box: str | None, photograph: Photograph) -> tuple[int, int, int, int] | None:
+def _corners(box: Sequence[int] | None, photograph: Photograph) -> tuple[int, int, int, int] | None:
     if box is None:
         return None
-    words = [word.strip() for word in box.split(",")]
     height, width = photograph.pixels.shape[:2]
-    if len(words) == 4 and all(word.isdecimal() for word in words):
-        left, top, right, bottom = map(int, words)
-        if left < right <= width and top < bottom <= height:
+    sides = [side for side in box if isinstance(side, int)] if not isinstance(box, str) else []
+    if len(sides) == len(box) == 4:
+        left, top, right, bottom = sides
+        if 0 <= left < right <= width and 0 <= top < bottom <= height:
             return left, top, right, bottom
     raise InputError(f"box is {box!r}; expected left,top,right,bottom inside {width}x{height} pixels")
 
@@ -208,20 +214,19 @@ def _facts(
 ) -> dict[str, Any]:  # fmt: skip
     areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
     outline = rank_correlation(np.abs(heat), lines)
+    sooner = _lead(areas["moved_deletion"], areas["deletion"]), _lead(areas["insertion"], areas["moved_insertion"])
     words = [
-        _better("Covering what is hot first", areas["moved_deletion"] - areas["deletion"], "takes the score sooner"),
-        _better("Showing what is hot first", areas["insertion"] - areas["moved_insertion"], "brings the score sooner"),
-    ]
-    words = [
-        f"{text} (area {areas[name]:.2f}, moved {areas[f'moved_{name}']:.2f})."
-        for text, name in zip(words, ("deletion", "insertion"), strict=True)
+        _better("Covering what is hot first", sooner[0], "takes the score sooner")
+        + f" (area {areas['deletion']:.2f}, moved {areas['moved_deletion']:.2f}).",
+        _better("Showing what is hot first", sooner[1], "brings the score sooner")
+        + f" (area {areas['insertion']:.2f}, moved {areas['moved_insertion']:.2f}).",
     ]
     if np.ptp(heat) > 0:
         words += _randomised(likeness, isinstance(asked, Logit))
     else:
         words = ["The map is the same everywhere: there is nothing in it to believe or to doubt."]
-    if outline > LIKE_EDGES:
-        words.append(f"It is much like what an edge detector gives (rank correlation {outline:.2f}).")
+    much = "much" if outline > LIKE_EDGES else "little"
+    words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
         "target": heatmap.facts["target"], "method": heatmap.recipe.options["method"], "areas": areas,
         "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
@@ -235,8 +240,9 @@ def _facts(
     if corners is not None:
         y, x = np.unravel_index(int(heat.argmax()), heat.shape)
         left, top, right, bottom = corners
+        facts["box"] = list(corners)
         facts["pointing"] = bool(left <= x < right and top <= y < bottom)
-        words.append(f"Its hottest pixel ({x},{y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
+        words.append(f"Its hottest pixel (x {x}, y {y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
     words += [note[0].upper() + note[1:] + "." for note in heatmap.notes if "Adebayo" in note]
     return facts | {"words": words}
 
@@ -247,8 +253,8 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
     words = []
     if len(known) < len(likeness):
         words.append(
-            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no map, or one that is "
-            "the same everywhere: of these nothing is said."
+            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no map, or one that "
+            "is the same everywhere: of these nothing is said."
         )
     if not known:
         return words
@@ -264,15 +270,20 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
             f"{likeness[0]:.2f}): {then}."
         )
     else:
-        shares = f"{known[0]:.2f}, then {known[-1]:.2f}" if len(known) > 1 else f"{known[0]:.2f}"
+        shares = ", ".join(f"{share:.2f}" for share in known)
         words.append(
             f"The map changes when weights are shuffled (rank correlation {shares}): it depends on what was learned."
         )
     return words
 
 
+def _lead(more: float, less: float) -> float:
+    """How far one area is above another, in parts of the larger."""
+    return (more - less) / max(abs(more), abs(less), 1e-9)
+
+
 def _better(doing: str, lead: float, then: str) -> str:
     """A sentence on how a curve stands beside that of the moved map."""
-    if lead > 0.02:
+    if lead > LEAD:
         return f"{doing} {then} than elsewhere: the score rests on it"
-    return f"{doing} does no more than elsewhere" if lead > -0.02 else f"{doing} does less than elsewhere: be wary"
+    return f"{doing} does no more than elsewhere" if lead > -LEAD else f"{doing} does less than elsewhere: be wary"

@@ -134,7 +134,7 @@ def _targets(
 def _known(net: Network, aim: Logit) -> bool:
     try:
         aim.bind(net)
-    except InputError:
+    except ConvscopeError:
         return False
     return True
 
@@ -145,7 +145,8 @@ def _named(net: Network, nets: Sequence[Network]) -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        raise InputError(f"{net.name}: {error}" if len(nets) > 1 else str(error)) from None
+        several = len(nets) > 1 and not str(error).startswith(net.name)
+        raise InputError(f"{net.name}: {error}" if several else str(error)) from None
 
 
 def _rows(
@@ -212,7 +213,7 @@ def _board(
 
 
 def _title(heatmap: Heatmap) -> str:
-    return str(heatmap.facts.get("label", heatmap.facts["title"]))
+    return str(heatmap.facts.get("label", heatmap.facts["title"].rpartition("  ")[0]))
 
 
 def _share(heatmap: Heatmap) -> str:

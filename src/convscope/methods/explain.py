@@ -25,8 +25,10 @@ from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import Channel, Logit, Neuron
 from convscope.progress import Watch, unwatched
 from convscope.render.colour import as_rgb
+from convscope.render.text import figure
 from convscope.results.heatmap import Heatmap
 from convscope.taps.record import record
+from convscope.taps.tap import SCORES_TAP
 
 MethodName = Literal[
     "grad_cam", "grad_cam_pp", "layer_cam", "hires_cam", "eigen_cam", "score_cam", "saliency", "input_x_gradient",
@@ -145,7 +147,23 @@ def check_asked(net: Network, target: Objective | str | int | None, method: str,
     if strongest:
         net.layer(strongest["quoted"] or strongest["layer"])
     elif target is not None:
-        _bound(net, target)
+        _check_layer(net, _bound(net, target), method, given)
+
+
+def _check_layer(net: Network, objective: Objective, method: str, given: Mapping[str, Any]) -> None:
+    """Raises InputError for a target that lies before the layer at which a class activation map would look at it."""
+    if "channels" not in METHODS[method].takes or SCORES_TAP in objective.taps():
+        return
+    layer = given.get("layer") or net.recommended_layer().name
+    places = {layer.name: i for i, layer in enumerate(net.layers())}
+    last = max(
+        (tap for tap in objective.taps() if tap.layer in places), key=lambda tap: places[tap.layer], default=None
+    )
+    if last is not None and places.get(layer, 0) > places[last.layer]:
+        raise InputError(
+            f"{method} looks at {layer!r}, which {objective} does not depend on: give an earlier layer, such as "
+            f"layer={last.layer}"
+        )
 
 
 def _settings(
@@ -166,12 +184,12 @@ def _settings(
 
 def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str, Any]:
     """The method's options, filled in. Raises InputError for one that it does not take."""
-    if given.get("ranking") is not None and given.get("top") is None:
-        raise InputError("ranking is for top: give how many channels, such as top=32")
     for name, value in given.items():
         if value is not None and name not in chosen.takes:
             takers = ", ".join(key for key, other in METHODS.items() if name in other.takes)
             raise InputError(f"{name} is no option of {method}; it is one of {takers}")
+    if given.get("ranking") is not None and given.get("top") is None:
+        raise InputError("ranking is for top: give how many channels, such as top=32")
     return {
         name: plain_number(usual if given.get(name) is None else given[name]) for name, usual in chosen.takes.items()
     }  # fmt: skip
@@ -283,7 +301,10 @@ def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method
     facts: dict[str, Any] = {"target": str(asked), "method": method, "unit": f"{chosen.title}, unscaled"}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
-    facts |= {"title": in_words(net, asked), "subtitle": f"{chosen.title}{at}; {chosen.about}"}
+    facts |= {
+        "title": f"{in_words(net, asked)}  {figure(found.value)}",
+        "subtitle": f"{chosen.title}{at}; {chosen.about}",
+    }
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
         share = float(net.probabilities(found.scores)[0, asked.label])
         facts |= {"class": asked.label, "label": net.labels.name(asked.label), "probability": share}

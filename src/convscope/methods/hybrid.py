@@ -141,7 +141,7 @@ def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[An
             raise InputError(f"vary names {twice[0]} twice; expected all its values after one name")
         vary = {name.strip(): [word.strip() for word in words.split(",")] for name, _, words in parts}
     if not isinstance(vary, Mapping) or not 1 <= len(vary) <= 2:
-        raise InputError(f"vary is {vary!r}; {expected}, one option or two")
+        raise InputError(f"vary is of {_listed(vary)}; {expected}, one option or two")
     found: dict[str, list[Any]] = {}
     for name, values in vary.items():
         if name not in VARIED:
@@ -157,6 +157,10 @@ def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[An
     return found
 
 
+def _listed(vary: Any) -> str:
+    return ", ".join(map(str, vary)) or "nothing" if isinstance(vary, Mapping) else repr(vary)
+
+
 def _value(name: str, value: Any) -> Any:
     kind = VARIED[name]
     if name == "target":
@@ -169,7 +173,9 @@ def _check(net: Network, options: Mapping[str, Any], swapping: bool) -> None:
     ramp_of(options["colours"])
     check_asked(net, options["target"], options["method"], _given(options))
     if options["effect"] == "swap" and not swapping:
-        raise InputError("the effect swap needs another picture: give other, such as a dream of this photograph")
+        raise InputError(
+            "the effect swap needs another picture: give other (--other), such as a dream of this photograph"
+        )
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,6 +270,9 @@ class _Maker:
         )  # fmt: skip
         words = [
             *([] if "effect" in self.series else [EFFECTS[self.options["effect"]].about]),
+            {"pad": "the whole picture was seen", "crop": "its middle was seen", "stretch": "seen stretched"}[
+                self.options["fit"]
+            ],
             *([] if set(self.series) & {"target", "method", *_OF_THE_MAP} else [first.facts["subtitle"]]),
         ]
         return Variations(
@@ -279,7 +288,7 @@ class _Maker:
                 notes=tuple(dict.fromkeys([*notes, *(note for heatmap, _ in found for note in heatmap.notes)])),
             ),
             {
-                "captions": captions if self.series else [first.facts["title"]], "columns": columns,
+                "captions": captions if self.series else [self.options["effect"]], "columns": columns,
                 "title": f"variations on {first.facts['title']}" if "target" not in self.series else "variations",
                 "subtitle": "; ".join(words),
                 "targets": [heatmap.facts["target"] for heatmap, _ in found],

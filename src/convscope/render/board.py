@@ -56,9 +56,10 @@ def board(
         y = body + down * i
         _lines(draw, (MARGIN, y + 2), row.name, tile[1] - 8)
         if i == 0:
-            used = 3 * (SMALL + 3) + 6
-            small = _scaled(corner, min(tile[0] - used, tile[0]), tile[1] - 8)
+            used = 2 * (SMALL + 3) + 6
+            small = _scaled(corner, max(1, tile[0] - used - SMALL - 6), tile[1] - 8)
             canvas.paste(small, (MARGIN, y + used))
+            write(draw, (MARGIN, y + used + small.height + 3), "the photograph", SMALL, FAINT)
         for column, pixels in enumerate(row.tiles):
             canvas.paste(_drawn(pixels, tile), (MARGIN + across * (column + 1), y))
         _upright(canvas, draw, row, (MARGIN + across * (len(columns) + 1) + 7, y), tile[0])

@@ -12,7 +12,7 @@ from convscope.render.colour import MapName, colourise
 from convscope.render.text import EDGE, FAINT, INK, PAPER, figure, shortened, width_of, write
 
 MARGIN, GAP = 16, 3
-TITLE, SMALL = 19, 13
+TITLE, SMALL, WORDS = 19, 13, 14
 MIN_WIDTH = 360
 
 
@@ -145,4 +145,23 @@ def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
     for picture in pictures:
         canvas.paste(picture, (0, y))
         y += picture.height
+    return canvas
+
+
+def paragraph(lines: Sequence[str], width: int, colour: tuple[int, int, int] = INK) -> Image.Image:
+    """Lines of text, broken where they are too long."""
+    broken: list[str] = []
+    for line in lines:
+        rest = ""
+        for word in line.split():
+            if rest and width_of(f"{rest} {word}", WORDS) > width - 2 * MARGIN:
+                broken.append(rest)
+                rest = f"   {word}"
+            else:
+                rest = f"{rest} {word}" if rest else word
+        broken.append(rest)
+    canvas = Image.new("RGB", (width, len(broken) * (WORDS + 8) + 2 * MARGIN), PAPER)
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(broken):
+        write(draw, (MARGIN, MARGIN + number * (WORDS + 8)), line, WORDS, colour)
     return canvas

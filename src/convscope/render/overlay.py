@@ -16,7 +16,7 @@ KINDS = (
     (235, 110, 100),
 )  # fmt: skip
 """Colours of kinds that have no order; what there are more of is grey."""
-OTHER = (150, 150, 150)
+OTHER, DARK = (150, 150, 150), (70, 70, 70)
 LINE = 22
 """Pixels from one line of a legend to the next."""
 
@@ -58,14 +58,19 @@ def framed(picture: UInt8[np.ndarray, "h w 3"], box: tuple[int, int, int, int]) 
 
 
 def heat_figure(
-    tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]], bar: Bar | None, *, title: str, subtitle: str
+    tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    bar: Bar | None,
+    *,
+    title: str,
+    subtitle: str,
+    captions: Sequence[str] = (),
 ) -> Image.Image:
     """The photograph and what was found side by side, with a colour bar that says the scale."""
     height, width = tiles[-1].shape[:2]
     factor = max(1.0, 336 / max(height, width))
     tile = (max(1, round(height * factor)), max(1, round(width * factor)))
     return sheet(
-        tiles, tile=tile, columns=len(tiles), title=title, subtitle=subtitle, bar=bar, smooth=True,
+        tiles, tile=tile, columns=len(tiles), title=title, subtitle=subtitle, captions=captions, bar=bar, smooth=True,
     )  # fmt: skip
 
 
@@ -88,11 +93,12 @@ def whole_heat(
 
 def class_figure(
     picture: UInt8[np.ndarray, "h w 3"], ranks: Int[np.ndarray, "h w"], legend: Sequence[tuple[str, float]], *,
-    title: str, subtitle: str,
+    title: str, subtitle: str, unknown: float = 0.0,
 ) -> Image.Image:  # fmt: skip
     """A photograph, coloured by kind, and a legend of names and shares.
 
-    ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none.
+    ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none. unknown:
+    the share of which the kind is not known.
     """
     light = (picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))[..., None] / 255
     colours = np.array([*KINDS, OTHER, (0, 0, 0)], dtype=np.float64)[ranks]
@@ -101,10 +107,13 @@ def class_figure(
     figure = heat_figure([picture, tile], None, title=title, subtitle=subtitle)
     rest = sum(share for _, share in legend[len(KINDS) :])
     rows = [*legend[: len(KINDS)], *([(f"{len(legend) - len(KINDS)} others", rest)] if rest else [])]
+    colours_of = [*KINDS, OTHER][: len(rows)]
+    if unknown:
+        rows, colours_of = [*rows, ("not computed", unknown)], [*colours_of, DARK]
     canvas = Image.new("RGB", (figure.width, figure.height + LINE * len(rows) + MARGIN), PAPER)
     canvas.paste(figure, (0, 0))
     draw = ImageDraw.Draw(canvas)
-    for i, ((name, share), colour) in enumerate(zip(rows, (*KINDS, OTHER), strict=False)):
+    for i, ((name, share), colour) in enumerate(zip(rows, colours_of, strict=True)):
         y = figure.height + i * LINE
         draw.rectangle((MARGIN, y + 2, MARGIN + 13, y + 15), fill=colour)
         write(draw, (MARGIN + 24, y), shortened(f"{name}, {share:.0%} of positions", SMALL, figure.width - 72), SMALL)

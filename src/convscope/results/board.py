@@ -54,7 +54,13 @@ class Board(Result):
 
     def _under(self) -> list[str]:
         """Below each target's name, what the networks say of it."""
-        return [", ".join(shares) for shares in self.facts["shares"]]
+        names = self.facts["networks"]
+        if len(names) == 1:
+            return [shares[0] for shares in self.facts["shares"]]
+        return [
+            ", ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True))
+            for shares in self.facts["shares"]
+        ]
 
     def _told(self) -> str:
         words: dict[str, str] = {
@@ -65,6 +71,7 @@ class Board(Result):
             "rank": "colours tell the share of pixels that are colder: all maps can be compared",
         }
         told = words[self.facts["scale"]]
+        told = told if self._ranked is not None else f"unscaled; {told}"
         fine = any(self._look(m) != "region" for m in range(len(self.facts["methods"])))
         return (
             f"{told}; of maps by the pixel the highest half per cent alike" if fine and self._ranked is None else told
@@ -122,7 +129,7 @@ class Board(Result):
     def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
         low, high, colours = self._scales[n][m][t]
         values = self._drawn(n, m, t)
-        if self._look(m) != "region":
+        if self._look(m) != "region" or self._ranked is not None:
             return colourise(values, low, high, colours)
         return overlay(self.arrays["image"], values, low, high, map=colours)
 

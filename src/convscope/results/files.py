@@ -25,13 +25,24 @@ ENDINGS = (".png", ".npz")
 
 
 def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
-    """Raises ResultError, before any work, for a file that a result cannot be saved as."""
+    """Raises ResultError, before any work, for a file that a result cannot be saved as, or not there."""
     folder, suffix = os.path.isdir(path), Path(path).suffix.lower()
     if folder or suffix not in endings:
         what = "is a folder" if folder else f"ends in {suffix!r}" if suffix else "has no ending"
         *others, last = endings
         known = f"{', '.join(others)} or {last}" if others else last
         raise ResultError(f"{str(path)!r} {what}; results are saved as {known}")
+    check_place(path)
+
+
+def check_place(path: str | Path) -> None:
+    """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are."""
+    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder, prefix=".convscope-"):
+            pass
+    except OSError as error:
+        raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:

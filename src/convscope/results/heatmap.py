@@ -6,8 +6,9 @@ from PIL import Image
 
 from convscope.errors import ResultError
 from convscope.render.colour import MapName, colourise, scale_of, to_bytes
-from convscope.render.grid import Bar
+from convscope.render.grid import Bar, paragraph, stacked
 from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
+from convscope.render.text import FAINT
 from convscope.results.result import Result
 
 CLOSE = 0.4
@@ -44,17 +45,26 @@ class Heatmap(Result):
 
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        unit = self.facts["unit"] + ("; the highest half per cent alike" if self.look != "region" else "")
+        unit = "unscaled" + ("; the highest half per cent alike" if self.look != "region" else "")
         bar = Bar(*self._between(low, high), unit)
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
+        names = ["the photograph", "the map"]
         if self.look == "coloured":
             tiles.insert(1, self.colours())
+            names = ["the photograph", "in its colours, about mid grey", "the map: the greatest of the colours"]
         box = self.seen_part()
         if box is not None:
             top, bottom, left, right = box
             whole = framed(tiles[0], box)
             tiles = [whole, *(tile[top:bottom, left:right] for tile in tiles)]
-        return heat_figure(tiles, bar, title=self.facts["title"], subtitle=self.facts["subtitle"])
+            names = ["the photograph", "the part that the target sees", *names[1:]]
+        figure = heat_figure(
+            tiles, bar, title=self.facts["title"], subtitle=self.facts["subtitle"],
+            captions=names if len(names) > 2 else (),
+        )  # fmt: skip
+        if not self.notes:
+            return figure
+        return stacked([figure, paragraph([f"Note: {note}." for note in self.notes], figure.width, FAINT)])
 
     def seen_part(self) -> tuple[int, int, int, int] | None:
         """Top, bottom, left and right of the part of the picture that a target sees which does not see all of it, as a
@@ -98,11 +108,12 @@ class Heatmap(Result):
                 size, self.facts["patch"], self.facts["stride"], places.shape, strict=True
             )
         )
-        shares = {number: count / len(named) for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)}
+        shares = dict(zip(numbers.tolist(), (counts / places.size).tolist(), strict=True))
         legend = [(self.facts["winners"][str(number)], shares[number]) for number in order]
         return class_figure(
             self.arrays["image"], ranks[np.ix_(rows, columns)], legend, title="which class wins with a window there",
-            subtitle=self.facts["subtitle"].partition(";")[0],
+            subtitle=f"occlusion, windows of {self.facts['patch'][0]}x{self.facts['patch'][1]} pixels",
+            unknown=1 - len(named) / places.size,
         )  # fmt: skip
 
     def shown(

@@ -39,13 +39,13 @@ def main(
     **options: object,
 ) -> Outcome:
     """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale."""
-    for given in (out, winners):
+    file = out or Path(f"{Path(photo).stem}-{options['method']}.png")
+    for given in (file, winners):
         if given is not None:
             check_ending(given)
     if winners is not None and options["method"] != "occlusion":
         raise InputError(f"--winners is for occlusion; the method is {options['method']}")
     net = common.load()
-    file = out or Path(f"{Path(photo).stem}-{options['method']}.png")
     return common.made(explain, net, photo, target, save=lambda result: _saved(result, file, winners), **options)
 
 
@@ -55,7 +55,8 @@ def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
     data = {**told, "score": float(result.arrays["score"]), "highest": float(result.arrays["map"].max())}
     lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
     if "gap" in told:
-        lines.append(f"completeness gap {told['gap']:.3g} after {told['steps']} steps")
+        share = abs(told["gap"]) / max(abs(result.facts["difference"]), 1e-12)
+        lines.append(f"completeness gap {told['gap']:.3g}, {share:.1%} of the difference, after {told['steps']} steps")
     files = [result.save(file)]
     if winners is not None and "winners" in result.facts:
         files.append(result.save(winners, "winners"))

@@ -8,7 +8,7 @@ import typer
 from convscope.cli.arguments import Explained, Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.hybrid import hybrid
-from convscope.results.files import check_ending
+from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
 
 
@@ -21,7 +21,7 @@ from convscope.results.variations import Variations
         "hybrid cat.jpg --effect posterise --lines 6",
         "hybrid cat.jpg --effect swap --other cat-dream.png",
         "hybrid cat.jpg --effect colours --colours jet --hot 0 --soft 0 --intensity 0.4",
-        "hybrid cat.jpg --vary 'top: 4, 32, 256; intensity: 0.5, 1, 2' --each cat-series/",
+        "hybrid cat.jpg --vary 'top: 4, 32, 256; intensity: 0.2, 0.4, 0.8' --each cat-series/",
         "hybrid cat.jpg --effect mask --out mask.png",
     ],
 )
@@ -37,6 +37,8 @@ def main(
     """A photograph altered only where a heatmap is hot: colours, contour lines, posterised, inverted, swapped."""
     file = out or Path(f"{Path(photo).stem}-{'series' if options['vary'] else options['effect']}.png")
     check_ending(file)
+    if each is not None:
+        check_place(each / "picture.png")
     net = common.load()
 
     def saved(result: Variations) -> Outcome:

@@ -43,5 +43,13 @@ def main(
     else:
         after = np.asarray(again[which] if which is not None else result.image())
     same = before.shape == after.shape and bool((before == after).all())
-    said = "the same pixels" if same else "NOT the same pixels (another machine, version or number of threads?)"
+    said = "the same pixels"
+    if not same:
+        cut = any("stopped after" in note for note in original.recipe.notes)
+        why = (
+            "what was made then was stopped before it was done"
+            if cut
+            else "another machine, version or number of threads?"
+        )
+        said = f"NOT the same pixels ({why})"
     return Outcome([saved], {"same_pixels": same}, [said], result.notes)

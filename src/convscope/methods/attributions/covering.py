@@ -23,11 +23,20 @@ def of_rise(case: Case) -> Found:
         objective = Probability(objective.label)
     with torch.no_grad():
         value = float(objective.value(record(case.net, case.picture, sorted(objective.taps())))[0])
-    found = masks.rise(
-        case.net, case.picture, objective, samples=options["samples"], cells=options["cells"], kept=options["kept"],
-        generator=case.generator, seen=case.seen(options["samples"]),
-    )  # fmt: skip
-    return Found(objective, value, found, scores, facts={"from_lowest": True})
+    notes: tuple[str, ...] = ()
+    stopped: Stopped | None = None
+    try:
+        found = masks.rise(
+            case.net, case.picture, objective, samples=options["samples"], cells=options["cells"],
+            kept=options["kept"], generator=case.generator, seen=case.seen(options["samples"]),
+        )  # fmt: skip
+    except Stopped as error:
+        found, stopped = error.result, error
+        notes = (f"{error}: replay makes all of them",)
+    result = Found(objective, value, found, scores, facts={"from_lowest": True}, notes=notes)
+    if stopped is not None:
+        raise Stopped(str(stopped), result) from None
+    return result
 
 
 def sides(given: Any, option: str, most: tuple[int, int]) -> tuple[int, int]:
@@ -64,20 +73,20 @@ def of_occlusion(case: Case) -> Found:
             told = f"{float(np.abs(known.values).max()):.4g}"
             case.watch(Progress(case.what, done, max(done, total), told))
     except KeyboardInterrupt:
-        if known is None:
+        if known is None or not known.rough:
             raise
-        partial = _occluded(case, occluder, known, winners)
-        raise Stopped(f"stopped after {int(known.computed.sum())} of {total} positions", partial) from None
+        told = f"stopped after {int(known.computed.sum())} of {total} positions"
+        raise Stopped(told, _occluded(case, occluder, known, winners, told)) from None
     assert known is not None
     return _occluded(case, occluder, known, winners)
 
 
-def _occluded(case: Case, occluder: Occluder, known: Survey, winners: np.ndarray) -> Found:
-    """The map of occlusion from what is known of it."""
+def _occluded(case: Case, occluder: Occluder, known: Survey, winners: np.ndarray, stopped: str = "") -> Found:
+    """The map of occlusion from what is known of it. stopped: that it was, and when."""
     signed, positions, computed = case.options["signed"], occluder.positions, known.computed
     spread = positions.spread(known.values)
     heat = spread if signed else spread.clip(0)
-    notes = []
+    notes = [f"{stopped}: replay makes all of them"] if stopped else []
     if occluder.dense is not None:
         notes.append(f"each position was computed on the whole picture: {occluder.dense}")
     if not computed.all():
