@@ -14,6 +14,7 @@
 `Stopped` is not an error: it is the KeyboardInterrupt of a long piece of work, carrying what was done.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 from typing import Any
@@ -84,12 +85,14 @@ class Stopped(KeyboardInterrupt):
 
 
 def near_matches(given: str, known: Iterable[str], most: int = 5) -> list[str]:
-    """The names in `known` that are most like `given`: close spellings first, then names that contain it."""
+    """The names in `known` that are most like `given`: those with it as a word of theirs, close spellings, and names
+    that contain it."""
     lowered: dict[str, str] = {}
     for name in known:
         lowered.setdefault(name.lower(), name)
     wanted = given.lower()
+    words = sorted((name for name in lowered if wanted in re.split(r"[^a-z0-9]+", name)), key=len)
     close = get_close_matches(wanted, lowered, n=most, cutoff=0.6)
     inside = [name for name in lowered if wanted and (wanted in name or name in wanted)]
     inside.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
-    return [lowered[name] for name in dict.fromkeys([*close, *inside])][:most]
+    return [lowered[name] for name in dict.fromkeys([*words, *close, *inside])][:most]

@@ -332,6 +332,11 @@ def test_near_matches_put_close_spellings_first() -> None:
     assert near_matches("feature.10", known)[0] == "features.10"
     assert near_matches("features.1", known)[0] == "Features.1"
     assert near_matches("fier", known) == ["classifier"]
+
+
+def test_near_matches_put_names_with_the_word_first() -> None:
+    known = ["crate", "oxcart", "castle", "tiger cat", "Egyptian cat", "catamaran", "coat"]
+    assert near_matches("cat", known)[:2] == ["tiger cat", "Egyptian cat"]
     assert near_matches("xyz", known) == []
     assert len(near_matches("features", [f"features.{i}" for i in range(50)])) == 5
 
