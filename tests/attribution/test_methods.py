@@ -430,3 +430,52 @@ def test_rise_that_is_stopped_keeps_the_mean_of_its_masks() -> None:
     assert any("replay makes all" in note for note in kept.notes)
     whole = cs.explain(net, noise(1), 1, method="rise", samples=200, cells=4).arrays["map"]
     assert kept.arrays["map"].mean() == pytest.approx(whole.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("kept", [1, 40_000, 10**9])
+def test_integrated_gradients_come_out_the_same_however_few_gradients_are_kept(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not kept is computed again in the end, and the search goes on as if it had been."""
+    from convscope.attribution import integrated as home
+    from convscope.objectives.units import logit
+
+    net, picture = network("plain"), noise(1)
+    objective = logit(1).bind(net)
+    black = torch.zeros_like(picture)
+    wanted = home.integrated_gradients(net, picture, objective, black, tolerance=1e-4)
+    monkeypatch.setattr(home, "KEPT", kept)
+    found = home.integrated_gradients(net, picture, objective, black, tolerance=1e-4)
+    assert torch.allclose(found.attribution, wanted.attribution, atol=1e-7)
+    assert abs(found.gap) <= 1.1e-4 * abs(found.value - found.base)
+    assert found.steps >= wanted.steps
+
+
+def test_trapezoids_are_halved_where_the_gap_is() -> None:
+    """A function with a jump of its slope: the sum is exact to the tolerance, and most looks are near the jump."""
+    from convscope.attribution.integrated import _refined
+
+    class Way:
+        """y(a) = max(0, a - 0.37) ** 2 + 0.1 a along one direction."""
+
+        whole = torch.ones(1, 1, 1, 1)
+        steps = 0
+
+        def __init__(self) -> None:
+            self.seen: list[float] = []
+
+        def value(self, at: float) -> float:
+            return max(0.0, at - 0.37) ** 2 * 40 * max(0.0, at - 0.37) + 0.1 * at
+
+        def look(self, places, take, seen):  # type: ignore[no-untyped-def]
+            self.seen += places
+            self.steps += len(places)
+            slopes = [120 * max(0.0, at - 0.37) ** 2 + 0.1 for at in places]
+            take(places, torch.tensor(slopes).view(-1, 1, 1, 1))
+
+    way = Way()
+    total = _refined(way, 1e-5, 1000, lambda steps: None)  # type: ignore[arg-type]
+    difference = way.value(1.0) - way.value(0.0)
+    assert abs(float(total.sum()) - difference) <= 1.5e-5 * difference
+    assert len(way.seen) == len(set(way.seen)), "no place is looked at twice"
+    assert sum(at < 0.37 for at in way.seen[32:]) <= 2

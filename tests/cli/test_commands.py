@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +269,20 @@ def test_wrong_usage_is_exit_code_2(photograph: str) -> None:
     assert run("explain", photograph, "--nonsense", "3").exit_code == 2
     assert run("visualize", "class:zebra", "--steps", "-3").exit_code == 2
     assert run("explian", photograph).exit_code == 2
+
+
+def test_ctrl_c_while_a_map_is_made_to_be_assessed_leaves_nothing(tmp_path: Path, photograph: str) -> None:
+    out = tmp_path / "trust.png"
+    work = subprocess.Popen(
+        [sys.executable, "-m", "convscope", "assess", photograph, "--method", "rise", "--out", str(out)],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    time.sleep(12)
+    work.send_signal(signal.SIGINT)
+    _, told = work.communicate(timeout=60)
+    assert work.returncode == 130, told
+    assert "Traceback" not in told
+    assert not out.exists()
 
 
 def test_ctrl_c_saves_what_is_done(tmp_path: Path) -> None:

@@ -235,6 +235,7 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
         ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, 0.10): it depends on what"),
         ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not trust"),
         ([float("nan")], True, "gave no map"), ([0.99, float("nan")], True, "which class is asked"),
+        ([float("nan"), 0.99, 0.98, float("nan")], True, "hardly changes when weights are shuffled"),
         ([float("nan"), 0.95, 0.3], True, "0.95, 0.30): it depends"),
     ],
 )  # fmt: skip
@@ -270,3 +271,16 @@ def test_curves_are_compared_by_their_share(lead: float, told: str) -> None:
 def test_what_an_edge_detector_gives_is_always_told() -> None:
     found, words = says(network("plain"), 1, "grad_cam", stages=2)
     assert f"like what an edge detector gives (rank correlation {found.facts['edges']:.2f})" in words
+
+
+def test_a_map_that_was_stopped_says_so_when_it_is_assessed() -> None:
+    net = network("plain")
+
+    def watch(at: cs.Progress) -> None:
+        if at.done >= 40:
+            raise KeyboardInterrupt
+
+    with pytest.raises(cs.Stopped) as stopped:
+        cs.explain(net, noise(1), 1, method="rise", samples=200, watch=watch)
+    found = cs.assess(net, noise(1), stopped.value.result, points=4, stages=1)
+    assert any("stopped after" in note for note in found.notes)

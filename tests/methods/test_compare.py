@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,6 +158,32 @@ def test_ctrl_c_keeps_the_methods_that_are_done() -> None:
     board.image()
 
 
+def test_stopped_after_a_method_without_targets_there_is_one_column() -> None:
+    def watch(at: cs.Progress) -> None:
+        if at.what == "comparing" and at.done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Stopped) as stopped:
+        cs.compare(network("plain"), noise(1), [1, 2], methods=["eigen_cam", "grad_cam"], watch=watch)
+    board = stopped.value.result
+    assert board.arrays["maps"].shape[:3] == (1, 1, 1)
+    assert len(board.facts["titles"]) == len(board.facts["shares"]) == 1
+    board.image()
+
+
+def test_scales_of_their_own_share_their_colours_in_a_row() -> None:
+    board = cs.compare(
+        network("plain"), noise(1), [0, 1, 2, 3, 4], methods=["occlusion patch=8", "rise samples=20"], scale="each"
+    )
+    assert isinstance(board, Board)
+    row = board._scales[0][0]
+    signed = bool((board.arrays["maps"][0, 0] < 0).any())
+    assert {colours for *_, colours in row} == ({"signed"} if signed else {"inferno"})
+    assert board._ends(0, 0) == (("-most", "most") if signed else ("0", "most"))
+    assert board._ends(0, 1) == ("least", "most")
+    assert len({high for _, high, _ in row}) == 5
+
+
 def test_nothing_is_begun_where_something_cannot_be() -> None:
     for options, told in (
         ({"methods": ["grad_cam", "rise samples=0"]}, "samples is 0"),
@@ -165,6 +192,17 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ({"methods": ["grad_cam signed=maybe"]}, "expected true or false"),
         ({"methods": ["rise samples=x"]}, "a number"),
         ({"methods": ["saliency", "grad_cam"], "targets": ["conv1:2"]}, "such as layer=conv1"),
+        ({"methods": ["saliency", "guided_grad_cam"], "targets": ["strongest(conv1)"]}, "such as layer=conv1"),
+        ({"methods": ["saliency", "occlusion patch=999"]}, "patch is 999"),
+        ({"methods": ["saliency", "occlusion stride=x"]}, "stride is 'x'"),
+        ({"methods": ["saliency", "occlusion value=nonsense"]}, "value is 'nonsense'"),
+        ({"methods": ["saliency", "smooth_grad of=grad_cam"]}, "smooth_grad takes"),
+        ({"methods": ["saliency", "integrated_gradients baseline=zzz"]}, "baseline is 'zzz'"),
+        ({"methods": ["saliency", "integrated_gradients rule=left"]}, "give steps too"),
+        ({"methods": ["saliency", "integrated_gradients steps=5 tolerance=0.1"]}, "both given"),
+        ({"methods": ["saliency", "grad_cam channels=999"]}, "channels is 999"),
+        ({"methods": ["saliency", "score_cam layer=head"]}, "has no positions"),
+        ({"methods": ["occlusion value='x"]}, "cannot be read"),
         ({"methods": ["eigen_cam"], "targets": [1]}, "leave the targets out"),
         ({"methods": ["integrated_gradients baseline=README.md"]}, "photographs are for explain alone"),
     ):
@@ -232,6 +270,9 @@ def test_it_replays_with_all_its_networks(tmp_path: Path, photograph: str, lite0
     again = cs.replay(made.save(tmp_path / "b.png"))
     assert np.array_equal(again.arrays["maps"], made.arrays["maps"])
     assert json.dumps(again.recipe.to_dict()) == json.dumps(made.recipe.to_dict())
+    elsewhere = shutil.copy(photograph, tmp_path / "moved.jpg")
+    moved = cs.replay(tmp_path / "b.png", image=elsewhere)
+    assert json.dumps(moved.recipe.to_dict()) == json.dumps(made.recipe.to_dict())
     back = cs.load_result(made.save(tmp_path / "b.npz"))
     assert isinstance(back, Board)
     assert np.array_equal(np.asarray(back.image()), np.asarray(made.image()))

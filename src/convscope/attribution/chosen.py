@@ -1,5 +1,6 @@
 """Which channels of a layer make a class activation map: all, the strongest, or those that are named."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,10 +39,7 @@ class Chosen:
         """
         count = activations.shape[1]
         among = list(range(count)) if self.channels is None else list(dict.fromkeys(self.channels))
-        beyond = [channel for channel in among if not 0 <= channel < count]
-        if beyond or not among:
-            given = beyond[0] if beyond else "empty"
-            raise InputError(f"channels is {given}; the layer {layer!r} has channels 0 to {count - 1}")
+        check_channels(among, count, layer)
         if self.top is None:
             return among
         if self.ranking == "activation" or weights is None:
@@ -51,6 +49,14 @@ class Chosen:
             strength = strength.abs() if signed else strength
         order = strength[among].argsort(descending=True, stable=True)
         return [among[int(i)] for i in order[: self.top]]
+
+
+def check_channels(channels: Sequence[int], count: int, layer: str) -> None:
+    """Raises InputError for a channel that a layer of so many does not have, and for none."""
+    beyond = [channel for channel in channels if not 0 <= channel < count]
+    if beyond or not channels:
+        given = beyond[0] if beyond else "empty"
+        raise InputError(f"channels is {given}; the layer {layer!r} has channels 0 to {count - 1}")
 
 
 EVERY = Chosen()

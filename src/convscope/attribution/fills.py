@@ -57,3 +57,8 @@ def blurred(picture: Float[Tensor, "1 c h w"], sd: float) -> Float[Tensor, "1 c 
     padded = F.pad(picture, (reach, reach, reach, reach), mode="reflect")
     across = F.conv2d(padded, kernel, groups=picture.shape[1])
     return F.conv2d(across, kernel.transpose(2, 3), groups=picture.shape[1])
+
+
+def check_fill(fill: str, channels: int, option: str) -> None:
+    """Raises InputError for what `filled` cannot make of a picture with so many channels."""
+    filled(torch.zeros(1, channels, 1, 1), fill, torch.Generator(), option)

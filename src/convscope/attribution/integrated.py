@@ -21,8 +21,8 @@ from convscope.taps.tap import Tap
 RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
 PIECES, AT_A_TIME = 31, 4
 """Pieces of the way to begin with, where the steps are not given; of how many one is halved at a time."""
-KEPT = 256_000_000
-"""Bytes of gradients that are kept for pieces that may still be halved."""
+KEPT = 500_000_000
+"""Bytes of gradients that are kept until it is known how much each counts; more are computed once again in the end."""
 AT_MOST = 128
 """Points of one Gauss-Legendre rule: of more there are several rules, side by side."""
 
@@ -91,8 +91,7 @@ def integrated_gradients(
         weights = dict(zip(*(part.tolist() for part in points_of(rule, steps)), strict=True))
 
         def add(places: Sequence[float], gradients: Tensor) -> None:
-            shares = gradients.new_tensor([weights[at] for at in places]).view(-1, 1, 1, 1)
-            total.add_((shares * gradients).sum(0))
+            total.add_(weighted(gradients, [weights[at] for at in places]))
 
         way.look(list(weights), add, seen)
     return Integrated(total * way.whole[0], way.value(1.0), way.value(0.0), way.steps)
@@ -101,16 +100,20 @@ def integrated_gradients(
 def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], None]) -> Float[Tensor, "c h w"]:
     """The mean gradient along the way, by trapezoids that are halved where the gap is.
 
-    Gradients are kept where a piece beside them may still be halved. Pieces whose gaps cannot matter are settled, and
-    where what is kept grows beyond KEPT, those with the smallest gaps.
+    How much a gradient counts is known when no piece beside it is halved any more. Until then it is kept, or, beyond
+    KEPT, computed again in the end: to go on, only its slope along the way is needed. Pieces whose gaps cannot matter
+    are settled on the way.
     """
     total = torch.zeros_like(way.whole[0])
     kept: dict[float, Tensor] = {}
     slopes: dict[float, float] = {}
+    room = KEPT // max(1, total.numel() * total.element_size())
 
     def take(places: Sequence[float], gradients: Tensor) -> None:
         along = (gradients * way.whole).double().flatten(1).sum(1).tolist()
-        kept.update(zip(places, (gradient.clone() for gradient in gradients), strict=True))
+        for at, gradient in zip(places, gradients, strict=True):
+            if len(kept) < room:
+                kept[at] = gradient.clone()
         slopes.update(zip(places, along, strict=True))
 
     def gap(a: float, b: float) -> float:
@@ -121,7 +124,7 @@ def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], Non
     pieces = {piece: gap(*piece) for piece in pairwise(ends)}
     weights = dict.fromkeys(ends, 0.0)
     settled, allowed = 0.0, tolerance * abs(way.value(1.0) - way.value(0.0))
-    room = max(32, KEPT // max(1, total.numel() * total.element_size()))
+    later: dict[float, float] = {}
 
     def settle(several: list[tuple[float, float]]) -> float:
         """These pieces stay as they are; gradients that no other piece needs are added. Returns their gaps' sum."""
@@ -130,8 +133,12 @@ def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], Non
                 weights[at] = weights.get(at, 0.0) + (b - a) / 2
         gaps = sum(pieces.pop(piece) for piece in several)
         needed = {at for piece in pieces for at in piece}
-        for at in [at for at in kept if at not in needed]:
-            total.add_(weights[at] * kept.pop(at))
+        for at in [at for at in weights if at not in needed]:
+            weight = weights.pop(at)
+            if at in kept:
+                total.add_(weight * kept.pop(at))
+            else:
+                later[at] = weight
         return gaps
 
     while pieces and way.steps < most:
@@ -149,12 +156,19 @@ def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], Non
         for (a, b), middle in zip(chosen, middles, strict=True):
             del pieces[a, b]
             pieces |= {half: gap(*half) for half in ((a, middle), (middle, b))}
-        small = [piece for piece, found in pieces.items() if abs(found) < allowed / (2 * most)]
-        if len(kept) > room:
-            small = sorted(pieces, key=lambda piece: abs(pieces[piece]))[: max(len(small), len(kept) - room)]
-        settled += settle(small)
+        settled += settle([piece for piece, found in pieces.items() if abs(found) < allowed / (2 * most)])
     settle(list(pieces))
+
+    def add(places: Sequence[float], gradients: Tensor) -> None:
+        total.add_(weighted(gradients, [later[at] for at in places]))
+
+    way.look(list(later), add, seen)
     return total
+
+
+def weighted(gradients: Float[Tensor, "n c h w"], weights: Sequence[float]) -> Float[Tensor, "c h w"]:
+    """The sum of gradients, each times its weight."""
+    return (gradients.new_tensor(weights).view(-1, 1, 1, 1) * gradients).sum(0)
 
 
 class _Way:

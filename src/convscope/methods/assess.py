@@ -63,7 +63,7 @@ def assess(
     Departs from them: a moved map is the control, as random pixels are no fair rival of a smooth map; weights are
     shuffled, so that their size stays.
     """
-    corners = None if box is None or isinstance(box, str) else [plain_number(side) for side in box]
+    corners = [plain_number(side) for side in box] if isinstance(box, list | tuple | np.ndarray) else None
     options = {"points": points, "stages": stages, "box": corners, "seed": seed}
     check_given(assess, options)
     made = dict(heatmap.recipe.options)
@@ -92,8 +92,8 @@ def _corners(box: Sequence[int] | None, photograph: Photograph) -> tuple[int, in
     if box is None:
         return None
     height, width = photograph.pixels.shape[:2]
-    sides = [side for side in box if isinstance(side, int)] if not isinstance(box, str) else []
-    if len(sides) == len(box) == 4:
+    sides = [side for side in box if isinstance(side, int)] if isinstance(box, list | tuple) else []
+    if len(sides) == 4 == len(box):
         left, top, right, bottom = sides
         if 0 <= left < right <= width and 0 <= top < bottom <= height:
             return left, top, right, bottom
@@ -156,7 +156,13 @@ def _assessed(
     return Trust(
         {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
         axes,
-        recipe_of("assess", net, {"heatmap": dict(heatmap.recipe.options), **options}, photograph=photograph),
+        recipe_of(
+            "assess",
+            net,
+            {"heatmap": dict(heatmap.recipe.options), **options},
+            photograph=photograph,
+            notes=tuple(note for note in heatmap.notes if note not in net.notes),
+        ),
         facts,
     )
 
@@ -271,9 +277,9 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
         )
     else:
         shares = ", ".join(f"{share:.2f}" for share in known)
-        words.append(
-            f"The map changes when weights are shuffled (rank correlation {shares}): it depends on what was learned."
-        )
+        then = "changes" if min(known) <= STAYS else "hardly changes"
+        means = "it depends on what was learned" if min(known) <= STAYS else "be wary"
+        words.append(f"The map {then} when weights are shuffled (rank correlation {shares}): {means}.")
     return words
 
 

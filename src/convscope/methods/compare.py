@@ -83,6 +83,8 @@ def compare(
     except KeyboardInterrupt:
         done = f"stopped after {len(found)} of {counted(len(ways), 'method')}"
         notes = [*notes, f"{done}: replay makes all of them"]
+        if not any(way.about.targeted for way in ways[: len(found)]):
+            found = [[row[:1] for row in rows] for rows in found]
         result = _board(nets, photographs[0], ways[: len(found)], found, options, notes) if found else None
         raise Stopped(done, result) from None
     return _board(nets, photographs[0], ways, found, options, notes)

@@ -98,8 +98,8 @@ def explain(
     classes, `winner` (the class named first with the window there, -1 where not computed). Maps are unscaled, so that
     those of two targets can be compared.
 
-    Raises UnknownNameError for a method, layer or label that is not there; Stopped on Ctrl-C, for occlusion with what
-    is done.
+    Raises UnknownNameError for a method, layer or label that is not there; Stopped on Ctrl-C, for occlusion and RISE
+    with what is done.
 
     Source: of each method in its engine, `convscope.attribution`.
     """
@@ -145,24 +145,25 @@ def check_asked(net: Network, target: Objective | str | int | None, method: str,
     _settings(net, target, method, given)
     strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
     if strongest:
-        net.layer(strongest["quoted"] or strongest["layer"])
+        layer = net.layer(strongest["quoted"] or strongest["layer"])
+        _check_layer(net, str(target), [layer.name], method, given)
     elif target is not None:
-        _check_layer(net, _bound(net, target), method, given)
+        objective = _bound(net, target)
+        if SCORES_TAP not in objective.taps():
+            _check_layer(net, str(objective), [tap.layer for tap in objective.taps()], method, given)
 
 
-def _check_layer(net: Network, objective: Objective, method: str, given: Mapping[str, Any]) -> None:
-    """Raises InputError for a target that lies before the layer at which a class activation map would look at it."""
-    if "channels" not in METHODS[method].takes or SCORES_TAP in objective.taps():
+def _check_layer(net: Network, target: str, read: Sequence[str], method: str, given: Mapping[str, Any]) -> None:
+    """Raises InputError for a target that reads layers which all lie before the one that the method looks at."""
+    if "layer" not in METHODS[method].takes or (method == "integrated_gradients" and not given.get("layer")):
         return
     layer = given.get("layer") or net.recommended_layer().name
     places = {layer.name: i for i, layer in enumerate(net.layers())}
-    last = max(
-        (tap for tap in objective.taps() if tap.layer in places), key=lambda tap: places[tap.layer], default=None
-    )
-    if last is not None and places.get(layer, 0) > places[last.layer]:
+    last = max((name for name in read if name in places), key=lambda name: places[name], default=None)
+    if last is not None and places.get(layer, 0) > places[last]:
         raise InputError(
-            f"{method} looks at {layer!r}, which {objective} does not depend on: give an earlier layer, such as "
-            f"layer={last.layer}"
+            f"{method} looks at {layer!r}, which {target} does not depend on: give an earlier layer, such as "
+            f"layer={last}"
         )
 
 
@@ -177,8 +178,8 @@ def _settings(
         raise InputError(f"{method} is the same for every target: leave the target out")
     options = _options(method, chosen, dict(given) | {"channels": _numbers(given.get("channels"))})
     check_given(explain, options)
-    if options.get("layer") is not None:
-        net.layer(options["layer"])
+    given_ready = {"baseline": "photograph"} if _is_photograph(options.get("baseline")) else {}
+    chosen.check(net, options | given_ready)
     return options
 
 
@@ -195,10 +196,14 @@ def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str,
     }  # fmt: skip
 
 
+def _is_photograph(baseline: Any) -> bool:
+    return baseline is not None and not (isinstance(baseline, str) and not Path(baseline).is_file())
+
+
 def _baseline(net: Network, options: dict[str, Any], fit: Fit) -> Photograph | None:
     """The photograph that is given as baseline; None where it has a name or is a colour."""
     baseline = options.get("baseline")
-    if baseline is None or (isinstance(baseline, str) and not Path(baseline).is_file()):
+    if baseline is None or not _is_photograph(baseline):
         return None
     options["baseline"] = "photograph"
     return net.photograph(baseline, fit=fit)
@@ -298,7 +303,7 @@ def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method
         layer = net.recommended_layer().name
     of = f", {found.facts['made_of']}" if "made_of" in found.facts else ""
     at = f" at {layer}{of}" if layer else ""
-    facts: dict[str, Any] = {"target": str(asked), "method": method, "unit": f"{chosen.title}, unscaled"}
+    facts: dict[str, Any] = {"target": str(asked), "method": method}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
     facts |= {

@@ -72,7 +72,9 @@ def replay(
     nets = [net, *beside]
     _check_options(recipe.method, options)
     with _threads(recipe.machine.get("threads")):
-        return _VERBS[recipe.method].again(nets if len(nets) > 1 else net, inputs, options, watch)
+        result = _VERBS[recipe.method].again(nets if len(nets) > 1 else net, inputs, options, watch)
+    # The recipe of the replay is that of the original, wherever the pictures lie now.
+    return replace(result, recipe=replace(result.recipe, inputs=recipe.inputs))
 
 
 def _check_options(method: str, options: Inputs) -> None:

@@ -37,7 +37,10 @@ class Way:
 
 def way_of(text: str) -> Way:
     """A way from its line. Raises InputError for an option that the method does not take, or that cannot be read."""
-    name, *words = shlex.split(text) or [""]
+    try:
+        name, *words = shlex.split(text) or [""]
+    except ValueError as error:
+        raise InputError(f"the method {text!r} cannot be read: {error}") from None
     if name not in METHODS:
         raise UnknownNameError("method", name, METHODS)
     options: dict[str, Any] = {}

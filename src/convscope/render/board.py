@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from convscope.render.colour import colourise
 from convscope.render.grid import GAP, MARGIN, SMALL, TITLE, Bar
-from convscope.render.text import EDGE, FAINT, INK, PAPER, figure, shortened, width_of, write
+from convscope.render.text import EDGE, FAINT, INK, PAPER, shortened, width_of, write
 
 BAR, ABOVE = 14, 44
 """Pixels across of a colour bar, and above a column for its names."""
@@ -17,17 +17,13 @@ BAR, ABOVE = 14, 44
 
 @dataclass(frozen=True)
 class Row:
-    """A row: its name (a second line fainter), its tiles, and its scale; numbered: whether that has its numbers."""
+    """A row: its name (a second line fainter), its tiles, its scale, and what stands at the scale's lower and upper
+    end."""
 
     name: str
     tiles: Sequence[UInt8[np.ndarray, "h w 3"]]
     bar: Bar
-    numbered: bool = True
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """What stands at the lower and the upper end of the scale."""
-        return (figure(self.bar.low), figure(self.bar.high)) if self.numbered else ("its least", "its most")
+    ends: tuple[str, str]
 
 
 def board(

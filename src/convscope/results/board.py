@@ -14,6 +14,7 @@ from convscope.render.colour import MapName, colourise
 from convscope.render.grid import Bar
 from convscope.render.overlay import overlay
 from convscope.render.page import page, pixels_uri
+from convscope.render.text import figure
 from convscope.results.files import ENDINGS, check_ending, write_whole
 from convscope.results.heatmap import scale_of_maps
 from convscope.results.result import Result
@@ -33,7 +34,7 @@ class Board(Result):
                 self._name(n, m),
                 [self._tile(n, m, t) for t in range(len(self.facts["titles"]))],
                 self._bar(n, m),
-                numbered=not self._apart,
+                self._ends(n, m),
             )
             for m, n in self._order()
         ]
@@ -103,7 +104,7 @@ class Board(Result):
             case "rank":
                 return [[[(0.0, 1.0, "viridis")] * len(targets) for _ in methods] for _ in networks]
             case "each":
-                return [[[self._of(maps[n, m, t], m, fine[m]) for t in targets] for m in methods] for n in networks]
+                return [[self._own(maps[n, m], m, fine[m]) for m in methods] for n in networks]
             case "network":
                 return [[[self._of(maps[n, m], m, fine[m])] * len(targets) for m in methods] for n in networks]
             case "all":
@@ -111,6 +112,12 @@ class Board(Result):
             case _:
                 of = [self._of(maps[:, m], m, fine[m]) for m in methods]
                 return [[[one] * len(targets) for one in of] for _ in networks]
+
+    def _own(self, maps: np.ndarray, m: int, fine: bool) -> list[tuple[float, float, MapName]]:
+        """The scales of the maps of a row, each its own; all about zero where one of them has negatives."""
+        scales = [self._of(one, m, fine) for one in maps]
+        signed = any(colours == "signed" for *_, colours in scales)
+        return [(-high, high, "signed") for _, high, _ in scales] if signed else scales
 
     def _of(self, shared: np.ndarray, m: int, fine: bool) -> tuple[float, float, MapName]:
         """The scale of maps of a method that share one."""
@@ -121,10 +128,13 @@ class Board(Result):
         """The scale of a row."""
         return Bar(*self._scales[n][m][0])
 
-    @property
-    def _apart(self) -> bool:
-        """Whether the maps of a row have scales of their own, so that its bar has no numbers."""
-        return bool(self.facts["scale"] == "each")
+    def _ends(self, n: int, m: int) -> tuple[str, str]:
+        """What stands at the lower and the upper end of a row's scale: numbers, unless each map has its own."""
+        bar = self._bar(n, m)
+        if self.facts["scale"] != "each":
+            return figure(bar.low), figure(bar.high)
+        lowest = "least" if self.facts["methods"][m]["from_lowest"] else "0"
+        return ("-most" if bar.low < 0 else lowest), "most"
 
     def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
         low, high, colours = self._scales[n][m][t]
@@ -138,7 +148,7 @@ class Board(Result):
         on every scale; a scale shows what lies above a value."""
         columns = zip(self.facts["titles"], self._under(), strict=True)
         rows = [self._row(n, m) for m, n in self._order()]
-        kept = ("least", "most", "rows", "columns", "data", "low", "high")
+        kept = ("least", "most", "rows", "columns", "data", "low", "high")  # of each cell
         data = [
             {
                 "low": row["low"],
@@ -150,7 +160,7 @@ class Board(Result):
         return page(
             "board.html", title=self.facts["title"], told=self._told(),
             photograph=pixels_uri(self.arrays["image"], quality=90),
-            apart=self._apart, mean=_times(self.arrays["image"].shape, ON_PAGE),
+            apart=self.facts["scale"] == "each", mean=_times(self.arrays["image"].shape, ON_PAGE),
             columns=[{"title": title, "under": under} for title, under in columns],
             rows=rows, data=data, several=len(self.facts["networks"]) > 1,
             notes=list(self.notes), recipe=self.recipe.to_dict(),
@@ -168,7 +178,7 @@ class Board(Result):
         return {
             "method": self.facts["methods"][m]["title"], "about": self.facts["methods"][m]["about"],
             "network": self.facts["networks"][n], "low": bar.low, "high": bar.high, "cells": cells,
-            "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
+            "ends": self._ends(n, m), "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
         }  # fmt: skip
 
     def save(self, path: str | Path, picture: str | None = None) -> Path:

@@ -37,8 +37,8 @@ def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
 
 def check_place(path: str | Path) -> None:
     """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are."""
-    folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
     try:
+        folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
         with tempfile.TemporaryFile(dir=folder, prefix=".convscope-"):
             pass
     except OSError as error:

@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.arguments import Explained, Photo
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.errors import Stopped
 from convscope.methods.assess import assess
 from convscope.methods.explain import MethodName, explain
 from convscope.progress import Watch
@@ -39,7 +40,11 @@ def main(
     net = common.load()
 
     def assessed(watch: Watch) -> Trust:
-        return assess(net, photo, explain(net, photo, target, method=method, layer=layer), watch=watch, **options)
+        try:
+            heatmap = explain(net, photo, target, method=method, layer=layer, watch=watch)
+        except Stopped as stopped:  # half a map is not assessed
+            raise Stopped(str(stopped), None) from None
+        return assess(net, photo, heatmap, watch=watch, **options)
 
     return common.made(assessed, save=lambda result: _saved(result, file))
 

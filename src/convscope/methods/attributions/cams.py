@@ -1,6 +1,6 @@
 """Class activation maps, as methods of explain."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,12 +8,20 @@ from torch import Tensor
 
 from convscope.attribution import masks
 from convscope.attribution.cam import Kind, check_map, eigen_cam, gradient_cam
-from convscope.attribution.chosen import Chosen
+from convscope.attribution.chosen import Chosen, check_channels
 from convscope.attribution.gradients import asked
 from convscope.methods.attributions.case import Case, Found
+from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP
+
+
+def check_cam(net: Network, options: Mapping[str, Any]) -> None:
+    layer = options["layer"] or net.recommended_layer().name
+    check_map(net, layer)
+    if options.get("channels") is not None:
+        check_channels(options["channels"], net.layer(layer).channels, layer)
 
 
 def of_cam(case: Case, kind: Kind) -> Found:

@@ -75,7 +75,8 @@ class Method:
     """One way to explain. takes: its options and their defaults. caveat: what a reader of any of its maps must know.
 
     look: how its maps are shown, as results/heatmap.py says. targeted: whether a target makes a difference. adds_up:
-    whether its attribution, summed, is meant to be the target's value less that on the neutral colour.
+    whether its attribution, summed, is meant to be the target's value less that on the neutral colour. check: raises
+    InputError, before any work, for options that cannot be.
     """
 
     title: str
@@ -86,3 +87,4 @@ class Method:
     look: Literal["region", "fine", "coloured"] = "region"
     targeted: bool = True
     adds_up: bool = False
+    check: Callable[[Network, Mapping[str, Any]], None] = field(default=lambda net, options: None)

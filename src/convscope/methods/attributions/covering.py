@@ -1,16 +1,18 @@
 """Covering parts of the picture, as methods of explain: occlusion and RISE."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from convscope.attribution import masks
-from convscope.attribution.fills import filled
+from convscope.attribution.fills import check_fill, filled
 from convscope.attribution.occlusion import Occluder, Positions
 from convscope.attribution.survey import Survey, budget_of, survey
 from convscope.errors import InputError, Stopped
 from convscope.methods.attributions.case import Case, Found
+from convscope.models.network import Network
 from convscope.objectives.units import Logit, Probability
 from convscope.progress import Progress
 from convscope.taps.record import record
@@ -48,6 +50,13 @@ def sides(given: Any, option: str, most: tuple[int, int]) -> tuple[int, int]:
     if min(height, width) < 1 or height > most[0] or width > most[1]:
         raise InputError(f"{option} is {given}; expected 1 to the picture's {most[0]}x{most[1]} pixels")
     return height, width
+
+
+def check_occlusion(net: Network, options: Mapping[str, Any]) -> None:
+    for option in ("patch", "stride"):
+        if options[option] is not None:
+            sides(options[option], option, net.spec.hw)
+    check_fill(str(options["value"]), net.spec.channels, "value")
 
 
 def of_occlusion(case: Case) -> Found:

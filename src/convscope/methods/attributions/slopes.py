@@ -1,16 +1,18 @@
 """Gradients with respect to the picture, as methods of explain."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from convscope.attribution.cam import check_map, enlarge
-from convscope.attribution.fills import filled
+from convscope.attribution.fills import check_fill, filled
 from convscope.attribution.gradients import AT_ONCE, Slope, slope, smoothed
 from convscope.attribution.integrated import integrated_gradients
 from convscope.errors import InputError
 from convscope.methods.attributions.cams import of_cam
 from convscope.methods.attributions.case import Case, Found
+from convscope.models.network import Network
 from convscope.taps.batching import looks_at_once
 from convscope.taps.rules import deconvolved, guided
 
@@ -64,10 +66,13 @@ SMOOTHED = {
 """What smooth_grad can take the mean of: the rule, and whether the gradient is multiplied by the picture."""
 
 
-def of_smooth_grad(case: Case) -> Found:
-    options = case.options
+def check_smoothed(net: Network, options: Mapping[str, Any]) -> None:
     if options["of"] not in SMOOTHED:
         raise InputError(f"of is {options['of']!r}; smooth_grad takes {', '.join(SMOOTHED)}")
+
+
+def of_smooth_grad(case: Case) -> Found:
+    options = case.options
     rule, times = SMOOTHED[options["of"]]
     clean = slope(case.net, case.picture, case.objective)
     way = case.net.quickened()
@@ -89,6 +94,17 @@ TOLERANCE = 0.01
 """The gap of integrated gradients that is allowed unless one is given, in parts of the difference."""
 
 
+def check_integrated(net: Network, options: Mapping[str, Any]) -> None:
+    if options["steps"] is None and options["rule"] is not None:
+        raise InputError("rule is for a number of steps that is given: give steps too, or leave the rule out")
+    if options["steps"] is not None and options["tolerance"] is not None:
+        raise InputError("steps and tolerance were both given; expected one: so many steps, or as many as it takes")
+    if options["layer"] is not None:
+        check_map(net, options["layer"])
+    if options["baseline"] != "photograph":
+        check_fill(options["baseline"], net.spec.channels, "baseline")
+
+
 def of_integrated_gradients(case: Case) -> Found:
     options = case.options
     objective, scores = case.settled()
@@ -96,14 +112,8 @@ def of_integrated_gradients(case: Case) -> Found:
     if baseline is None:
         baseline = filled(case.picture, options["baseline"], case.generator, "baseline")
     layer = options["layer"]
-    if layer is not None:
-        check_map(case.net, layer)
-    steps, tolerance = options["steps"], options["tolerance"]
-    if steps is None and options["rule"] is not None:
-        raise InputError("rule is for a number of steps that is given: give steps too, or leave the rule out")
-    if steps is not None and tolerance is not None:
-        raise InputError("steps and tolerance were both given; expected one: so many steps, or as many as it takes")
-    tolerance = TOLERANCE if tolerance is None else tolerance
+    steps = options["steps"]
+    tolerance = TOLERANCE if options["tolerance"] is None else options["tolerance"]
     found = integrated_gradients(
         case.net, case.picture, objective, baseline, layer=layer, steps=steps, rule=options["rule"] or "gauss_legendre",
         tolerance=tolerance, seen=case.seen(steps or 0),
