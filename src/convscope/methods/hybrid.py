@@ -289,11 +289,16 @@ class _Maker:
             ),
             {
                 "captions": captions if self.series else [self.options["effect"]], "columns": columns,
-                "title": f"variations on {first.facts['title']}" if "target" not in self.series else "variations",
+                "title": self._title(first),
                 "subtitle": "; ".join(words),
                 "targets": [heatmap.facts["target"] for heatmap, _ in found],
             },
         )  # fmt: skip
+
+    def _title(self, first: Heatmap) -> str:
+        if "target" in self.series:
+            return "variations"
+        return f"variations on {first.facts['title']}" if self.series else str(first.facts["title"])
 
 
 def _caption(case: Mapping[str, Any], heatmap: Heatmap) -> str:
