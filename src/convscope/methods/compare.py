@@ -147,8 +147,9 @@ def _named(net: Network, nets: Sequence[Network]) -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        several = len(nets) > 1 and not str(error).startswith(net.name)
-        raise InputError(f"{net.name}: {error}" if several else str(error)) from None
+        if len(nets) == 1 or str(error).startswith(net.name):
+            raise
+        raise InputError(f"{net.name}: {error}") from None
 
 
 def _rows(
