@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 import convscope as cs
 
@@ -21,3 +22,17 @@ def lite0() -> cs.Network:
 def photograph() -> str:
     """The photograph of a cat."""
     return str(ROOT / "examples" / "photographs" / "cat.jpg")
+
+
+@pytest.fixture
+def batch_sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many pictures each pass of a network has had since."""
+    sizes: list[int] = []
+    run = cs.Network.run
+
+    def counted(self: cs.Network, images: Tensor, *args: object, **kwargs: object) -> object:
+        sizes.append(len(images))
+        return run(self, images, *args, **kwargs)
+
+    monkeypatch.setattr(cs.Network, "run", counted)
+    return sizes

@@ -31,11 +31,10 @@ def survey(
     budget = budget_of(shape, share)
     values, computed = np.zeros(shape), np.zeros(shape, dtype=bool)
     before: tuple[np.ndarray, np.ndarray] | None = None
-    steps_done: list[int] = []
     for step in _steps(shape, budget / 2 if share < 1 else FIRST):
         rows, columns = _lattice(shape[0], step), _lattice(shape[1], step)
         lattice = np.ix_(rows, columns)
-        restless = np.zeros(shape)
+        restless, guessed = np.zeros(shape), before is not None
         if before is not None:
             guess = _filled(values[np.ix_(*before)], before, shape)
             values = np.where(computed, values, guess)
@@ -51,10 +50,9 @@ def survey(
             some = places[first : first + batch]
             values[some[:, 0], some[:, 1]] = ask(some)
             computed[some[:, 0], some[:, 1]] = True
-            told = _filled(values[lattice], before, shape) if computed[lattice].all() else values
-            rough = len(steps_done) > 0 or bool(computed[lattice].all())
-            yield Survey(np.where(computed, values, told), computed.copy(), rough)
-        steps_done.append(step)
+            whole = bool(computed[lattice].all())
+            told = _filled(values[lattice], before, shape) if whole else values
+            yield Survey(np.where(computed, values, told), computed.copy(), guessed or whole)
         if computed.sum() >= budget:
             if not computed.all():
                 yield Survey(np.where(computed, values, _filled(values[lattice], before, shape)), computed.copy())

@@ -92,10 +92,9 @@ def compare(
 
 def _check_views(nets: Sequence[Network], fit: Fit) -> None:
     """Raises InputError where networks would see different parts of the picture."""
-    shapes = {one.name: one.spec.hw for one in nets}
-    first = nets[0].spec.hw
-    if fit != "stretch" and any(h * first[1] != w * first[0] for h, w in shapes.values()):
-        told = ", ".join(f"{name} {h}x{w}" for name, (h, w) in shapes.items())
+    height, width = nets[0].spec.hw
+    if fit != "stretch" and any(one.spec.height * width != one.spec.width * height for one in nets):
+        told = ", ".join(f"{one.name} {one.spec.height}x{one.spec.width}" for one in nets)
         raise InputError(f"the networks' inputs have different proportions ({told}): give fit='stretch'")
 
 

@@ -141,10 +141,13 @@ class Network:
 
     def recommended_layer(self) -> Layer:
         """The layer at which to explain an answer, if none is asked for."""
-        layer = recommended_layer(self.layers())
-        if layer is None:
+        if self._recommended is None:
             raise InputError(f"{self.name} has no layer whose output has positions, which a heatmap needs")
-        return layer
+        return self._recommended
+
+    @cached_property
+    def _recommended(self) -> Layer | None:
+        return recommended_layer(self.layers())
 
     @cached_property
     def _output(self) -> int | str | None:
@@ -326,7 +329,7 @@ class Network:
             )
         return tuple(found)
 
-    @property
+    @cached_property
     def mixes_pictures(self) -> bool:
         """Whether what the network answers to a picture depends on the others of its batch."""
         norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))

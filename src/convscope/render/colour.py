@@ -11,6 +11,9 @@ from convscope.errors import InputError
 
 MapName = Literal["inferno", "viridis", "signed", "grey", "jet"]
 
+LUMA = np.array([0.299, 0.587, 0.114])
+"""How much red, green and blue count for brightness (ITU-R BT.601)."""
+
 # inferno and viridis: sampled at 17 points from the maps of Smith and van der Walt (2015, CC0).
 # jet: the rainbow of older programs, which draws edges where there are none; for pictures, not for reading.
 # signed: dark in the middle, so that "nothing" is dark on every sheet; cold below zero, warm above.

@@ -7,12 +7,10 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageFilter
 
-from convscope.render.colour import to_bytes
+from convscope.render.colour import LUMA, to_bytes
 
 Picture = Float[np.ndarray, "h w _"]
 Heat = Float[np.ndarray, "h w"]
-GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""How much red, green and blue count for brightness (ITU-R BT.601)."""
 LEVELS, BLUR, CELL = 4, 0.02, 0.04
 """At intensity 1: tones of each colour when posterised; sizes of the blur and of a cell in parts of the long side."""
 
@@ -124,7 +122,7 @@ def _mosaic(scene: Scene, degree: float) -> Picture:
 
 
 def _drained(scene: Scene, degree: float) -> Picture:
-    grey: Picture = (scene.picture @ GREY)[..., None].repeat(3, axis=2)
+    grey: Picture = (scene.picture @ LUMA.astype(np.float32))[..., None].repeat(3, axis=2)
     return grey
 
 

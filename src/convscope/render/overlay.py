@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
-from convscope.render.colour import MapName, colourise
+from convscope.render.colour import LUMA, MapName, colourise
 from convscope.render.grid import MARGIN, SMALL, Bar, sheet
 from convscope.render.text import PAPER, shortened, write
 
@@ -40,7 +40,7 @@ def overlay(
     weight = np.abs(2 * at - 1) if low < 0 else at
     weight = (strength * weight**0.7)[..., None]
     light = photograph.astype(np.float64)
-    grey = (light @ np.array([0.299, 0.587, 0.114]))[..., None]
+    grey = (light @ LUMA)[..., None]
     calm = 0.45 * light + 0.35 * grey
     mixed = calm * (1 - weight) + colourise(heat, low, high, map) * weight
     rounded: UInt8[np.ndarray, "h w 3"] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
@@ -100,7 +100,7 @@ def class_figure(
     ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none. unknown:
     the share of which the kind is not known.
     """
-    light = (picture.astype(np.float64) @ np.array([0.299, 0.587, 0.114]))[..., None] / 255
+    light = (picture.astype(np.float64) @ LUMA)[..., None] / 255
     colours = np.array([*KINDS, OTHER, (0, 0, 0)], dtype=np.float64)[ranks]
     mixed = np.where(ranks[..., None] < 0, 110 * light, (0.25 + 0.75 * light) * colours)
     tile = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)

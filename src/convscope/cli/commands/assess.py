@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import Explained, Photo
+from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import Stopped
 from convscope.methods.assess import assess
@@ -31,7 +31,7 @@ def main(
     target: Explained = None,
     method: Annotated[MethodName, typer.Option(help="How the heatmap is made; see convscope explain.")] = "grad_cam",
     layer: Annotated[str | None, typer.Option(help="The layer to look at, as in convscope explain.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     **options: Any,
 ) -> Outcome:
     """Whether a heatmap can be believed: deletion, insertion, randomisation, edges, in figures and words."""

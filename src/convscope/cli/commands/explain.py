@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.arguments import Explained, Photo
+from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import InputError
 from convscope.methods.explain import explain
@@ -32,7 +32,7 @@ def main(
     common: Common,
     photo: Photo,
     target: Explained = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     winners: Annotated[
         Path | None, typer.Option(help="FILE.png: of occlusion, which class wins with the window where.")
     ] = None,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import Explained, Photo
+from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.hybrid import hybrid
 from convscope.results.files import check_ending, check_place
@@ -29,7 +29,7 @@ def main(
     common: Common,
     photo: Photo,
     target: Explained = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     each: Annotated[Path | None, typer.Option(help="A folder: each picture of a series by itself, too.")] = None,
     other: Annotated[str | None, typer.Option(help="Effect swap: the picture file that shows through.")] = None,
     **options: Any,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from convscope.cli.arguments import Photo
+from convscope.cli.arguments import Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.methods.invert import invert
 from convscope.results.files import check_ending
@@ -28,7 +28,7 @@ def main(
     common: Common,
     photo: Photo,
     layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; five unless given.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     **options: object,
 ) -> Outcome:
     """What a layer still knows of a photograph: pictures that it takes for it, and how like it they are."""

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import Stopped
@@ -23,7 +24,7 @@ from convscope.results.result import Result
 )
 def main(
     common: Common,
-    photo: Annotated[str, typer.Argument(help="A picture file.")],
+    photo: Photo,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="A folder, or FILE.html.")] = None,
     **options: object,
 ) -> Outcome:

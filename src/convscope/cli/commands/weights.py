@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from convscope.cli.arguments import Saved
 from convscope.cli.command import Common, Outcome, command
 from convscope.methods.weights import weights
 from convscope.results.files import check_ending
@@ -15,7 +16,7 @@ from convscope.results.result import file_name
 def main(
     common: Common,
     layer: Annotated[str, typer.Argument(help="A layer with kernels; see convscope layers.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
 ) -> Outcome:
     """What a layer has learned: its kernels as a labelled mosaic, all on one scale."""
     target = out or Path(f"weights-{file_name(layer)}.png")
