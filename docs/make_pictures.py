@@ -121,7 +121,8 @@ def _explanations(net: cs.Network) -> None:
     for method in METHODS:
         made = cs.explain(net, PHOTO, method=method)
         early = cs.explain(net, PHOTO, method="layer_cam", layer="blocks.4") if method == "layer_cam" else made
-        early.image().convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
+        if method not in ("deconvnet", "occlusion"):  # their pages show another picture
+            early.image().convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         tiles.append(made.shown())  # type: ignore[attr-defined]
         names.append(METHODS[method].title)
     sheet(
