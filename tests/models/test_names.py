@@ -62,14 +62,16 @@ class Tokens(nn.Module):
         return self.head(self.norm(self.patch(x).flatten(2).transpose(1, 2)).mean(1))  # type: ignore[no-any-return]
 
 
-def test_the_channels_of_tokens_are_their_numbers() -> None:
-    net = cs.load_model(seeded(lambda: Tokens(64)), input=SPEC)
+def test_a_list_of_positions_is_the_map_that_it_was_made_of() -> None:
+    module = seeded(lambda: Tokens(64)).eval()
+    net = cs.load_model(module, input=SPEC)
     norm = net.layer("norm")
-    assert (norm.channels, norm.shape, norm.tokens, norm.is_map) == (64, (64, 16, 1), True, False)
-    assert net.recommended_layer().name == "patch"
+    assert (norm.channels, norm.shape, norm.tokens, norm.is_map) == (64, (64, 4, 4), False, True)
+    assert net.recommended_layer().name == "norm"
     x = noise()
-    maps = cs.record(net, x, ["norm"])["norm"]
-    assert maps.shape == (len(x), 64, 16, 1)
+    with torch.no_grad():
+        wanted = module.norm(module.patch(net.spec.preprocess(x)).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # type: ignore[operator, union-attr]
+    assert torch.allclose(cs.record(net, x, ["norm"])["norm"], wanted, atol=1e-5)
     first, last = (float(cs.visualize(net, "norm:40", steps=n).arrays["values"][0]) for n in (1, 12))
     assert last > first
     with pytest.raises(cs.ConvscopeError, match="channels are 0 to 7"):

@@ -5,8 +5,8 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
-Squash = Literal["softmax", "sigmoid"]
-"""What turns logits into probabilities at the end of a network."""
+Squash = Literal["softmax", "sigmoid", "log_softmax", "log_sigmoid"]
+"""What logits go through at the end of a network: probabilities come of it, or their logarithms."""
 
 
 @runtime_checkable
@@ -35,14 +35,9 @@ class Adapter(Protocol):
     def forward(self, images: Tensor) -> Any:
         """Run preprocessed pictures `b c h w` through the network, in evaluation mode."""
 
-    def to_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        """A module's own output as `b c h w` (or `b c`)."""
-
-    def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        """The inverse of to_channels_first."""
-
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
-        """Where this module, given `inputs`, ends in a softmax or sigmoid: the logits before it, and which it is."""
+        """Where this module, given `inputs`, ends in a softmax or sigmoid, or the logarithm of one: the logits before
+        it, and which of softmax and sigmoid it is."""
 
     def kernel(self, name: str) -> Tensor | None:
         """The learned weights of a module as `out in kh kw` (or `out in`); None where it has none."""

@@ -2,17 +2,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from convscope.models.adapter import Adapter, Squash
-from convscope.models.receptive import Field, FieldTracker
-from convscope.models.untouched import untouched
+from convscope.models.axes import unknown
+from convscope.models.draws import Source, changed, repeatable, states
+from convscope.models.flow import Flow, Graph, Known
+from convscope.models.heads import Squashers, head_of
+from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
+from convscope.models.receptive import Field
+from convscope.models.untouched import Watched, Written, overwrite, untouched
 
 INPUT = "input"
 """The name under which the network's input, as its first layer is given it, can be recorded."""
@@ -29,13 +32,15 @@ Port = int | str | None
 class Layer:
     """One layer that can be tapped.
 
-    name: the network's own name; `name#1` is the second call of a module that is used more than once, and `name[0]`
-        the first of several outputs.
+    name: the network's own name; `name#1` is the second call of a module that is used more than once, `name[0]` the
+        first of several outputs, and `name@1` the second of several rows that it gives for each picture.
     kind: its class. channels: of its output. shape: (c, h, w) of a map, (c,) of a vector.
     parameters: numbers learned in it and below it. container: whether it only groups other layers.
-    tokens: whether the output is `b n c`, a list without positions on the picture; its shape is (c, n, 1).
+    tokens: whether the output is a list without positions on the picture; its shape is (c, n, 1).
     stride: pixels (down, across) between neighbouring positions; receptive_field: pixels (height, width) that one
-        position can see, at most the picture. Both None for vectors and where they are undefined.
+        position can see, at most the picture; start: the pixel (row, column) at the centre of what the first position
+        sees, the picture's first pixel being 0. All None for vectors and where they are undefined.
+    layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
     """
 
     name: str
@@ -46,10 +51,12 @@ class Layer:
     container: bool = False
     stride: tuple[int, int] | None = None
     receptive_field: tuple[int, int] | None = None
+    start: tuple[float, float] | None = None
     module: str = ""
     call: int = 0
     port: Port = None
     tokens: bool = False
+    layout: Layout | None = None
 
     @property
     def is_feature(self) -> bool:
@@ -59,17 +66,31 @@ class Layer:
     @property
     def is_map(self) -> bool:
         """Whether the output has positions on the picture (more than one)."""
-        return len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1 and not self.tokens
+        known = self.layout is not None and not self.tokens
+        return known and len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1
+
+    def sees(self, row: int, column: int, picture: tuple[int, int]) -> tuple[int, int, int, int] | None:
+        """The pixels (top, left, bottom, right) of a picture (height, width) that a position sees; None if unknown."""
+        if self.start is None or self.stride is None or self.receptive_field is None:
+            return None
+        box = []
+        for i, at in enumerate((row, column)):
+            centre, reach = self.start[i] + at * self.stride[i], (self.receptive_field[i] - 1) / 2
+            box.append((max(0, math.floor(centre - reach)), min(picture[i], math.ceil(centre + reach) + 1)))
+        return box[0][0], box[1][0], box[0][1], box[1][1]
 
 
 @dataclass(frozen=True)
 class _Firing:
+    """What one call of a module gave at one port."""
+
     module: str
     call: int
     port: Port
     shape: tuple[int, ...]
-    tokens: bool
-    field: Field | None
+    layout: Layout | None
+    known: Known | None
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,105 +99,131 @@ class Trace:
 
     heads: the calls of modules that end the network with a softmax or sigmoid, whose logits are to be had from what
         they are given, and the port of the network's output that each fills.
-    outputs: shape of each output, without the batch. squashed: the outputs that are probabilities as they stand,
-        without a module whose logits could be taken. random: whether the pass drew random numbers.
+    outputs: shape of each output, the batch first. squashed: the outputs that are probabilities (or their logarithms)
+        as they stand, without a module whose logits could be taken. batch: how many pictures were put in: 2, or 1 where
+        the network takes no more at once.
+    random: where the pass drew random numbers from. written: what of its own the network writes when it runs.
+    nodes: which tensor of the graph each layer gave; ends: which each output is.
     """
 
     layers: tuple[Layer, ...]
     heads: Mapping[tuple[str, int], tuple[Squash, Port]]
     outputs: Mapping[Port, tuple[int, ...]]
     squashed: Mapping[Port, Squash]
-    random: bool = False
+    batch: int
+    random: tuple[Source, ...]
+    written: tuple[Written, ...]
+    nodes: Mapping[str, int]
+    ends: Mapping[Port, int]
+    graph: Graph
 
 
 def trace(adapter: Adapter, sample: Tensor) -> Trace:
-    """Run `sample` (`1 c h w`, preprocessed) once and write down what happens."""
-    modules = adapter.modules()
-    firings: list[_Firing] = []
-    squashing: list[tuple[tuple[str, int], Squash, Tensor, Tensor]] = []
-    calls: dict[str, int] = dict.fromkeys(modules, 0)
-    handles = []
-    tracker = FieldTracker(sample)
-
-    def listen(name: str) -> Any:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            for port, tensor in ports(output).items():
-                shape, tokens = _shape(adapter.to_channels_first(name, tensor))
-                firings.append(_Firing(name, calls[name], port, shape, tokens, tracker.field(tensor)))
-                found = adapter.squashed(name, inputs) if len(shape) == 1 else None
-                if found is not None:
-                    squashing.append(((name, calls[name]), found[1], tensor, tensor.clone()))
-            calls[name] += 1
-
-        return hook
-
-    try:
-        for name, module in modules.items():
-            handles.append(module.register_forward_hook(listen(name)))
-        with untouched(adapter.root), torch.no_grad(), tracker, _Squashers() as squashers:
-            state = torch.get_rng_state()
-            given = ports(adapter.forward(sample))
-            random = not torch.equal(state, torch.get_rng_state())
-    finally:
-        for handle in handles:
-            handle.remove()
-    height, width = sample.shape[-2:]
-    first = Layer(INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), PICTURES)
+    """Run `sample` (`b c h w`, preprocessed) and write down what happens."""
+    listening = _Listening(adapter, sample)
+    watched = Watched(adapter.root)
+    with untouched(adapter.root), torch.inference_mode(False), torch.no_grad():
+        before = states()
+        given, written = _followed(adapter, sample, listening, watched)
+        drawn = changed(before, states())
+        if drawn:  # by this pass, or by another thread: look again
+            with repeatable(drawn):
+                before = states()
+                adapter.forward(sample)
+                drawn = tuple(source for source in drawn if source in changed(before, states()))
     heads: dict[tuple[str, int], tuple[Squash, Port]] = {}
     squashed: dict[Port, Squash] = {}
     for port, tensor in given.items():
-        modular = [(key, kind) for key, kind, live, was in squashing if _is_it(tensor, live, was)]
-        if modular:
-            key, kind = modular[-1]
-            heads[key] = kind, port
-            continue
-        functional = [kind for kind, live, was in squashers.seen if _is_it(tensor, live, was)]
-        if functional:
-            squashed[port] = functional[-1]
-        elif _is_distribution(tensor):
-            squashed[port] = "softmax"
+        head = head_of(tensor, listening.squashing, listening.squashers.seen)
+        if head is not None and head.call is not None:
+            heads[head.call] = head.squash, port
+        elif head is not None:
+            squashed[port] = head.squash
+    named = [
+        (_layer(adapter, firing, listening.calls, (sample.shape[-2], sample.shape[-1])), firing)
+        for firing in listening.firings
+    ]
+    first = Layer(
+        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), PICTURES,
+        layout=MAP,
+    )  # fmt: skip
+    flow = listening.flow
     return Trace(
-        layers=(first, *(_layer(adapter, modules, firing, calls, (height, width)) for firing in firings)),
+        layers=(first, *(layer for layer, _ in named)),
         heads=heads,
-        outputs={port: tuple(tensor.shape[1:]) for port, tensor in given.items()},
+        outputs={port: tuple(tensor.shape) for port, tensor in given.items()},
         squashed=squashed,
-        random=random,
+        batch=len(sample),
+        random=(*(("torch",) if flow.drew else ()), *drawn),
+        written=written,
+        nodes={layer.name: firing.known.node for layer, firing in named if firing.known is not None},
+        ends={port: known.node for port, tensor in given.items() if (known := flow.known(tensor)) is not None},
+        graph=flow.graph,
     )
 
 
-class _Squashers(TorchFunctionMode):
-    """Notes what softmax and sigmoid give where they are called as functions. The tensors are kept alive, so that
-    no other can take their place in memory."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[tuple[Squash, Tensor, Tensor]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        kind = _SQUASHING.get(func)
-        if kind is not None and isinstance(result, Tensor) and result.ndim == 2:
-            self.seen.append((kind, result, result.clone()))
-        return result
-
-
-_SQUASHING: dict[Any, Squash] = {
-    torch.softmax: "softmax", F.softmax: "softmax", Tensor.softmax: "softmax",
-    torch.sigmoid: "sigmoid", F.sigmoid: "sigmoid", Tensor.sigmoid: "sigmoid", torch.special.expit: "sigmoid",
-}  # fmt: skip
-
-
-def _is_it(output: Tensor, live: Tensor, was: Tensor) -> bool:
-    """Whether an output is (a view of) what an earlier call gave, and was not changed since."""
-    same = output.untyped_storage().data_ptr() == live.untyped_storage().data_ptr()
-    return same and output.numel() == was.numel() and torch.equal(output.flatten(), was.flatten())
+def _followed(
+    adapter: Adapter, sample: Tensor, listening: "_Listening", watched: Watched
+) -> tuple[dict[Port, Tensor], tuple[Written, ...]]:
+    """One pass, with everything noted; what the network wrote of its own is put back, also when it fails."""
+    handles = [module.register_forward_hook(listening.to(name)) for name, module in adapter.modules().items()]
+    flow = listening.flow
+    try:
+        with flow, listening.squashers:
+            given = ports(adapter.forward(sample))
+    finally:
+        for handle in handles:
+            handle.remove()
+        anew = watched.written()
+        for place, was in anew:
+            place.put_back(was)
+        for tensor, copy in flow.written:
+            overwrite(tensor, copy)
+    over = watched.places([tensor for tensor, _ in flow.written])
+    return given, (*(place for place, _ in anew), *over)
 
 
-def _shape(tensor: Tensor) -> tuple[tuple[int, ...], bool]:
-    """A layer's shape without the batch, channels first, and whether it is one of tokens."""
-    if tensor.ndim == 3:
-        return (tensor.shape[2], tensor.shape[1], 1), True
-    return tuple(tensor.shape[1:]), False
+class _Listening:
+    """What the modules of one pass give, as their hooks hear it."""
+
+    def __init__(self, adapter: Adapter, sample: Tensor) -> None:
+        own = [*adapter.root.parameters(), *adapter.root.buffers()]
+        self.adapter, self.batch = adapter, len(sample)
+        self.flow, self.squashers = Flow(sample, own), Squashers()
+        self.firings: list[_Firing] = []
+        self.squashing: list[tuple[tuple[str, int], Squash, Tensor, Tensor]] = []
+        self.calls: dict[str, int] = dict.fromkeys(adapter.modules(), 0)
+
+    def to(self, name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            for port, tensor in ports(output).items():
+                self._note(name, port, tensor, inputs)
+            self.calls[name] += 1
+
+        return hook
+
+    def _note(self, name: str, port: Port, tensor: Tensor, inputs: Any) -> None:
+        known = self.flow.known(tensor)
+        dims = known.dims if known is not None else unknown(tensor.shape)
+        layout = None if tensor.is_complex() else layout_of(dims, tensor.shape, self.batch)
+        call = self.calls[name]
+        shape = tuple(tensor.shape[1:]) if layout is None else _shape(layout, tensor, self.batch)
+        rows = 1 if layout is None else layout.rows
+        if layout is None or rows > MOST_ROWS:
+            self.firings.append(_Firing(name, call, port, tuple(tensor.shape[1:]), None, known))
+        for row in range(rows if layout is not None and rows <= MOST_ROWS else 0):
+            assert layout is not None
+            self.firings.append(_Firing(name, call, port, shape, replace(layout, row=row), known, rows > 1))
+        if math.prod(tensor.shape[2:]) == 1:
+            found = self.adapter.squashed(name, inputs)
+            if found is not None:
+                self.squashing.append(((name, call), found[1], tensor, tensor.clone()))
+
+
+def _shape(layout: Layout, tensor: Tensor, batch: int) -> tuple[int, ...]:
+    """A layer's shape without the batch, channels first."""
+    shape = tuple(layout.read(tensor, batch, "").shape[1:])
+    return shape[:1] if layout.vector else shape
 
 
 def map_layers(layers: Sequence[Layer]) -> list[Layer]:
@@ -184,24 +231,7 @@ def map_layers(layers: Sequence[Layer]) -> list[Layer]:
     return [layer for layer in layers if layer.is_map and layer.module != PICTURES and not layer.container]
 
 
-def recommended_layer(layers: Sequence[Layer]) -> Layer | None:
-    """The layer to explain an answer at: the last one whose output has positions, before any pooling.
-
-    Source: Selvaraju et al., "Grad-CAM" (2017), section 3: the last convolutional layer is the best compromise
-    between high-level meaning and detail in place.
-    """
-    fitting = map_layers(layers)
-    kept = [layer for layer in fitting if layer.is_feature]
-    return kept[-1] if kept else None
-
-
 _NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding")
-
-
-def _is_distribution(tensor: Tensor) -> bool:
-    if tensor.ndim != 2 or tensor.shape[1] < 2 or not tensor.is_floating_point():
-        return False
-    return bool((tensor >= 0).all()) and bool(((tensor.sum(1) - 1).abs() < 1e-3).all())
 
 
 def ports(output: Any) -> dict[Port, Tensor]:
@@ -215,13 +245,8 @@ def ports(output: Any) -> dict[Port, Tensor]:
     return {}
 
 
-def _layer(
-    adapter: Adapter,
-    modules: Mapping[str, nn.Module],
-    firing: _Firing,
-    calls: Mapping[str, int],
-    size: tuple[int, int],
-) -> Layer:
+def _layer(adapter: Adapter, firing: _Firing, calls: Mapping[str, int], size: tuple[int, int]) -> Layer:
+    modules = adapter.modules()
     name = firing.module
     while name in RESERVED or (name != firing.module and name in modules):
         name += "_"
@@ -229,23 +254,33 @@ def _layer(
         name += f"#{firing.call}"
     if firing.port is not None:
         name += f"[{firing.port}]"
-    is_map = len(firing.shape) == 3 and firing.shape[1] * firing.shape[2] > 1
-    stride = field = None
-    if firing.field is not None and is_map and not math.isinf(firing.field.stride[0]):
-        stride = (int(firing.field.stride[0]), int(firing.field.stride[1]))
-        field = (int(min(firing.field.size[0], size[0])), int(min(firing.field.size[1], size[1])))
+    if firing.shared and firing.layout is not None:
+        name += f"@{firing.layout.row}"
     module = modules[firing.module]
-    return Layer(
+    layer = Layer(
         name=name,
         kind=type(module).__name__,
         channels=firing.shape[0] if firing.shape else 1,
         shape=firing.shape,
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         container=adapter.is_container(firing.module),
-        stride=stride,
-        receptive_field=field,
         module=firing.module,
         call=firing.call,
         port=firing.port,
-        tokens=firing.tokens,
+        tokens=firing.layout is not None and firing.layout.tokens,
+        layout=firing.layout,
+    )
+    field = None if firing.known is None or not layer.is_map else firing.known.field
+    return layer if field is None else _placed(layer, field, size)
+
+
+def _placed(layer: Layer, field: Field, size: tuple[int, int]) -> Layer:
+    """A layer with its receptive field, where its positions have one."""
+    if math.isinf(field.stride[0]) or math.isinf(field.stride[1]):
+        return layer
+    return replace(
+        layer,
+        stride=(int(field.stride[0]), int(field.stride[1])),
+        receptive_field=(int(min(field.size[0], size[0])), int(min(field.size[1], size[1]))),
+        start=field.start,
     )

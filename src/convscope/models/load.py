@@ -10,7 +10,7 @@ import torch
 from convscope.errors import InputError, NetworkError, UnknownNameError
 from convscope.models.catalogue import NAMED, PREFIXES, SUFFIXES, known_sources
 from convscope.models.labels import Labels, ensure_labels
-from convscope.models.network import Network
+from convscope.models.network import Network, Output
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import InputSpec
 
@@ -20,7 +20,7 @@ def load_model(
     *,
     input: InputSpec | None = None,
     labels: Sequence[str] | Labels | None = None,
-    output: int | str | None = None,
+    output: Output = None,
     weights: str | None = None,
     device: str | None = None,
     trust: bool = False,
@@ -29,7 +29,10 @@ def load_model(
 
     source: a name ("efficientnet_lite0", "keras:VGG16"), a file ("mine.keras"), or a torch module.
     input: the input contract; needed for a module, and for files that do not say.
-    labels: the names of the classes. output: which of several outputs holds the class scores (position or name).
+    labels: the names of the classes; two for a network with one score say what it speaks against and for.
+    output: which of several outputs holds the class scores (position or name); or what turns them into probabilities
+        where the network itself does not say, "softmax" (the default) or "sigmoid" (several classes may be true at
+        once); or both, as (1, "sigmoid").
     weights: for named networks: None for the trained ones, "none" for random ones, or a file.
     device: "cpu" or "cuda"; a module stays where it is unless one is given.
     trust: let a file run its own code. Nothing of that kind is loaded otherwise.
@@ -77,7 +80,7 @@ def _is_keras(module: torch.nn.Module) -> bool:
     return any(kind.__module__.split(".")[0] == "keras" for kind in type(module).__mro__)
 
 
-def _from_module(module: torch.nn.Module, input: InputSpec | None, labels: Labels, output: int | str | None) -> Network:
+def _from_module(module: torch.nn.Module, input: InputSpec | None, labels: Labels, output: Output) -> Network:
     name = type(module).__name__
     if input is None:
         raise InputError(

@@ -5,7 +5,8 @@ import html
 import threading
 import warnings
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.models.adapter import Adapter, Squash
+from convscope.models.choose import Recommended, recommended
+from convscope.models.draws import repeatable
+from convscope.models.failures import failure
+from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
-from convscope.models.layers import PICTURES, Layer, Trace, ports, recommended_layer, trace
+from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
 from convscope.models.memory import memory_watched
 from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
@@ -30,6 +35,9 @@ Listener = Callable[[Any, Any], Any]
 the output. It may raise StopForward."""
 
 
+Output = int | str | tuple[int | str, str] | None
+"""Which output holds the class scores, and what turns them into probabilities; see load_model."""
+_SAYABLE = ("softmax", "sigmoid")
 AT_ONCE = 16
 """How many photographs go through the network at once where many are given."""
 
@@ -52,7 +60,7 @@ class Network:
     """A network one can look into. Made by `convscope.load_model`.
 
     name: what to call it. source: the text that loads it again, or None for a module that lives only here.
-    spec: its input contract. labels: the names of its classes.
+    spec: its input contract. labels: the names of its classes. output: as load_model takes it.
     """
 
     def __init__(
@@ -64,7 +72,7 @@ class Network:
         labels: Labels,
         source: str | None = None,
         options: Mapping[str, Any] | None = None,
-        output: int | str | None = None,
+        output: Output = None,
         note: str = "",
     ) -> None:
         self.adapter = adapter
@@ -74,8 +82,10 @@ class Network:
         self.source = source
         self.options = dict(options or {})
         self.note = note
-        self._wanted_output = output
+        self._output_option = output
+        self._wanted_output, self._wanted_squash = _asked(output)
         self._lock = _lock_of(adapter.root)
+        self._recommended: dict[tuple[str, ...], Recommended | None] = {}
         self._hash: tuple[tuple[Any, ...], str] | None = None
 
     def __repr__(self) -> str:
@@ -104,22 +114,28 @@ class Network:
 
     @cached_property
     def _trace(self) -> Trace:
-        grey = torch.full((1, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
+        """What a pass of two pictures shows, so that their axis can be told from others; of one where two do not go."""
         try:
-            with self._lock:
-                return trace(self.adapter, self.spec.preprocess(grey))
-        except ConvscopeError:
+            return self._traced(2)
+        except (NetworkError, InputError):
+            return self._traced(1)
+
+    def _traced(self, count: int) -> Trace:
+        grey = torch.full((count, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
+        with self._lock, self._failing(grey):
+            return trace(self.adapter, self.spec.preprocess(grey))
+
+    @contextmanager
+    def _failing(self, images: Tensor) -> Iterator[None]:
+        """Whatever the network raises becomes one of our errors."""
+        shape = "x".join(map(str, images.shape[-3:]))
+        try:
+            with memory_watched(f"{len(images)} pictures of {shape} in {self.name}"):
+                yield
+        except (ConvscopeError, StopForward):
             raise
         except Exception as error:
-            raise self._failed(grey, error) from error
-
-    def _failed(self, images: Tensor, error: Exception) -> NetworkError:
-        shape = "x".join(map(str, images.shape[1:]))
-        text = " ".join(str(error).split())[:300]
-        return NetworkError(
-            f"the network {self.name} failed on a picture of {shape} ({type(error).__name__}: {text}): "
-            "is the InputSpec (size, channels) the one it was made for?"
-        )
+            raise NetworkError(f"the network {self.name} failed on a picture of {shape} {failure(error)}") from error
 
     def layers(self) -> tuple[Layer, ...]:
         """Every layer that can be looked at, in the order in which a forward pass completes them."""
@@ -139,15 +155,44 @@ class Network:
             raise InputError(f"the layer {name!r} gives more than one output: say which, one of {', '.join(several)}")
         raise UnknownNameError("layer", name, self._by_name, "All layers: net.layers() or `convscope layers`")
 
-    def recommended_layer(self) -> Layer:
-        """The layer at which to explain an answer, if none is asked for."""
-        if self._recommended is None:
-            raise InputError(f"{self.name} has no layer whose output has positions, which a heatmap needs")
-        return self._recommended
+    def recommended_layer(self, before: Sequence[str] = ()) -> Layer:
+        """The layer at which to explain an answer, if none is asked for; `recommendation` tells more.
 
-    @cached_property
-    def _recommended(self) -> Layer | None:
-        return recommended_layer(self.layers())
+        before: layers that the question reads in place of the class scores.
+        """
+        return self.recommendation(before).layer
+
+    def recommendation(self, before: Sequence[str] = ()) -> Recommended:
+        """The layer at which to explain an answer, and what has to be known of that choice.
+
+        Raises InputError where no layer has positions.
+        """
+        key = tuple(before)
+        if key not in self._recommended:
+            nodes = self._trace.nodes
+            read = [nodes[name] for name in before if name in nodes]
+            self._recommended[key] = recommended(self.layers(), nodes, self._trace.graph, read or self._ends)
+        found = self._recommended[key]
+        if found is None:
+            where = f" before {', '.join(before)}" if before else ""
+            raise InputError(f"{self.name} has no layer{where} whose output has positions, which a heatmap needs")
+        return found
+
+    @property
+    def _ends(self) -> list[int]:
+        """The tensors that an answer is read from: the class scores, or all outputs where there are none."""
+        ends = self._trace.ends
+        port = self._output if self.has_classes else None
+        return [ends[port]] if port in ends and self.has_classes else list(ends.values())
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether the network gives class scores, and it is said which output holds them."""
+        try:
+            self._output  # noqa: B018 - asked whether it can be told
+        except InputError:
+            return False
+        return score_count(self._trace.outputs[self._output]) is not None
 
     @cached_property
     def _output(self) -> int | str | None:
@@ -160,29 +205,42 @@ class Network:
             return self._wanted_output
         if "logits" in shapes:
             return "logits"
-        flat = [port for port, shape in shapes.items() if len(shape) == 1]
+        flat = [port for port, shape in shapes.items() if score_count(shape) is not None]
         if len(flat) == 1:
             return flat[0]
-        told = ", ".join(f"{port}: {'x'.join(map(str, shape))}" for port, shape in shapes.items()) or "none"
+        told = ", ".join(f"{port}: {'x'.join(map(str, shape[1:]))}" for port, shape in shapes.items()) or "none"
         if not flat:
             told = told.removeprefix("None: ")
-            raise InputError(f"{self.name} gives no class scores (its output is {told}): ask for a layer or a channel")
+            raise InputError(f"{self.name} gives no class scores (its output is {told}): {self._instead()}")
         raise InputError(
             f"{self.name} has several outputs of class scores ({told}): say which with load_model(..., output=...)"
         )
 
+    def _instead(self) -> str:
+        """What can be asked of a network without class scores."""
+        maps = [layer for layer in self.layers() if layer.is_map and layer.module != PICTURES]
+        return f"ask for a layer or a channel, such as {maps[-1].name}:0" if maps else "ask for a layer or a channel"
+
     @property
     def classes(self) -> int:
-        """How many classes the network tells apart."""
+        """How many classes the network tells apart; two labels of one score name what speaks against it, and for it."""
         shape = self._trace.outputs[self._output]
-        if len(shape) != 1:
-            raise InputError(f"the output of {self.name} is {shape}, not one score for each class")
-        if self.labels.names and len(self.labels.names) != shape[0]:
+        count = score_count(shape)
+        if count is None:
+            raise InputError(f"the output of {self.name} is {shape[1:]}, not one score for each class")
+        if shape[0] != self._trace.batch and len(shape) > 1:
             raise InputError(
-                f"{len(self.labels.names)} labels were given; {self.name} has {shape[0]} class scores: "
-                "give one label for each"
+                f"{self.name} gives {shape[0]} rows of scores for {self._trace.batch} pictures of "
+                f"{self.spec.height}x{self.spec.width}: is that the size it was made for (InputSpec(size=...))?"
             )
-        return shape[0]
+        if self.labels.names and len(self.labels.names) != count:
+            if count == 1 and len(self.labels.names) == 2:
+                return 2
+            raise InputError(
+                f"{len(self.labels.names)} labels were given; {self.name} has {count} class score{'s' * (count > 1)}: "
+                f"give one label for each{', or two for the one sigmoid' * (count == 1)}"
+            )
+        return count
 
     def class_index(self, wanted: str | int) -> int:
         """The number of a class given by name or number; see Labels.find for what is raised."""
@@ -216,8 +274,7 @@ class Network:
                         handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
                 for name, calls in heads.items():
                     handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name, calls), owner)))
-                looks = f"{len(images)} pictures of {images.shape[-2]}x{images.shape[-1]} in {self.name}"
-                with memory_watched(looks), untouched(self.adapter.root), way.folding(tuple(listeners)):
+                with self._failing(images), self._as_found(), way.folding(tuple(listeners)):
                     prepared = self.spec.preprocess(images.to(self.device, self.dtype))
                     if PICTURES in listeners:
                         replaced = listeners[PICTURES]((), prepared)
@@ -225,26 +282,23 @@ class Network:
                     return self.adapter.forward(way.prepared(prepared))
             except StopForward:
                 return None
-            except ConvscopeError:
-                raise
-            except Exception as error:
-                raise self._failed(images, error) from error
             finally:
                 for handle in handles:
                     handle.remove()
 
+    @contextmanager
+    def _as_found(self) -> Iterator[None]:
+        """The network in evaluation mode with the same random numbers each time; all is put back as it was."""
+        with untouched(self.adapter.root, self._trace.written), repeatable(self._trace.random):
+            yield
+
     def quickened(self) -> Quick:
         """A quicker way to run the network as it is now, for `run`; of no use once its weights change."""
         generator = torch.Generator().manual_seed(0)
-        noise = torch.rand((1, self.spec.channels, *self.spec.hw), generator=generator)
-        sample = self.spec.preprocess(noise.to(self.device, self.dtype))
-        try:
-            with self._lock, memory_watched("looking for a quicker way"), untouched(self.adapter.root):
-                return quicken(self.adapter.forward, self.adapter.modules(), sample)
-        except ConvscopeError:
-            raise
-        except Exception as error:
-            raise self._failed(noise, error) from error
+        shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
+        noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
+        with self._lock, self._failing(noise), self._as_found():
+            return quicken(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
 
     def twin(self) -> "Network":
         """A copy of the network, with weights of its own to change. Raises NetworkError where it cannot be copied."""
@@ -255,7 +309,7 @@ class Network:
             raise NetworkError(f"{self.name} cannot be copied ({type(error).__name__}: {error})") from error
         return Network(
             adapter, name=self.name, spec=self.spec, labels=self.labels, options=self.options,
-            output=self._wanted_output, note=self.note,
+            output=self._output_option, note=self.note,
         )  # fmt: skip
 
     def _unsquash(self, name: str, calls: set[int]) -> Listener:
@@ -271,7 +325,9 @@ class Network:
 
     @property
     def _squash(self) -> Squash | None:
-        """What the network itself puts behind its logits, be it a module or a function."""
+        """What turns logits into probabilities: as the user says, or what the network itself puts behind its logits."""
+        if self._wanted_squash is not None:
+            return self._wanted_squash
         modular = next((kind for kind, port in self._trace.heads.values() if port == self._output), None)
         return modular or self._trace.squashed.get(self._output)
 
@@ -286,20 +342,36 @@ class Network:
                 f"given {images.shape[-2]}x{images.shape[-1]}"
             )
 
-    def scores(self, output: Any) -> Float[Tensor, "b k"]:
-        """The logits in what `run` returned. Where only probabilities are to be had, their logarithms."""
-        port = self._output
+    def scores(self, output: Any, pictures: int) -> Float[Tensor, "b k"]:
+        """The logits in what `run` returned for so many pictures. Where only probabilities are to be had, their
+        logarithms or log-odds.
+
+        Raises InputError where there is not one row of scores for each picture.
+        """
+        classes, port = self.classes, self._output
         given = ports(output)
         tensor = given[port] if port in given else given[None]
-        if self.ends_in_probabilities:
-            tensor = _unsquashed(tensor, self._squash)
-        if tensor.ndim != 2:
-            raise InputError(f"the output of {self.name} is {tuple(tensor.shape)}, not one score for each class")
+        if tensor.is_quantized:
+            tensor = tensor.dequantize()
+        if not tensor.is_floating_point():
+            raise NetworkError(
+                f"the class scores of {self.name} are of type {tensor.dtype}; expected floats: give the network without "
+                "what turns them into that (an argmax, say)"
+            )
+        if port in self._trace.squashed:
+            tensor = unsquashed(tensor, self._trace.squashed[port])
+        own = score_count(self._trace.outputs[port]) or 1
+        tensor = as_scores(tensor, pictures, own)
+        if tensor.shape != (pictures, own):
+            raise InputError(
+                f"{self.name} gave {'x'.join(map(str, tensor.shape))} class scores for {pictures} "
+                f"picture{'s' * (pictures != 1)}; expected {pictures}x{own}: is the InputSpec's size the network's own?"
+            )
         if not bool(torch.isfinite(tensor).all()):
             raise NetworkError(
                 f"the class scores of {self.name} are not finite: look at its weights and at the range in its InputSpec"
             )
-        return tensor
+        return torch.cat([-tensor, tensor], 1) if classes > own else tensor
 
     @property
     def ends_in_probabilities(self) -> bool:
@@ -307,27 +379,29 @@ class Network:
 
         False where which output holds the scores is not said.
         """
-        try:
-            self._output  # noqa: B018 - asked whether it can be told
-        except InputError:
-            return False
-        return self._output in self._trace.squashed
+        return self.has_classes and self._output in self._trace.squashed
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of any result of this network has to know."""
         found = [self.spec.warning] if self.spec.warning else []
         if self.ends_in_probabilities:
-            how = "log-odds" if self._squash == "sigmoid" else "logarithms"
-            found.append(f"the network gives probabilities alone: its class scores here are their {how}")
+            found.append(_SQUASHED[self._trace.squashed[self._output]])
         if self._trace.random:
-            found.append("the network draws random numbers when it runs: each pass was given the same ones")
+            found.append(
+                "the network draws random numbers when it runs: each picture was looked at alone, with the same ones"
+            )
         if self.mixes_pictures:
             found.append(
                 "its batch norms keep no statistics and normalise over the pictures at hand: each was looked at alone "
                 "where it could be"
             )
         return tuple(found)
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether pictures have to go through alone: the network takes one, mixes them, or draws random numbers."""
+        return self._trace.batch == 1 or bool(self._trace.random) or self.mixes_pictures
 
     @cached_property
     def mixes_pictures(self) -> bool:
@@ -336,8 +410,9 @@ class Network:
         return any(norm.running_mean is None for norm in norms)
 
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
-        """Softmax of the logits; their sigmoids where there is one alone, or where the network ends in sigmoids."""
-        return scores.sigmoid() if scores.shape[1] == 1 or self._squash == "sigmoid" else scores.softmax(1)
+        """Softmax of the logits; their sigmoids where there is one score, or where the network ends in sigmoids."""
+        alone = scores.shape[1] == 1 or score_count(self._trace.outputs[self._output]) == 1
+        return scores.sigmoid() if alone or self._squash in ("sigmoid", "log_sigmoid") else scores.softmax(1)
 
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
@@ -357,11 +432,12 @@ class Network:
         if not several:
             raise InputError("no picture was given; expected at least one")
         found: list[list[Prediction]] = []
-        for first in range(0, len(several), AT_ONCE):
-            some = several[first : first + AT_ONCE]
+        at_once = 1 if self.one_at_a_time else AT_ONCE
+        for first in range(0, len(several), at_once):
+            some = several[first : first + at_once]
             batch = torch.cat([self.photograph(image, fit=fit).tensor(self.device) for image in some])
             with torch.no_grad():
-                found += self.rank(self.scores(self.run(batch)), top)
+                found += self.rank(self.scores(self.run(batch), len(batch)), top)
         return found
 
     def rank(self, scores: Float[Tensor, "b k"], top: int) -> list[list[Prediction]]:
@@ -405,12 +481,24 @@ def _lock_of(root: torch.nn.Module) -> threading.RLock:
         return _LOCKS.setdefault(root, threading.RLock())
 
 
-def _unsquashed(probabilities: Tensor, squash: Squash | None) -> Tensor:
-    """Scores that are squashed to these probabilities: their logarithms, or log-odds."""
-    kind = torch.finfo(probabilities.dtype)
-    if squash == "sigmoid":
-        return torch.logit(probabilities, eps=kind.eps)
-    return probabilities.clamp_min(kind.tiny).log()
+_SQUASHED: Mapping[Squash, str] = {
+    "softmax": "the network gives probabilities alone: its class scores here are their logarithms",
+    "sigmoid": "the network gives probabilities alone: its class scores here are their log-odds",
+    "log_softmax": "the network gives logarithms of probabilities alone: these are its class scores here",
+    "log_sigmoid": "the network gives logarithms of probabilities alone: its class scores here are their log-odds",
+}
+
+
+def _asked(output: Output) -> tuple[int | str | None, Squash | None]:
+    """Which output was asked for, and what turns its logits into probabilities."""
+    port, squash = (
+        output if isinstance(output, tuple | list) else (None, output) if output in _SAYABLE else (output, None)
+    )
+    if squash is not None and squash not in _SAYABLE:
+        raise InputError(
+            f"output is {output!r}; expected a position or name, {' or '.join(map(repr, _SAYABLE))}, or both"
+        )
+    return port, squash  # type: ignore[return-value]
 
 
 def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:

@@ -3,165 +3,268 @@
 Working on operations and not on module classes, it is right for residual, branching, functional and Keras networks
 alike. Where an operation is not known, the field is undefined from there on; it is never guessed.
 
-Source: the recurrence of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks"
-(Distill, 2019): a window of k steps over a map with field r and stride j gives field r + (k-1) j.
+Source: the recurrences of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks"
+(Distill, 2019): a window of k steps over a map with field r, stride j and first centre s gives field r + (k-1) j and,
+with p positions of padding before it, first centre s + ((k-1)/2 - p) j.
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
-from torch.utils.weak import WeakIdKeyDictionary
+
+from convscope.models.axes import Dims, kind_of
+from convscope.models.axis_rules import Call, product_operands, reduced_dims
 
 Pair = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Field:
-    """`size`: the pixels (height, width) that one position sees (infinite: all); `stride`: pixels between positions."""
+    """`size`: the pixels (height, width) that one position sees (infinite: all); `stride`: pixels between positions;
+    `start`: the pixel (row, column) at the centre of what the first position sees, the first pixel being 0."""
 
     size: Pair = (1.0, 1.0)
     stride: Pair = (1.0, 1.0)
+    start: Pair = (0.0, 0.0)
 
-    def window(self, kernel: Any, stride: Any, dilation: Any = 1) -> "Field":
-        k, s, d = _pair(kernel), _pair(stride), _pair(dilation)
-        return Field(
-            (
-                self.size[0] + (k[0] - 1) * d[0] * self.stride[0],
-                self.size[1] + (k[1] - 1) * d[1] * self.stride[1],
-            ),
-            (self.stride[0] * s[0], self.stride[1] * s[1]),
-        )
+    def window(self, kernel: Any, stride: Any, dilation: Any = 1, padding: Any = 0) -> "Field":
+        """The field behind a window that slides over this map."""
+        k, s, d, p = _pair(kernel), _pair(stride), _pair(dilation), _pair(padding)
+        size, step, start = zip(*(self._along(i, k[i], s[i], d[i], p[i]) for i in (0, 1)), strict=True)
+        return Field(size, step, start)
+
+    def _along(self, i: int, kernel: int, stride: int, dilation: int, padding: int) -> tuple[float, float, float]:
+        reach = (kernel - 1) * dilation
+        size = self.size[i] + reach * self.stride[i] if reach else self.size[i]
+        return size, self.stride[i] * stride, self.start[i] + (reach / 2 - padding) * self.stride[i]
+
+    def moved(self, down: float, right: float) -> "Field":
+        """The field of a map whose first position is so many positions further."""
+        return replace(self, start=(self.start[0] + down * self.stride[0], self.start[1] + right * self.stride[1]))
+
+    def everywhere(self) -> "Field":
+        """Positions where they were, each of which sees the whole picture."""
+        return replace(self, size=(math.inf, math.inf))
 
     def joined(self, other: "Field") -> "Field":
-        """Two maps put together: the wider field; the stride of the one that still has positions."""
-        mine, theirs = math.isinf(self.size[0]), math.isinf(other.size[0])
-        stride = other.stride if mine and not theirs else self.stride
-        return Field((max(self.size[0], other.size[0]), max(self.size[1], other.size[1])), stride)
+        """Two maps put together: what either sees; positions are those of the one that has some."""
+        size, stride, start = zip(*(_joined_along(self, other, i) for i in (0, 1)), strict=True)
+        return Field(size, stride, start)
+
+
+def _joined_along(one: Field, other: Field, i: int) -> tuple[float, float, float]:
+    if math.isinf(one.stride[i]) or math.isinf(other.stride[i]):
+        placed = other if math.isinf(one.stride[i]) else one
+        return max(one.size[i], other.size[i]), placed.stride[i], placed.start[i]
+    if math.isinf(one.size[i]) or math.isinf(other.size[i]):
+        return math.inf, one.stride[i], (other if math.isinf(one.size[i]) else one).start[i]
+    low = min(field.start[i] - (field.size[i] - 1) / 2 for field in (one, other))
+    high = max(field.start[i] + (field.size[i] - 1) / 2 for field in (one, other))
+    return high - low + 1, one.stride[i], (low + high) / 2
 
 
 GLOBAL = Field((math.inf, math.inf), (math.inf, math.inf))
+"""The field of what has no positions and comes from the whole picture."""
 
+
+def field_after(
+    call: Call, args: Sequence[Any], dims: Dims, out: Tensor, fields: Sequence[Field | None]
+) -> Field | None:
+    """The field of what an operation gave; None where it is undefined.
+
+    args: what it was given, in the order of its schema. dims: the axes of what it gave. fields: those of the tensors
+    given that depend on the picture.
+    """
+    known = [field for field in fields if field is not None]
+    if len(known) < len(fields) or not known:
+        return None
+    field = known[0]
+    for other in known[1:]:
+        field = field.joined(other)
+    rule = _RULES.get(call.name)
+    if rule is not None:
+        return rule(field, call, args)
+    if call.name in _MOVES:
+        return field if _placed(dims) >= _placed(call.dims("self") or ()) or out.ndim <= 2 else None
+    return field if call.name in _SAME or call.pointwise else None
+
+
+_MOVES = {
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze",
+    "repeat",
+}  # fmt: skip
 _SAME = {
-    "view", "_unsafe_view", "reshape", "permute", "transpose", "t", "expand", "squeeze", "unsqueeze",
-    "select", "split", "split_with_sizes", "chunk", "unbind", "alias", "detach", "clone", "contiguous", "_to_copy",
-    "lift_fresh", "cat", "stack", "constant_pad_nd", "copy_", "dropout", "native_dropout",
+    "alias", "detach", "clone", "contiguous", "_to_copy", "lift_fresh", "stack", "copy_", "dropout", "native_dropout",
     "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_no_update",
 }  # fmt: skip
-_VIEWS = {"view", "_unsafe_view", "reshape"}
-_WHOLE = {"_adaptive_avg_pool2d", "adaptive_max_pool2d", "mean", "sum", "amax", "max", "native_group_norm"}
 
 
-class FieldTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """While active, follows the receptive field of every tensor that comes from `image`."""
-
-    def __init__(self, image: Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._fields: WeakIdKeyDictionary = WeakIdKeyDictionary()
-        self._fields[image] = Field()
-
-    def field(self, tensor: Tensor) -> Field | None:
-        """The field of a tensor made under the tracker; None where it is undefined."""
-        found: Field | None = self._fields.get(tensor)  # type: ignore[no-untyped-call]
-        return found
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        out = func(*args, **(kwargs or {}))
-        inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf in self._fields]
-        if inputs:
-            field = _propagate(func, args, out, [self._fields[tensor] for tensor in inputs])
-            for leaf in tree_leaves(out):
-                if isinstance(leaf, Tensor):
-                    self._fields[leaf] = field
-        return out
+def _placed(dims: Dims) -> set[int]:
+    """The axes of rows and columns that a tensor has, whole or in pieces."""
+    return {piece.axis for dim in dims for piece in dim if piece.kind in ("h", "w")}
 
 
-def _propagate(func: Any, args: tuple[Any, ...], out: Any, fields: list[Field | None]) -> Field | None:
-    known = [field for field in fields if field is not None]
-    if len(known) < len(fields):
+def _on_map(call: Call) -> tuple[Dims, bool] | None:
+    """The axes of a map that an operation slides over, and whether its columns come before its rows."""
+    dims = call.dims("input", "self")
+    if dims is None or len(dims) != 4:
         return None
-    name = func.overloadpacket.__name__
-    rule = _RULES.get(name)
-    if rule is not None:
-        return rule(known[0], args)
-    if name in _VIEWS and not _keeps_sides(args[0], out):
+    kinds = kind_of(dims[2]), kind_of(dims[3])
+    if "?" in kinds or "c" in kinds or "m" in kinds or "t" in kinds:
         return None
-    if name in _WHOLE:
-        return GLOBAL if _is_global(name, args) else None
-    if name in _SAME or torch.Tag.pointwise in func.tags:
-        field = known[0]
-        for other in known[1:]:
-            field = field.joined(other)
-        return field
-    return None
+    return dims, kinds[0] == "w" or kinds[1] == "h"
 
 
-def _convolution(field: Field, args: tuple[Any, ...]) -> Field | None:
-    weight, stride, dilation, transposed = args[1], args[3], args[5], args[6]
-    return None if transposed or weight.ndim != 4 else field.window(tuple(weight.shape[2:]), stride, dilation)
-
-
-def _max_pool(field: Field, args: tuple[Any, ...]) -> Field:
-    stride = args[2] if len(args) > 2 and args[2] else args[1]
-    return field.window(args[1], stride, args[4] if len(args) > 4 else 1)
-
-
-def _avg_pool(field: Field, args: tuple[Any, ...]) -> Field:
-    return field.window(args[1], args[2] if len(args) > 2 and args[2] else args[1])
-
-
-def _slice(field: Field, args: tuple[Any, ...]) -> Field | None:
-    """Every nth position: the stride grows. Along channels nothing changes; which side is which, four axes tell."""
-    step = args[4] if len(args) > 4 else 1
-    if step == 1:
-        return field
-    if args[0].ndim != 4:
+def _slid(field: Field, call: Call, kernel: Any, stride: Any, dilation: Any, padding: Any) -> Field | None:
+    found = _on_map(call)
+    if found is None:
         return None
-    axis = (args[1] if len(args) > 1 else 0) % 4
-    down, across = (step if axis == 2 else 1), (step if axis == 3 else 1)
-    return Field(field.size, (field.stride[0] * down, field.stride[1] * across))
+    window = [_pair(value) for value in (kernel, stride, dilation, padding)]
+    if found[1]:
+        window = [(b, a) for a, b in window]
+    return field.window(*window)
 
 
-def _batch_norm(field: Field, args: tuple[Any, ...]) -> Field:
-    return GLOBAL if args[5] else field  # with statistics of the batch, each position sees all
+def _convolution(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    weight, stride, padding, dilation, transposed = args[1], *args[3:7]
+    if transposed or weight.ndim != 4 or call.dims("weight") is not None:
+        return None
+    return _slid(field, call, tuple(weight.shape[2:]), stride, dilation, padding)
 
 
-def _keeps_sides(before: Tensor, after: Any) -> bool:
-    """Whether a view leaves rows and columns what they were; to a list of numbers no position is left to be wrong."""
-    return isinstance(after, Tensor) and (after.ndim <= 2 or after.shape[-2:] == before.shape[-2:])
+def _pool(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    given = call.given
+    stride = given.get("stride") or given["kernel_size"]
+    return _slid(field, call, given["kernel_size"], stride, given.get("dilation", 1), given.get("padding", 0))
 
 
-def _layer_norm(field: Field, args: tuple[Any, ...]) -> Field:
-    return field if len(args[1]) == 1 else GLOBAL
+def _adaptive(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """A pooling to a given size is one of fixed windows where it divides the map evenly."""
+    before, after = call.given["self"].shape[-2:], _pair(call.given["output_size"])
+    if after == (1, 1):
+        return GLOBAL
+    if before[0] % after[0] or before[1] % after[1]:
+        return None
+    window = (before[0] // after[0], before[1] // after[1])
+    return _slid(field, call, window, window, 1, 0)
 
 
-_RULES: dict[str, Callable[[Field, tuple[Any, ...]], Field | None]] = {
-    "convolution": _convolution,
-    "max_pool2d": _max_pool,
-    "max_pool2d_with_indices": _max_pool,
-    "avg_pool2d": _avg_pool,
-    "native_layer_norm": _layer_norm,
-    "slice": _slice,
-    "native_batch_norm": _batch_norm,
+def _padded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """Positions before the first shift it; reflected or repeated ones see what is within already."""
+    found, pads = _on_map(call), list(call.given.get("pad") or call.given["padding"])
+    if found is None or len(pads) > 4 or call.name.endswith("1d"):
+        return field if found is not None and not any(pads[:4]) else None
+    left, top = (pads[0], pads[2]) if len(pads) > 2 else (pads[0], 0)
+    return field.moved(-left, -top) if found[1] else field.moved(-top, -left)
+
+
+def _slice(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """Every nth position: the stride grows. Of channels or pictures nothing changes."""
+    dims, shape = call.dims("self"), call.given["self"].shape
+    if dims is None:
+        return None
+    at, start, step = call.given.get("dim", 0), call.given.get("start") or 0, call.given.get("step", 1)
+    start = max(0, start + shape[at] if start < 0 else start)
+    return _taken(field, dims, at % len(dims), start, step, whole=(start, step) == (0, 1))
+
+
+def _taken(field: Field, dims: Dims, at: int, start: int, step: int, whole: bool = False) -> Field | None:
+    """Positions `start`, `start + step`, ... of one axis."""
+    kind = kind_of(dims[at])
+    if kind in ("h", "w"):
+        i = 0 if kind == "h" else 1
+        moved = field.moved(start, 0) if i == 0 else field.moved(0, start)
+        stride = list(field.stride)
+        stride[i] *= step
+        return replace(moved, stride=(stride[0], stride[1]))
+    return field if whole or not _placed((dims[at],)) else None
+
+
+def _split(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    dims = call.dims("self")
+    if dims is None:
+        return None
+    return None if _placed((dims[call.given.get("dim", 0)],)) else field
+
+
+def _joined(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """Maps side by side in channels keep their positions; one behind the other has none that could be told."""
+    at = call.given.get("dim", 0)
+    several = [
+        dims for x in call.given["tensors"] if (dims := call.of(x)) is not None and len(dims) > abs(at) - (at < 0)
+    ]
+    return None if any(_placed((dims[at],)) for dims in several) else field
+
+
+def _reduction(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    dims = call.dims("self")
+    if dims is None:
+        return None
+    gone = {piece.kind for i in reduced_dims(call) for piece in dims[i]}
+    kept = {piece.kind for i, dim in enumerate(dims) if i not in reduced_dims(call) for piece in dim}
+    if not gone & {"h", "w"}:
+        return field if not gone & {"?", "m", "t"} else field.everywhere()
+    if kept & {"h", "w"}:
+        axes = [i for i, kind in enumerate("hw") if kind in gone]
+        pairs = [[math.inf if i in axes else value[i] for i in (0, 1)] for value in (field.size, field.stride)]
+        return Field((pairs[0][0], pairs[0][1]), (pairs[1][0], pairs[1][1]), field.start)
+    return GLOBAL
+
+
+def _product(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """A matrix over channels leaves positions what they are; over positions, or two maps by each other, mixes all."""
+    a, b = product_operands(call)
+    left, right = call.dims(a), call.dims(b)
+    if left is not None and right is None:
+        return field if all(piece.kind == "c" for piece in left[-1]) else field.everywhere()
+    return field.everywhere()
+
+
+def _along(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """A softmax, or a norm, over some axes: over channels alone each position stays by itself."""
+    dims = call.dims("self", "input")
+    if dims is None:
+        return None
+    over: Any = call.given.get("dim")
+    if over is None:
+        over = range(-len(call.given["normalized_shape"]), 0)
+    some = [over] if isinstance(over, int) else list(over)
+    return field.everywhere() if any(_placed((dims[i],)) for i in some) else field
+
+
+def _batch_norm(field: Field, call: Call, args: Sequence[Any]) -> Field:
+    return field.everywhere() if args[5] else field  # with statistics of the batch, each position sees all
+
+
+Rule = Callable[[Field, Call, Sequence[Any]], Field | None]
+
+
+def _rules(names: str, rule: Rule) -> dict[str, Rule]:
+    return dict.fromkeys(names.split(), rule)
+
+
+_RULES: dict[str, Rule] = {
+    **_rules("convolution", _convolution),
+    **_rules("max_pool2d max_pool2d_with_indices avg_pool2d", _pool),
+    **_rules("_adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d", _adaptive),
+    **_rules("constant_pad_nd reflection_pad2d replication_pad2d", _padded),
+    **_rules("slice", _slice),
+    **_rules("select unbind split split_with_sizes chunk unsafe_split", _split),
+    **_rules("cat", _joined),
+    **_rules("mean sum amax amin max min var std var_mean linalg_vector_norm", _reduction),
+    **_rules("mm addmm bmm baddbmm linear", _product),
+    **_rules("_softmax _log_softmax native_layer_norm", _along),
+    **_rules("native_batch_norm", _batch_norm),
+    **_rules("native_group_norm", lambda field, call, args: field.everywhere()),
+    **_rules(
+        "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
+        "_scaled_dot_product_efficient_attention",
+        lambda field, call, args: field.everywhere(),
+    ),
 }
-
-
-def _is_global(name: str, args: tuple[Any, ...]) -> bool:
-    """Whether a reduction takes the whole map; over channels alone it would be another matter."""
-    if name == "native_group_norm" or name.startswith(("_adaptive", "adaptive")):
-        return True
-    dims = args[1] if len(args) > 1 else None
-    if dims is None or not isinstance(args[0], Tensor) or args[0].ndim != 4:
-        return dims is None
-    positive = {dim % 4 for dim in ([dims] if isinstance(dims, int) else dims)}
-    return positive >= {2, 3} or positive >= {1, 2}
 
 
 def _pair(value: Any) -> tuple[int, int]:

@@ -1,34 +1,138 @@
-"""The network is left as it was found: mode, requires_grad, random state; also when something raises."""
+"""The network is left as it was found: mode, requires_grad, what its forward pass writes; also when something raises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Written:
+    """Something of its own that a network's forward pass writes: a parameter, a buffer, or a plain attribute."""
+
+    module: nn.Module
+    name: str
+
+    def get(self) -> tuple[Any, Any]:
+        """What is there now, and a copy of what it holds."""
+        value = _entries(self.module).get(self.name, _ABSENT)
+        if isinstance(value, Tensor):
+            return value, value.detach().clone()
+        return value, value.copy() if isinstance(value, list | dict) else value
+
+    def put_back(self, was: tuple[Any, Any]) -> None:
+        """The inverse of get."""
+        value, copy = was
+        home = next(
+            (part for part in (self.module._parameters, self.module._buffers) if self.name in part), vars(self.module)
+        )
+        if value is _ABSENT:
+            home.pop(self.name, None)
+            return
+        if isinstance(value, Tensor) and copy is not None:
+            overwrite(value, copy)
+        elif isinstance(value, list):
+            value[:] = copy
+        elif isinstance(value, dict):
+            value.clear()
+            value.update(copy)
+        home[self.name] = value
+
+
+class _Absent:
+    pass
+
+
+_ABSENT = _Absent()
+_KEPT_BY_TORCH = ("training", "_parameters", "_buffers", "_modules", "_non_persistent_buffers_set")
+
+
+def _entries(module: nn.Module) -> dict[str, Any]:
+    """What a module holds under a name, but for other modules and what torch itself keeps there."""
+    plain = {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH and "hook" not in name}
+    return plain | module._parameters | module._buffers
+
+
+class Watched:
+    """What a network holds before a pass, to be compared with what it holds behind it."""
+
+    def __init__(self, root: nn.Module) -> None:
+        self._before = [
+            (module, {name: (value, _size(value)) for name, value in _entries(module).items()})
+            for module in root.modules()
+        ]
+
+    def written(self) -> list[tuple[Written, tuple[Any, Any]]]:
+        """What was assigned anew or has grown, and what was there before; not what was written in place."""
+        found: list[tuple[Written, tuple[Any, Any]]] = []
+        for module, before in self._before:
+            now = _entries(module)
+            for name in before.keys() | now.keys():
+                was, size = before.get(name, (_ABSENT, None))
+                value = now.get(name, _ABSENT)
+                if value is not was and (_is_state(value) or _is_state(was)):
+                    found.append((Written(module, name), (was, None)))
+                elif value is was and isinstance(value, list) and size != len(value):
+                    found.append((Written(module, name), (was, value[:size])))
+                elif value is was and isinstance(value, dict) and size != len(value):
+                    found.append((Written(module, name), (was, dict(list(value.items())[:size]))))
+        return found
+
+    def places(self, tensors: Sequence[Tensor]) -> list[Written]:
+        """Where these parameters and buffers are held."""
+        return [
+            Written(module, name)
+            for module, before in self._before
+            for name, (value, _) in before.items()
+            if any(value is tensor for tensor in tensors)
+        ]
+
+
+def _size(value: Any) -> int | None:
+    return len(value) if isinstance(value, list | dict) else None
+
+
+def _is_state(value: Any) -> bool:
+    """Whether a value is one that a forward pass leaves behind: a tensor, a count, several tensors."""
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(part, Tensor) for part in value)
+    return isinstance(value, Tensor) or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def overwrite(tensor: Tensor, values: Tensor) -> None:
+    """Values written into a parameter or buffer, whatever mode it was made in."""
+    with torch.inference_mode(tensor.is_inference()), torch.no_grad():
+        tensor.copy_(values)
 
 
 @contextmanager
-def untouched(root: nn.Module) -> Iterator[None]:
+def untouched(root: nn.Module, written: Sequence[Written] = ()) -> Iterator[None]:
     """Run `root` in evaluation mode with frozen parameters, then put every flag back as it was.
 
     Frozen parameters mean that a backward pass computes no gradient for weights, and that no graph is kept below
-    the first tensor that asks for one. A network that draws random numbers all the same draws the same each time.
+    the first tensor that asks for one. written: what else is put back. Weights made under inference_mode are left
+    alone: they ask for no gradient whatever their flag says.
     """
     modules = list(root.modules())  # walked once: this is done for every pass
-    modes = [(module, module.training) for module in modules if module.training]
+    modes = [(module, module.training) for module in modules]
     values = [value for module in modules for value in module._parameters.values() if value is not None]
-    wanting = [value for value in values if value.requires_grad]
-    devices = sorted({value.device.index for value in values if value.is_cuda})
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(0)
-        try:
-            for module, _ in modes:
+    wanting = [value for value in values if value.requires_grad and not value.is_inference()]
+    before = [place.get() for place in written]
+    try:
+        for module, training in modes:
+            if training:
                 module.training = False
-            for parameter in wanting:
-                parameter.requires_grad_(False)
-            yield
-        finally:
-            for module, training in modes:
+        for parameter in wanting:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for module, training in modes:
+            if module.training != training:
                 module.training = training
-            for parameter in wanting:
-                parameter.requires_grad_(True)
+        for parameter in wanting:
+            parameter.requires_grad_(True)
+        for place, was in zip(written, before, strict=True):
+            place.put_back(was)

@@ -16,7 +16,7 @@ MOST = 64
 
 def pictures_at_once(net: Network, taps: Sequence[Tap], looks: int, look_size: tuple[int, int]) -> int:
     """The number of pictures, each seen `looks` times at `look_size`, whose step fits into BUDGET; at least one."""
-    if net.mixes_pictures:
+    if net.one_at_a_time:
         return 1
     layers = [layer for layer in net.layers() if not layer.container]
     if SCORES_TAP not in taps and taps:

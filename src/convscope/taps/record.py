@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
-from convscope.models.adapter import Adapter
-from convscope.models.layers import PICTURES, Layer, ports
+from convscope.models.failures import backward_watched
+from convscope.models.layers import Layer, ports
 from convscope.models.network import Listener, Network, StopForward
 from convscope.models.quick import PLAIN, Quick
 from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
@@ -89,7 +89,8 @@ class Recording(Mapping[Tap, Tensor]):
         if not values.requires_grad:
             return ByTap()
         tensors = [self._tensors[tap] for tap in wanted]
-        found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
+        with backward_watched(self._net.name):
+            found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
         return ByTap((tap, gradient) for tap, gradient in zip(wanted, found, strict=True) if gradient is not None)
 
     def picture(self, index: int) -> "Recording":
@@ -136,7 +137,7 @@ def record(
     gradients: keep the tapped tensors so that Recording.gradients can tell the gradient of anything later with
     respect to them. The graph then begins at the first of them: nothing below is entered on the way back.
 
-    replaced: for some of the taps the tensors, `b c h w`, that flow on from there in place of the network's own.
+    replaced: by tap, tensors `b c h w` that flow on from there in place of the network's own.
 
     way: a quicker way to run it, from Network.quickened, which gives the same to rounding.
 
@@ -145,7 +146,10 @@ def record(
     wanted = [ensure_tap(tap) for tap in taps]
     if not wanted:
         raise InputError("nothing to record: name at least one layer")
-    layers = {tap: tap.resolve(net) for tap in wanted if tap != SCORES_TAP}
+    changed = dict(replaced or {})
+    layers = {tap: tap.resolve(net) for tap in [*wanted, *changed] if tap != SCORES_TAP}
+    for layer in layers.values():
+        check_axes(layer)
     whole = SCORES_TAP in wanted
     kept: dict[Tap, Tensor] = {}
 
@@ -155,8 +159,9 @@ def record(
     by_module: dict[str, dict[Tap, Layer]] = {}
     for tap, layer in layers.items():
         by_module.setdefault(layer.module, {})[tap] = layer
+    scale = (images.shape[-2] / net.spec.height, images.shape[-1] / net.spec.width)
     listeners = {
-        module: _listener(net.adapter, group, kept, finished, gradients, replaced or {})
+        module: _listener(group, len(images), scale, kept, finished, gradients, changed)
         for module, group in by_module.items()
     }
     with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
@@ -165,19 +170,31 @@ def record(
         if missing:
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
         if whole:
-            kept[SCORES_TAP] = net.scores(output)
+            kept[SCORES_TAP] = net.scores(output, len(images))
     return Recording(net, {tap: kept[tap] for tap in wanted}, images)
 
 
+def check_axes(layer: Layer) -> None:
+    """Raises InputError for a layer whose output cannot be read as maps, tokens or vectors of pictures."""
+    if layer.layout is None:
+        told = "x".join(map(str, layer.shape)) or "one number"
+        raise InputError(
+            f"the axes of the layer {layer.name!r} are unknown (its output is {told} for each picture, which cannot be "
+            "read as channels, or as channels and positions): choose another layer"
+        )
+
+
 def _listener(
-    adapter: Adapter,
     group: Mapping[Tap, Layer],
+    count: int,
+    scale: tuple[float, float],
     kept: dict[Tap, Tensor],
     finished: Callable[[], bool],
     gradients: bool,
     replaced: Mapping[Tap, Tensor],
 ) -> Listener:
-    """Listen to one module for all the taps on it, counting its calls."""
+    """Listen to one module for all the taps on it, counting its calls. count: of the pictures that are run. scale: their
+    height and width in those of the network's input size."""
     call = -1
 
     def listen(inputs: Any, output: Any) -> Any:
@@ -188,19 +205,20 @@ def _listener(
         for tap, layer in group.items():
             if layer.call != call or layer.port not in given:
                 continue
-            native = given[layer.port]
+            native, layout = given[layer.port], layer.layout
+            assert layout is not None
             if tap in replaced:
                 kept[tap] = replaced[tap]
-                given[layer.port] = _native(adapter, layer.module, kept[tap], native).clone()
+                given[layer.port] = layout.write(kept[tap], native, scale).clone()
                 changed = True
-            elif gradients:
-                maps = _maps(adapter, layer.module, native)
+                continue
+            maps = layout.read(_plain(native), count, layer.name, scale)
+            if gradients and native.is_floating_point():
                 kept[tap] = maps.clone() if maps.requires_grad else maps.detach().clone().requires_grad_()
                 # A copy goes on, so that an operation in place cannot overwrite what is kept.
-                given[layer.port] = _native(adapter, layer.module, kept[tap], native).clone()
+                given[layer.port] = layout.write(kept[tap], native, scale).clone()
                 changed = True
             else:
-                maps = _maps(adapter, layer.module, native)
                 kept[tap] = maps  # counts as kept before `finished` is asked
                 kept[tap] = maps if finished() else maps.clone()
         if finished():
@@ -210,29 +228,11 @@ def _listener(
     return listen
 
 
-def _maps(adapter: Adapter, module: str, tensor: Tensor) -> Tensor:
-    """A module's own tensor as `b c h w`."""
-    return as_maps(tensor if module == PICTURES else adapter.to_channels_first(module, tensor))
-
-
-def _native(adapter: Adapter, module: str, maps: Tensor, like: Tensor) -> Tensor:
-    """The inverse of _maps, for a tensor that looked like `like`."""
-    if like.ndim == 2:
-        return maps[:, :, 0, 0]
-    if like.ndim == 3:
-        return maps[..., 0].transpose(1, 2)
-    return maps if module == PICTURES else adapter.from_channels_first(module, maps)
-
-
-def as_maps(tensor: Tensor) -> Float[Tensor, "b c h w"]:
-    """Any layer's output as maps: vectors have one position, tokens (`b n c`) a column of them."""
-    if tensor.ndim == 4:
-        return tensor
-    if tensor.ndim == 2:
-        return tensor[:, :, None, None]
-    if tensor.ndim == 3:
-        return tensor.transpose(1, 2)[..., None]
-    raise InputError(f"a layer's output of shape {tuple(tensor.shape)} cannot be shown; expected b c h w, b n c or b c")
+def _plain(tensor: Tensor) -> Tensor:
+    """A layer's tensor as one of floats: quantised ones and whole numbers too."""
+    if tensor.is_quantized:
+        return tensor.dequantize()
+    return tensor if tensor.is_floating_point() else tensor.float()
 
 
 def rebuilt(output: Any, given: Mapping[int | str | None, Tensor]) -> Any:

@@ -13,7 +13,7 @@ from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
-from convscope.models.layers import Layer, recommended_layer
+from convscope.models.layers import Layer
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
 from convscope.objectives.units import Channel, Logit
@@ -65,9 +65,7 @@ def predictions(found: Findings) -> None:
 
 def evidence(found: Findings) -> None:
     """Grad-CAM of the first guesses, side by side on one scale."""
-    layer = recommended_layer(found.net.layers())
-    if layer is None:
-        return
+    layer = found.net.recommended_layer()
     classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
     found.cam = gradient_cam(found.net, found.picture, classes, layer.name)
     heats = maps_of(found)

@@ -9,7 +9,7 @@ import torch
 from convscope.errors import InputError, NetworkError
 from convscope.models.efficientnet_lite import VARIANTS, EfficientNetLite, from_published
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
-from convscope.models.network import Network
+from convscope.models.network import Network, Output
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
@@ -26,7 +26,7 @@ def load(
     *,
     input: InputSpec | None,
     labels: Sequence[str] | Labels | None,
-    output: int | str | None,
+    output: Output,
     weights: str | None,
     trust: bool,
 ) -> Network:

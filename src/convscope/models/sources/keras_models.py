@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from convscope.errors import InputError, MissingExtraError, NetworkError, UnknownNameError
 from convscope.models.adapter import Squash
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
-from convscope.models.network import Network
+from convscope.models.network import Network, Output
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
@@ -69,15 +69,6 @@ class KerasAdapter:
     def forward(self, images: Tensor) -> Any:
         return self._model(images if self._default == "channels_first" else images.permute(0, 2, 3, 1), training=False)
 
-    def _is_last(self, name: str) -> bool:
-        return bool((getattr(self._modules[name], "data_format", None) or self._default) == "channels_last")
-
-    def to_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 and self._is_last(name) else tensor
-
-    def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        return tensor.permute(0, 2, 3, 1) if tensor.ndim == 4 and self._is_last(name) else tensor
-
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
         layer: Any = self._modules[name]
         keras = _keras()
@@ -86,14 +77,17 @@ class KerasAdapter:
         if isinstance(layer, keras.layers.Softmax):
             return inputs[0], "softmax"
         activation = getattr(layer, "activation", None)
-        kinds: dict[Any, Squash] = {keras.activations.softmax: "softmax", keras.activations.sigmoid: "sigmoid"}
+        functions = keras.activations
+        kinds: dict[Any, Squash] = {
+            functions.softmax: "softmax", functions.log_softmax: "softmax", functions.sigmoid: "sigmoid",
+            functions.log_sigmoid: "sigmoid",
+        }  # fmt: skip
         if activation not in kinds:
             return None
         if isinstance(layer, keras.layers.Activation):
             return inputs[0], kinds[activation]
         if isinstance(layer, keras.layers.Dense):
-            logits = torch.matmul(inputs[0], layer.kernel.value)
-            return (logits if layer.bias is None else logits + layer.bias.value), kinds[activation]
+            return _dense_logits(layer, inputs[0]), kinds[activation]
         return None
 
     def kernel(self, name: str) -> Tensor | None:
@@ -113,6 +107,20 @@ class KerasAdapter:
         return value.T if value.ndim == 2 else None
 
 
+def _dense_logits(layer: Any, inputs: Tensor) -> Tensor:
+    """What a Dense layer gives before its activation."""
+    if getattr(layer, "quantization_mode", None):  # its kernel has a scale: let the layer itself multiply
+        activation = layer.activation
+        try:
+            layer.activation = _keras().activations.linear
+            quantised: Tensor = layer.call(inputs)
+            return quantised
+        finally:
+            layer.activation = activation
+    logits = torch.matmul(inputs, layer.kernel.value)
+    return logits if layer.bias is None else logits + layer.bias.value
+
+
 def _walk(model: Any, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
     keras = _keras()
     for layer in model.layers:
@@ -129,7 +137,7 @@ def load(
     *,
     input: InputSpec | None,
     labels: Sequence[str] | Labels | None,
-    output: int | str | None,
+    output: Output,
     weights: str | None,
     trust: bool,
 ) -> Network:
@@ -162,7 +170,7 @@ def _network(
     options: dict[str, Any],
     spec: InputSpec | None,
     labels: Labels,
-    output: int | str | None,
+    output: Output,
     note: str,
 ) -> Network:
     return Network(

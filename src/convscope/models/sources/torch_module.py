@@ -37,18 +37,13 @@ class TorchAdapter:
     def forward(self, images: Tensor) -> Any:
         return self._root(images)
 
-    def to_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        return tensor
-
-    def from_channels_first(self, name: str, tensor: Tensor) -> Tensor:
-        return tensor
-
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
         if not inputs or not isinstance(inputs[0], Tensor):
             return None
-        if isinstance(self._modules[name], nn.Softmax):
+        module = self._modules[name]
+        if isinstance(module, nn.Softmax | nn.LogSoftmax | nn.Softmax2d):
             return inputs[0], "softmax"
-        return (inputs[0], "sigmoid") if isinstance(self._modules[name], nn.Sigmoid) else None
+        return (inputs[0], "sigmoid") if isinstance(module, nn.Sigmoid | nn.LogSigmoid) else None
 
     def kernel(self, name: str) -> Tensor | None:
         module = self._modules[name]

@@ -23,7 +23,7 @@ from torch import Tensor
 from convscope.errors import InputError, MissingExtraError, NetworkError
 from convscope.models.cache import cached
 from convscope.models.labels import Labels, ensure_labels
-from convscope.models.network import Network
+from convscope.models.network import Network, Output
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import InputSpec
 from convscope.models.vgg import BLOCKS, VGG16Trunk
@@ -43,7 +43,7 @@ def load(
     *,
     input: InputSpec | None,
     labels: Sequence[str] | Labels | None,
-    output: int | str | None,
+    output: Output,
     weights: str | None,
     trust: bool,
 ) -> Network:
