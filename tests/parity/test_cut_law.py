@@ -20,22 +20,27 @@ from tests.networks import noise
 
 pytestmark = [pytest.mark.zoo, pytest.mark.filterwarnings("default")]
 
-TORCHVISION = (
-    "alexnet vgg11 vgg16_bn resnet18 resnet50 resnext50_32x4d wide_resnet50_2 densenet121 squeezenet1_1 googlenet "
-    "inception_v3 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 mnasnet0_5 efficientnet_b0 efficientnet_v2_s "
-    "regnet_y_400mf regnet_x_400mf convnext_tiny swin_t swin_v2_t maxvit_t vit_b_16"
-).split()
-TIMM = (
-    "convnext_atto convnextv2_atto resnetv2_50 inception_v4 inception_next_tiny poolformer_s12 pvt_v2_b0 edgenext_xx_small "
-    "davit_tiny repvit_m0_9 mambaout_femto convformer_s18 caformer_s18 efficientformer_l1 efficientformerv2_s0 darknet53 "
-    "crossvit_9_240 twins_svt_small swin_tiny_patch4_window7_224 vit_tiny_patch16_224 deit_tiny_patch16_224 "
-    "mixer_s32_224 resmlp_12_224 gmlp_s16_224 repvgg_a0 mobileone_s0 fastvit_t8 ghostnet_100 hrnet_w18_small dla34 "
-    "dpn68 nfnet_f0 xception41 cspresnet50 vovnet39a selecsls42b tresnet_m mobilevit_xxs coatnet_nano_rw_224 "
-    "focalnet_tiny_srf levit_128s visformer_tiny"
-).split()
-KERAS = (
-    "ConvNeXtTiny MobileNetV2 MobileNetV3Small DenseNet121 InceptionV3 Xception ResNet50V2 EfficientNetB0 VGG16".split()
-)
+
+def words(text: str) -> list[str]:
+    return text.split()
+
+
+TORCHVISION = words("""
+    alexnet vgg11 vgg16_bn resnet18 resnet50 resnext50_32x4d wide_resnet50_2 densenet121 squeezenet1_1 googlenet
+    inception_v3 mobilenet_v2 mobilenet_v3_small shufflenet_v2_x0_5 mnasnet0_5 efficientnet_b0 efficientnet_v2_s
+    regnet_y_400mf regnet_x_400mf convnext_tiny swin_t swin_v2_t maxvit_t vit_b_16
+""")
+TIMM = words("""
+    convnext_atto convnextv2_atto resnetv2_50 inception_v4 inception_next_tiny poolformer_s12 pvt_v2_b0 edgenext_xx_small
+    davit_tiny repvit_m0_9 mambaout_femto convformer_s18 caformer_s18 efficientformer_l1 efficientformerv2_s0 darknet53
+    crossvit_9_240 twins_svt_small swin_tiny_patch4_window7_224 vit_tiny_patch16_224 deit_tiny_patch16_224
+    mixer_s32_224 resmlp_12_224 gmlp_s16_224 repvgg_a0 mobileone_s0 fastvit_t8 ghostnet_100 hrnet_w18_small dla34
+    dpn68 nfnet_f0 xception41 cspresnet50 vovnet39a selecsls42b tresnet_m mobilevit_xxs coatnet_nano_rw_224
+    focalnet_tiny_srf levit_128s visformer_tiny
+""")
+KERAS = words("""
+    ConvNeXtTiny MobileNetV2 MobileNetV3Small DenseNet121 InceptionV3 Xception ResNet50V2 EfficientNetB0 VGG16
+""")
 NOT_WHOLE = {"vit_b_16", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "crossvit_9_240"}
 """Those whose late layers are lists of tokens with one that has no position: a note has to say so."""
 

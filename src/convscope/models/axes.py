@@ -1,9 +1,9 @@
 """Which axis of a tensor is which: pictures, channels, rows or columns.
 
 An axis of a tensor is written as a tuple of pieces, outermost first: one piece for a plain axis, several where axes
-were merged (`flatten`, windows), none where its size is 1. Viewing splits and merges pieces, permuting moves them, so that
-what is rows stays known as rows through any number of such steps. The operations are in axis_rules.py, what a whole
-tensor's axes amount to is in layout.py.
+were merged (`flatten`, windows), none where its size is 1. Viewing splits and merges pieces, permuting moves them, so
+that what is rows stays known as rows through any number of such steps. The operations are in axis_rules.py; what a
+whole tensor's axes amount to is in layout.py.
 """
 
 import itertools

@@ -179,7 +179,7 @@ def _cat(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     elif kinds <= {"c"}:
         new = fresh("c", size)
     elif len(kinds) == 1 and len(known) == len(several):
-        new = fresh(next(iter(kinds)) or "?", size)
+        new = fresh(kinds.pop() or "?", size)
     else:
         new = fresh("t" if kinds <= {"t"} else "?", size)
     return [(*others[:at], new, *others[at + 1 :])]

@@ -355,8 +355,8 @@ class Network:
             tensor = tensor.dequantize()
         if not tensor.is_floating_point():
             raise NetworkError(
-                f"the class scores of {self.name} are of type {tensor.dtype}; expected floats: give the network without "
-                "what turns them into that (an argmax, say)"
+                f"the class scores of {self.name} are of type {tensor.dtype}; expected floats: give the network "
+                "without what turns them into that (an argmax, say)"
             )
         if port in self._trace.squashed:
             tensor = unsquashed(tensor, self._trace.squashed[port])
@@ -495,9 +495,7 @@ def _asked(output: Output) -> tuple[int | str | None, Squash | None]:
         output if isinstance(output, tuple | list) else (None, output) if output in _SAYABLE else (output, None)
     )
     if squash is not None and squash not in _SAYABLE:
-        raise InputError(
-            f"output is {output!r}; expected a position or name, {' or '.join(map(repr, _SAYABLE))}, or both"
-        )
+        raise InputError(f"output is {output!r}; expected a position or name, 'softmax' or 'sigmoid', or both")
     return port, squash  # type: ignore[return-value]
 
 

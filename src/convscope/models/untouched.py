@@ -1,4 +1,4 @@
-"""The network is left as it was found: mode, requires_grad, what its forward pass writes; also when something raises."""
+"""The network is left as it was found: mode, requires_grad, what a pass writes; also when something raises."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

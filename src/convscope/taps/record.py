@@ -193,8 +193,8 @@ def _listener(
     gradients: bool,
     replaced: Mapping[Tap, Tensor],
 ) -> Listener:
-    """Listen to one module for all the taps on it, counting its calls. count: of the pictures that are run. scale: their
-    height and width in those of the network's input size."""
+    """Listen to one module for all the taps on it, counting its calls. count: of the pictures that are run. scale:
+    their height and width in those of the network's input size."""
     call = -1
 
     def listen(inputs: Any, output: Any) -> Any:
