@@ -86,7 +86,7 @@ def _pushed(net: cs.Network, layer: object, delta: Tensor) -> float:
     def push(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
         if next(calls) != layer.call:  # type: ignore[attr-defined]
             return output
-        return output + net.adapter.from_channels_first(layer.module, delta.float())  # type: ignore[attr-defined]
+        return output + layer.layout.write(delta.float(), output)  # type: ignore[union-attr]
 
     handle = net.adapter.modules()[layer.module].register_forward_hook(push)  # type: ignore[attr-defined]
     with torch.no_grad():

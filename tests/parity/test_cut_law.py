@@ -31,12 +31,12 @@ TORCHVISION = words("""
     regnet_y_400mf regnet_x_400mf convnext_tiny swin_t swin_v2_t maxvit_t vit_b_16
 """)
 TIMM = words("""
-    convnext_atto convnextv2_atto resnetv2_50 inception_v4 inception_next_tiny poolformer_s12 pvt_v2_b0 edgenext_xx_small
-    davit_tiny repvit_m0_9 mambaout_femto convformer_s18 caformer_s18 efficientformer_l1 efficientformerv2_s0 darknet53
-    crossvit_9_240 twins_svt_small swin_tiny_patch4_window7_224 vit_tiny_patch16_224 deit_tiny_patch16_224
-    mixer_s32_224 resmlp_12_224 gmlp_s16_224 repvgg_a0 mobileone_s0 fastvit_t8 ghostnet_100 hrnet_w18_small dla34
-    dpn68 nfnet_f0 xception41 cspresnet50 vovnet39a selecsls42b tresnet_m mobilevit_xxs coatnet_nano_rw_224
-    focalnet_tiny_srf levit_128s visformer_tiny
+    convnext_atto convnextv2_atto resnetv2_50 inception_v4 inception_next_tiny poolformer_s12 pvt_v2_b0 darknet53
+    edgenext_xx_small davit_tiny repvit_m0_9 mambaout_femto convformer_s18 caformer_s18 efficientformer_l1
+    efficientformerv2_s0 crossvit_9_240 twins_svt_small swin_tiny_patch4_window7_224 vit_tiny_patch16_224
+    deit_tiny_patch16_224 mixer_s32_224 resmlp_12_224 gmlp_s16_224 repvgg_a0 mobileone_s0 fastvit_t8 ghostnet_100
+    hrnet_w18_small dla34 dpn68 nfnet_f0 xception41 cspresnet50 vovnet39a selecsls42b tresnet_m mobilevit_xxs
+    coatnet_nano_rw_224 focalnet_tiny_srf levit_128s visformer_tiny
 """)
 KERAS = words("""
     ConvNeXtTiny MobileNetV2 MobileNetV3Small DenseNet121 InceptionV3 Xception ResNet50V2 EfficientNetB0 VGG16

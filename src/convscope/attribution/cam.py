@@ -11,7 +11,9 @@ from torch import Tensor
 
 from convscope.attribution.chosen import EVERY, Chosen, only
 from convscope.errors import InputError
+from convscope.models.layers import Layer
 from convscope.models.network import Network
+from convscope.objectives.dependence import no_gradient
 from convscope.objectives.expression import Objective
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP, Tap
@@ -72,7 +74,7 @@ def gradient_cam(
             value = objective.value(recording)
             gradient = recording.gradients(value, [tap]).get(tap)
             if gradient is None:
-                raise InputError(f"{objective} does not depend on the layer {layer!r}: choose an earlier layer")
+                raise no_gradient(net, image, objective, tap)
             weights = _weights(kind, activations, gradient)
             if not chosen.everything:
                 channels.append(tuple(chosen.of(activations, weights, signed, layer)))
@@ -129,6 +131,21 @@ def eigen_cam(activations: Float[Tensor, "1 c h w"]) -> Float[Tensor, "h w"]:
     return found.to(activations.dtype)
 
 
-def enlarge(maps: Float[Tensor, "k h w"], size: tuple[int, int]) -> Float[Tensor, "k hh ww"]:
-    """Maps at the picture's size, interpolated so that each cell's centre stays over the part it stands for."""
-    return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+def enlarge(
+    maps: Float[Tensor, "k h w"], size: tuple[int, int], layer: Layer | None = None
+) -> Float[Tensor, "k hh ww"]:
+    """Maps at the picture's size, interpolated linearly between the centres of what the cells see.
+
+    layer: the layer that the maps are of, whose receptive field says where these centres lie; without it, or where it
+    has none, the cells are spread evenly over the picture. Beyond the outermost centres a map goes on as it is there.
+    """
+    if layer is None or layer.start is None or layer.stride is None:
+        return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+    down, across = (_between(maps.shape[1 + i], size[i], layer.start[i], layer.stride[i]).to(maps) for i in (0, 1))
+    return down @ maps @ across.T
+
+
+def _between(cells: int, pixels: int, start: float, stride: float) -> Float[Tensor, "pixels cells"]:
+    """How much each cell counts at each pixel, on one axis. start: the pixel at the first cell's centre."""
+    at = ((torch.arange(pixels, dtype=torch.float64) - start) / stride).clamp(0, cells - 1)
+    return (1 - (at[:, None] - torch.arange(cells, dtype=torch.float64)).abs()).clamp_min(0)

@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.errors import InputError
+from convscope.models.failures import backward_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
+from convscope.objectives.dependence import no_gradient
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.taps.batching import in_batches
@@ -46,16 +47,19 @@ def slope(
 ) -> Slope:  # fmt: skip
     """The gradient of an objective (of the first guess, if none is given) with respect to pictures.
 
-    Raises InputError where the objective does not depend on them.
+    Raises InputError where the objective does not depend on them, NetworkError where the network cuts the gradient.
     """
     leaf = pictures.detach().clone().requires_grad_()
     with torch.enable_grad(), (rule or nullcontext)():
         recording = record(net, leaf, sorted(objective.taps()) if objective else [SCORES_TAP], way=way)
         objective = asked(objective, recording)
         values = objective.value(recording)
-        (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True) if values.requires_grad else (None,)
+        gradient = None
+        if values.requires_grad:
+            with backward_watched(net.name):
+                (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
     if gradient is None:
-        raise InputError(f"{objective} does not depend on the picture by way of what has a gradient")
+        raise no_gradient(net, pictures, objective)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
     return Slope(objective, values.detach(), gradient, scores)
 

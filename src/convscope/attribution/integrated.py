@@ -12,7 +12,9 @@ from torch import Tensor
 
 from convscope.attribution.gradients import AT_ONCE
 from convscope.errors import InputError
+from convscope.models.failures import backward_watched
 from convscope.models.network import Network
+from convscope.objectives.dependence import no_gradient
 from convscope.objectives.expression import Objective
 from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
@@ -21,6 +23,8 @@ from convscope.taps.tap import Tap
 RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
 PIECES, AT_A_TIME = 31, 4
 """Pieces of the way to begin with, where the steps are not given; of how many one is halved at a time."""
+ROUNDING = 16
+"""How many units of the last place of a score its rounding may come to; a gap within that is none."""
 KEPT = 500_000_000
 """Bytes of gradients that are kept until it is known how much each counts; more are computed once again in the end."""
 AT_MOST = 128
@@ -123,7 +127,7 @@ def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], Non
     way.look(ends, take, seen)
     pieces = {piece: gap(*piece) for piece in pairwise(ends)}
     weights = dict.fromkeys(ends, 0.0)
-    settled, allowed = 0.0, tolerance * abs(way.value(1.0) - way.value(0.0))
+    settled, allowed = 0.0, max(tolerance * abs(way.value(1.0) - way.value(0.0)), way.rounding)
     later: dict[float, float] = {}
 
     def settle(several: list[tuple[float, float]]) -> float:
@@ -212,6 +216,11 @@ class _Way:
                 self.known[at] = float(self._values(self._at([at]))[0])
         return self.known[at]
 
+    @property
+    def rounding(self) -> float:
+        """What the rounding of floats may make of the difference that the attributions are to add up to."""
+        return ROUNDING * torch.finfo(self.start.dtype).eps * max(abs(self.value(0.0)), abs(self.value(1.0)))
+
     def _at(self, places: Sequence[float]) -> Tensor:
         shares = torch.tensor(places, dtype=self.start.dtype, device=self.start.device).view(-1, 1, 1, 1)
         return self.start + shares * self.whole
@@ -228,10 +237,8 @@ class _Way:
         with torch.enable_grad():
             x = self._at(places).requires_grad_()
             values = self._values(x)
-            found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
+            with backward_watched(self.net.name):
+                found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
         if found is None:
-            raise InputError(
-                f"{self.objective} does not depend on "
-                + (f"{self.tap}: choose an earlier layer" if self.tap else "the picture: there is nothing to explain")
-            )
+            raise no_gradient(self.net, self.image, self.objective, self.tap)
         return values.tolist(), found

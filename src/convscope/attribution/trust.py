@@ -88,7 +88,9 @@ def edges(picture: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "h w"]:
     grey = picture.mean(1, keepdim=True)
     across = grey.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
     kernels = torch.stack([across, across.T])[:, None]
-    found: np.ndarray = F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)[0].cpu().numpy()
+    found: np.ndarray = (
+        F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)[0].float().cpu().numpy()
+    )
     return found
 
 

@@ -13,7 +13,7 @@ def kernel_of(net: Network, layer: str) -> Float[Tensor, "o i kh kw"]:
     Raises InputError for a layer that has no such weights, naming some that have.
     """
     module = net.layer(layer).module
-    kernel = net.adapter.kernel(module) if module in net.adapter.modules() else None
+    kernel = net.kernel(module)
     if kernel is None:
         raise InputError(
             f"the layer {layer!r} ({net.layer(layer).kind}) has no kernels; layers that have: "
@@ -24,12 +24,7 @@ def kernel_of(net: Network, layer: str) -> Float[Tensor, "o i kh kw"]:
 
 def layers_with_kernels(net: Network) -> list[str]:
     """The layers whose weights can be shown, first to last."""
-    modules = net.adapter.modules()
-    return [
-        layer.name
-        for layer in net.layers()
-        if layer.module in modules and not layer.container and net.adapter.kernel(layer.module) is not None
-    ]
+    return [layer.name for layer in net.layers() if not layer.container and net.kernel(layer.module) is not None]
 
 
 def sees_colours(net: Network, layer: str) -> bool:

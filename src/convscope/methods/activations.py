@@ -64,14 +64,14 @@ def activations(
 
 def _left_out(net: Network) -> tuple[str, ...]:
     """A note on the layers that cannot be shown as channels."""
-    odd = [layer.name for layer in net.layers() if not layer.container and len(layer.shape) not in (1, 3)]
-    return (f"left out, as their outputs have no channels: {', '.join(odd)}",) if odd else ()
+    odd = [layer.name for layer in net.layers() if not layer.container and layer.layout is None]
+    return (f"left out, as the axes of their outputs are unknown: {', '.join(odd)}",) if odd else ()
 
 
 def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Layer]:
     """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
     if layers is None:
-        return [layer for layer in net.layers() if not layer.container and len(layer.shape) in (1, 3)]
+        return [layer for layer in net.layers() if not layer.container and layer.layout is not None]
     wanted = [layers] if isinstance(layers, str) else list(layers)
     if not wanted:
         raise InputError("layers is empty; expected at least one name, or None for all layers")

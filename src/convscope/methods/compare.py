@@ -186,7 +186,7 @@ def _board(
     )  # fmt: skip
     aimed = min(range(len(ways)), key=lambda m: (not ways[m].about.targeted, ways[m].method == "rise"))
     heads = found[aimed]  # rise asks for a probability where the others ask for a logit
-    values = np.array([[one.arrays["score"] for one in row] for row in heads], dtype=np.float32)
+    values = np.array([[one.arrays.get("score", np.nan) for one in row] for row in heads], dtype=np.float32)
     columns = range(maps.shape[2])
     notes = [*notes, *(note for rows in found for row in rows for one in row for note in one.notes)]
     methods = [

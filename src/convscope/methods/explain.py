@@ -15,9 +15,10 @@ from convscope.attribution.chosen import Ranking
 from convscope.attribution.integrated import RuleName
 from convscope.errors import InputError, Stopped, UnknownNameError
 from convscope.methods.attributions import METHODS
-from convscope.methods.attributions.case import Case, Found, Method
+from convscope.methods.attributions.case import Case, Found, Method, recommended_for
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import Fit, ImageLike, Photograph
 from convscope.objectives.expression import Objective, Scaled, Sum, number_text
@@ -117,8 +118,10 @@ def explain(
     picture = photograph.tensor(net.device)
     compared = _baseline(net, options, fit)
     objective = _objective(net, target, picture, method)
+    looks = "layer" in options and not options["layer"] and not chosen.layer_optional
     case = Case(
-        net, picture, objective, options, compared.tensor(net.device) if compared else None, watch, chosen.title
+        net, picture, objective, options, compared.tensor(net.device) if compared else None, watch, chosen.title,
+        recommended_for(net, objective) if looks else None,
     )  # fmt: skip
     try:
         found, stopped = chosen.run(case), None
@@ -126,7 +129,7 @@ def explain(
         found, stopped = error.result, error
     except KeyboardInterrupt:
         raise Stopped("stopped", None) from None
-    result = _heatmap(net, photograph, target is not None, method, found, options | {"fit": fit}, compared)
+    result = _heatmap(case, photograph, target is not None, method, found, options | {"fit": fit}, compared)
     if stopped is not None:
         raise Stopped(str(stopped), result) from None
     return result
@@ -155,9 +158,9 @@ def check_asked(net: Network, target: Objective | str | int | None, method: str,
 
 def _check_layer(net: Network, target: str, read: Sequence[str], method: str, given: Mapping[str, Any]) -> None:
     """Raises InputError for a target that reads layers which all lie before the one that the method looks at."""
-    if "layer" not in METHODS[method].takes or (method == "integrated_gradients" and not given.get("layer")):
+    layer = given.get("layer")
+    if not layer or "layer" not in METHODS[method].takes:
         return
-    layer = given.get("layer") or net.recommended_layer().name
     places = {layer.name: i for i, layer in enumerate(net.layers())}
     last = max((name for name in read if name in places), key=lambda name: places[name], default=None)
     if last is not None and places.get(layer, 0) > places[last]:
@@ -212,7 +215,8 @@ def _baseline(net: Network, options: dict[str, Any], fit: Fit) -> Photograph | N
 def _objective(net: Network, target: Objective | str | int | None, picture: Tensor, method: str) -> Objective | None:
     """The target, bound; None for the first guess."""
     if target is None:
-        _ = net.classes  # raises where labels and class scores do not agree
+        if METHODS[method].targeted or net.has_classes:
+            _ = net.classes  # raises where there are none, or where labels do not agree with them
         return None
     strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
     if strongest:
@@ -242,20 +246,24 @@ def strongest_of(net: Network, picture: Tensor, layer: str, channel: int | None,
 
 
 def _heatmap(
-    net: Network, photograph: Photograph, named: bool, method: str, found: Found, options: dict[str, Any],
+    case: Case, photograph: Photograph, named: bool, method: str, found: Found, options: dict[str, Any],
     compared: Photograph | None,
 ) -> Heatmap:  # fmt: skip
-    chosen = METHODS[method]
+    net, chosen = case.net, METHODS[method]
     asked = found.objective
     plain = Logit(asked.label) if isinstance(asked, Logit) else asked  # rise makes a probability of a class
     target = None if not named else str(plain if method == "rise" else asked)
-    arrays = heat_arrays(found.map, found.value, photograph, found.coarse)
+    at = _layer(case)
+    arrays = heat_arrays(found.map, found.value, photograph, found.coarse, net.layer(at) if at else None)
     axes = {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")}
     if found.attribution is not None:
         arrays["attribution"] = found.attribution.float().cpu().numpy()
         axes["attribution"] = ("c", "h", "w")
+    if found.value is None:
+        del axes["score"]
     axes |= dict.fromkeys(found.arrays, ("rows", "columns"))
-    notes = [*found.notes, *([chosen.caveat] if chosen.caveat else [])]
+    chosen_layer = case.recommended.note if case.recommended else ""
+    notes = [*found.notes, *(note for note in (chosen_layer, chosen.caveat) if note)]
     return Heatmap(
         arrays | dict(found.arrays),
         axes,
@@ -263,22 +271,26 @@ def _heatmap(
             "explain", net, {"target": target, "method": method, **options}, photograph=photograph,
             others={"baseline": [compared.record] if compared else []}, notes=tuple(notes),
         ),
-        _facts(net, chosen, found, options.get("layer"), method) | dict(found.facts),
+        _facts(net, chosen, found, at, method) | dict(found.facts),
     )  # fmt: skip
 
 
 def heat_arrays(
-    heat: Tensor, value: float, photograph: Photograph, coarse: np.ndarray | None = None
+    heat: Tensor,
+    value: float | None,
+    photograph: Photograph,
+    coarse: np.ndarray | None = None,
+    layer: Layer | None = None,
 ) -> dict[str, np.ndarray]:
-    """A map as the arrays of a Heatmap."""
+    """A map, of a layer's resolution where it is not the picture's, as the arrays of a Heatmap; without a value, there
+    is no `score`."""
     size = photograph.pixels.shape[:2]
-    whole = heat if tuple(heat.shape) == tuple(size) else enlarge(heat[None], size)[0]
+    whole = heat if tuple(heat.shape) == tuple(size) else enlarge(heat[None], size, layer)[0]
     return {
         "map": whole.float().cpu().numpy(),
         "coarse": heat.float().cpu().numpy() if coarse is None else coarse,
-        "score": np.array(value, dtype=np.float32),
         "image": as_rgb(photograph.pixels),
-    }
+    } | ({} if value is None else {"score": np.array(value, dtype=np.float32)})
 
 
 def in_words(net: Network, objective: Objective) -> str:
@@ -297,17 +309,20 @@ def in_words(net: Network, objective: Objective) -> str:
     return words
 
 
+def _layer(case: Case) -> str | None:
+    """The layer that a method looked at; None for one that looked at none."""
+    return case.layer if case.recommended or case.options.get("layer") else None
+
+
 def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method: str) -> dict[str, Any]:
     asked = found.objective
-    if layer is None and "layer" in chosen.takes and method != "integrated_gradients":
-        layer = net.recommended_layer().name
     of = f", {found.facts['made_of']}" if "made_of" in found.facts else ""
     at = f" at {layer}{of}" if layer else ""
     facts: dict[str, Any] = {"target": str(asked), "method": method}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
     facts |= {
-        "title": f"{in_words(net, asked)}  {figure(found.value)}",
+        "title": in_words(net, asked) + ("" if found.value is None else f"  {figure(found.value)}"),
         "subtitle": f"{chosen.title}{at}; {chosen.about}",
     }
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:

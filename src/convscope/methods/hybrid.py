@@ -278,7 +278,7 @@ class _Maker:
         return Variations(
             {
                 "images": pictures,
-                "values": np.array([heatmap.arrays["score"] for heatmap, _ in found], dtype=np.float32),
+                "values": np.array([heatmap.arrays.get("score", np.nan) for heatmap, _ in found], dtype=np.float32),
                 "heat": np.stack([heat for _, heat in found]),
             },
             {"images": ("n", "h", "w", "c"), "values": ("n",), "heat": ("n", "h", "w")},

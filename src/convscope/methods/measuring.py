@@ -31,7 +31,7 @@ def measured(net: Network, objective: Objective, pictures: Tensor) -> np.ndarray
     taps = taps_of([objective])
     pictures = resized(pictures, size_seen(net, taps, (pictures.shape[-2], pictures.shape[-1])))
     values = [evaluate(net, [objective], one[None], Tiles(TILE, 0), torch.Generator()) for one in pictures]
-    return torch.cat(values).cpu().numpy().astype(np.float32)
+    return torch.cat(values).float().cpu().numpy().astype(np.float32)
 
 
 def size_seen(net: Network, taps: Sequence[Tap], size: Size) -> Size:
@@ -51,14 +51,15 @@ class Real:
         self.records: list[dict[str, Any]] = []
         taps = taps_of(objectives)
         found: dict[Objective, list[np.ndarray]] = {objective: [] for objective in objectives}
-        for first in range(0, len(given), AT_ONCE):
-            photographs = [net.photograph(one) for one in given[first : first + AT_ONCE]]
+        at_once = 1 if net.one_at_a_time else AT_ONCE
+        for first in range(0, len(given), at_once):
+            photographs = [net.photograph(one) for one in given[first : first + at_once]]
             self.records += [photograph.record for photograph in photographs]
             pictures = torch.cat([photograph.tensor(net.device) for photograph in photographs])
             with torch.no_grad():
                 recording = record(net, pictures, taps) if taps else Recording(net, {}, pictures)
                 for objective, values in found.items():
-                    values.append(objective.value(recording).cpu().numpy().astype(np.float32))
+                    values.append(objective.value(recording).float().cpu().numpy().astype(np.float32))
         self.values = {objective: np.concatenate(values) for objective, values in found.items()}
 
 

@@ -101,7 +101,7 @@ def kind_of(dim: Dim) -> Kind | None:
 
 def like(dim: Dim, size: int) -> Dim:
     """An axis of the same kind, of another size."""
-    kind = kind_of(dim)
+    kind = "c" if dim and all(piece.kind == "c" for piece in dim) else kind_of(dim)
     return fresh("?" if kind is None else kind, size)
 
 
@@ -122,13 +122,18 @@ def agreed(first: Dim, second: Dim) -> Dim:
         return first
     if not first:
         return second
-    ours, theirs = kind_of(first), kind_of(second)
-    if ours in ("?", "m") and len(first) == 1:
-        return second
-    if theirs in ("?", "m") and len(second) == 1:
-        return first
+    ours, theirs = _certainty(first), _certainty(second)
+    if ours != theirs:
+        return first if ours > theirs else second
     same = [p.kind for p in first] == [p.kind for p in second] and [p.size for p in first] == [p.size for p in second]
     return first if same else fresh("?", prod(piece.size for piece in first))
+
+
+def _certainty(dim: Dim) -> int:
+    """How much is known of an axis: what it is; of which pieces it is made; nothing that could be told."""
+    if kind_of(dim) in ("b", "c", "h", "w", "t"):
+        return 2
+    return 0 if all(piece.kind in ("?", "m") for piece in dim) else 1
 
 
 def met(tensors: Sequence[Dims], shape: Sequence[int]) -> Dims:

@@ -104,7 +104,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
             out = func(*args, **kwargs)
         inputs = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
         sources = [known for x in inputs if (known := self.known(x)) is not None]
-        if sources:
+        if sources and func.overloadpacket.__name__ not in _SHAPED_AFTER:
             self._follow(func, args, kwargs, out, sources)
         return out
 
@@ -166,6 +166,13 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sizes = zip(known.dims, shape, tensor.shape, strict=True)
         dims = tuple(dim if was == now else like(dim, now) for dim, was, now in sizes)
         return Known(dims, known.field if tuple(tensor.shape[-2:]) == shape[-2:] else None, known.node)
+
+
+_SHAPED_AFTER = {
+    "new_zeros", "new_ones", "new_empty", "new_full", "new_empty_strided", "zeros_like", "ones_like", "empty_like",
+    "full_like", "rand_like", "randn_like", "randint_like",
+}  # fmt: skip
+"""What takes the shape of a tensor and nothing of what is in it."""
 
 
 def _place(tensor: Tensor) -> int:

@@ -231,7 +231,7 @@ def map_layers(layers: Sequence[Layer]) -> list[Layer]:
     return [layer for layer in layers if layer.is_map and layer.module != PICTURES and not layer.container]
 
 
-_NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding")
+_NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding", "permute", "rearrange", "reshape")
 
 
 def ports(output: Any) -> dict[Port, Tensor]:

@@ -7,8 +7,11 @@ import torch
 
 from convscope.errors import OutOfMemoryError
 
-_CPU_SAYS = ("DefaultCPUAllocator", "std::bad_alloc")
-"""On the processor torch raises a plain RuntimeError with one of these in it."""
+_SAYS = (
+    "DefaultCPUAllocator", "std::bad_alloc", "could not create a primitive", "could not create a memory",
+    "not enough memory", "Cannot allocate memory", "out of memory",
+)  # fmt: skip
+"""torch, on the processor, and oneDNN raise a plain RuntimeError with one of these in it."""
 
 
 @contextmanager
@@ -18,6 +21,6 @@ def memory_watched(work: str) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         told = str(error)
-        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(x in told for x in _CPU_SAYS):
+        if not isinstance(error, MemoryError | torch.OutOfMemoryError) and not any(x in told for x in _SAYS):
             raise
         raise OutOfMemoryError(f"memory ran out ({work}): take a smaller size, or fewer at once") from error

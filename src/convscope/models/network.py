@@ -300,6 +300,13 @@ class Network:
         with self._lock, self._failing(noise), self._as_found():
             return quicken(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
 
+    def kernel(self, module: str) -> Tensor | None:
+        """The learned weights of a module, as Adapter.kernel gives them; the network is left as it was found."""
+        if module not in self.adapter.modules():
+            return None
+        with self._lock, self._as_found(), torch.no_grad():
+            return self.adapter.kernel(module)
+
     def twin(self) -> "Network":
         """A copy of the network, with weights of its own to change. Raises NetworkError where it cannot be copied."""
         try:
@@ -342,9 +349,9 @@ class Network:
                 f"given {images.shape[-2]}x{images.shape[-1]}"
             )
 
-    def scores(self, output: Any, pictures: int) -> Float[Tensor, "b k"]:
-        """The logits in what `run` returned for so many pictures. Where only probabilities are to be had, their
-        logarithms or log-odds.
+    def scores(self, output: Any, pictures: int | None = None) -> Float[Tensor, "b k"]:
+        """The logits in what `run` returned, for so many pictures where that is told. Where only probabilities are to
+        be had, their logarithms or log-odds.
 
         Raises InputError where there is not one row of scores for each picture.
         """
@@ -361,6 +368,7 @@ class Network:
         if port in self._trace.squashed:
             tensor = unsquashed(tensor, self._trace.squashed[port])
         own = score_count(self._trace.outputs[port]) or 1
+        pictures = pictures or (len(tensor) if tensor.ndim > 1 else tensor.numel() // own)
         tensor = as_scores(tensor, pictures, own)
         if tensor.shape != (pictures, own):
             raise InputError(

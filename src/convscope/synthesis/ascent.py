@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import NotFiniteError
+from convscope.models.failures import backward_watched
 from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
@@ -168,7 +169,8 @@ def climb(
     slope: Tensor | None = None
     with guard or nullcontext():
         for part in _parts(net, objectives, leaf, transform, generator, way, beside):
-            (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
+            with backward_watched(net.name):
+                (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
             values = part.detach() if values is None else values + part.detach()
             if gradient is not None:
                 slope = gradient if slope is None else slope + gradient

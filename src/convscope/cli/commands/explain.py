@@ -52,7 +52,8 @@ def main(
 def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
     kept = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
     told = {key: result.facts[key] for key in kept if key in result.facts}
-    data = {**told, "score": float(result.arrays["score"]), "highest": float(result.arrays["map"].max())}
+    score = float(result.arrays["score"]) if "score" in result.arrays else None
+    data = {**told, "score": score, "highest": float(result.arrays["map"].max())}
     lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
     if "gap" in told:
         share = abs(told["gap"]) / max(abs(result.facts["difference"]), 1e-12)

@@ -50,6 +50,6 @@ def _told(result: Result) -> Outcome:
         "seconds": {name: round(value, 2) for name, value in result.facts["seconds"].items()},
         "finished": result.facts["finished"],
     }
-    best = guesses[0]
-    said = f"{best['label']}, {100 * best['probability']:.1f} %; {sum(result.facts['seconds'].values()):.0f} s"
+    best = f"{guesses[0]['label']}, {100 * guesses[0]['probability']:.1f} %" if guesses else "no classes"
+    said = f"{best}; {sum(result.facts['seconds'].values()):.0f} s"
     return Outcome([result.facts["path"]], data, [said], result.notes)

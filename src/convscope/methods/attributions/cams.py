@@ -10,15 +10,16 @@ from convscope.attribution import masks
 from convscope.attribution.cam import Kind, check_map, eigen_cam, gradient_cam
 from convscope.attribution.chosen import Chosen, check_channels
 from convscope.attribution.gradients import asked
-from convscope.methods.attributions.case import Case, Found
+from convscope.methods.attributions.case import Case, Found, layer_at
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
+from convscope.objectives.units import LayerNorm2
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP
 
 
 def check_cam(net: Network, options: Mapping[str, Any]) -> None:
-    layer = options["layer"] or net.recommended_layer().name
+    layer = layer_at(options, net.recommendation())
     check_map(net, layer)
     if options.get("channels") is not None:
         check_channels(options["channels"], net.layer(layer).channels, layer)
@@ -63,6 +64,11 @@ def _has_scores(objective: Objective) -> bool:
 
 
 def of_eigen_cam(case: Case) -> Found:
+    if not case.net.has_classes:
+        with torch.no_grad():
+            maps = record(case.net, case.picture, [case.layer])[case.layer]
+        found = eigen_cam(maps)
+        return Found(LayerNorm2(case.layer), None, found if case.options["signed"] else found.relu(), None)
     objective, _ = case.settled()
     activations, value, scores = _activations(case, objective)
     found = eigen_cam(activations)
@@ -75,7 +81,8 @@ def of_score_cam(case: Case) -> Found:
     chosen = _chosen(case)
     channels = chosen.of(activations, None, case.options["signed"], case.layer)
     found = masks.score_cam(
-        case.net, case.picture, objective, activations, case.seen(len(channels)), channels=channels
+        case.net, case.picture, objective, activations, case.seen(len(channels)), layer=case.net.layer(case.layer),
+        channels=channels,
     )  # fmt: skip
     facts = {} if chosen.everything else _told(case, channels)
     return Found(objective, value, found if case.options["signed"] else found.relu(), scores, facts=facts)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution.gradients import asked
+from convscope.models.choose import Recommended
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.progress import Progress, Watch
@@ -18,7 +19,10 @@ from convscope.taps.tap import SCORES_TAP
 
 @dataclass
 class Case:
-    """What is explained: a picture `1 c h w`, an objective (none for the first guess), and the method's options."""
+    """What is explained: a picture `1 c h w`, an objective (none for the first guess), and the method's options.
+
+    recommended: the layer to look at where the options name none; None for methods that look at none.
+    """
 
     net: Network
     picture: Tensor
@@ -27,6 +31,7 @@ class Case:
     baseline: Tensor | None
     watch: Watch
     what: str
+    recommended: Recommended | None = None
     generator: torch.Generator = field(init=False)
 
     def __post_init__(self) -> None:
@@ -35,7 +40,7 @@ class Case:
     @property
     def layer(self) -> str:
         """The layer that was asked for, or the one recommended."""
-        return self.options["layer"] or self.net.recommended_layer().name
+        return layer_at(self.options, self.recommended)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -54,13 +59,40 @@ class Case:
         return asked(self.objective, recording), recording.scores
 
 
+def layer_at(options: Mapping[str, Any], recommended: Recommended | None) -> str:
+    """The layer that is looked at."""
+    if options.get("layer"):
+        return str(options["layer"])
+    assert recommended is not None
+    return recommended.layer.name
+
+
+def recommended_for(net: Network, objective: Objective | None) -> Recommended:
+    """The layer at which to explain an objective; of one that reads layers alone, a layer before the last of these."""
+    whole = net.recommendation()
+    if objective is None or SCORES_TAP in objective.taps():
+        return whole
+    return whole if comes_before(net, whole.layer.name, objective) else net.recommendation(_read(objective))
+
+
+def _read(objective: Objective) -> list[str]:
+    return sorted(tap.layer for tap in objective.taps() if tap != SCORES_TAP)
+
+
+def comes_before(net: Network, layer: str, objective: Objective) -> bool:
+    """Whether a layer is completed before the last of those that an objective reads."""
+    places = {layer.name: i for i, layer in enumerate(net.layers())}
+    return places[layer] < max((places[name] for name in _read(objective) if name in places), default=len(places))
+
+
 @dataclass(frozen=True)
 class Found:
     """What a method found. map: `h w`, of the picture's size or coarser, unscaled. coarse: where it is not the map.
-    attribution: by channel of the picture, `c h w`, where there is such. scores: of the classes, where seen."""
+    attribution: by channel of the picture, `c h w`, where there is such. scores: of the classes, where seen. value: of
+    the objective; None where there was none to compute."""
 
     objective: Objective
-    value: float
+    value: float | None
     map: Tensor
     scores: Tensor | None
     coarse: np.ndarray | None = None
@@ -75,7 +107,8 @@ class Method:
     """One way to explain. takes: its options and their defaults. caveat: what a reader of any of its maps must know.
 
     look: how its maps are shown, as results/heatmap.py says. targeted: whether a target makes a difference. adds_up:
-    whether its attribution, summed, is meant to be the target's value less that on the neutral colour. check: raises
+    whether its attribution, summed, is meant to be the target's value less that on the neutral colour. layer_optional:
+    whether it looks at no layer unless one is named. check: raises
     InputError, before any work, for options that cannot be.
     """
 
@@ -87,4 +120,5 @@ class Method:
     look: Literal["region", "fine", "coloured"] = "region"
     targeted: bool = True
     adds_up: bool = False
+    layer_optional: bool = False
     check: Callable[[Network, Mapping[str, Any]], None] = field(default=lambda net, options: None)

@@ -55,7 +55,7 @@ def of_deconvnet(case: Case) -> Found:
 def of_guided_grad_cam(case: Case) -> Found:
     cam = of_cam(case, "grad_cam")
     found = slope(case.net, case.picture, cam.objective, rule=guided)
-    heat = enlarge(cam.map[None], case.size)[None]
+    heat = enlarge(cam.map[None], case.size, case.net.layer(case.layer))[None]
     return _of_slope(case, found, found.gradients * heat, True)
 
 

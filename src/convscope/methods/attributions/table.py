@@ -62,7 +62,7 @@ METHODS: Mapping[str, Method] = {
         "integrated gradients", of_integrated_gradients,
         {"layer": None, "signed": True, "baseline": "black", "steps": None, "rule": None, "tolerance": None,
          "seed": 0},
-        "adds up to the difference from the baseline", look="fine", check=check_integrated,
+        "adds up to the difference from the baseline", look="fine", check=check_integrated, layer_optional=True,
     ),
     "guided_backprop": Method(
         "guided backpropagation", of_guided, {"signed": False}, "fine detail, little of the answer", _GUIDED, "coloured"

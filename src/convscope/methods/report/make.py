@@ -65,7 +65,7 @@ def report(
         half = stopped.result if isinstance(stopped, Stopped) else None
         if isinstance(half, Pictures) and len(chosen) == len(found.page["filters"] or ()):
             parts.show_class_picture(found, half)
-        result = maker.write(finished=False) if found.guesses else None
+        result = maker.write(finished=False) if found.page["photograph"] else None
         raise Stopped(f"stopped after {maker.done} of {maker.total} steps", result) from None
     return maker.write(finished=True)
 

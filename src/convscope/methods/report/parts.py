@@ -42,6 +42,7 @@ class Findings:
     filters: int
     guesses: list[Prediction] = field(default_factory=list)
     cam: Cam | None = None
+    layer: Layer | None = None
     page: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(PARTS))
 
     @property
@@ -54,9 +55,11 @@ class Findings:
 
 
 def predictions(found: Findings) -> None:
-    """The first guesses with their probabilities."""
-    found.guesses = found.net.predict(found.photograph, top=TOP)[0]
+    """The first guesses with their probabilities; the photograph alone where the network tells no classes apart."""
     found.page["photograph"] = pixels_uri(found.rgb, quality=92)
+    if not found.net.has_classes:
+        return
+    found.guesses = found.net.predict(found.photograph, top=TOP)[0]
     found.page["predictions"] = [
         {"label": guess.label, "index": guess.index, "percent": 100 * guess.probability, "score": figure(guess.score)}
         for guess in found.guesses
@@ -65,14 +68,19 @@ def predictions(found: Findings) -> None:
 
 def evidence(found: Findings) -> None:
     """Grad-CAM of the first guesses, side by side on one scale."""
-    layer = found.net.recommended_layer()
+    if not found.guesses:
+        return
+    chosen = found.net.recommendation()
+    layer = chosen.layer
     classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
     found.cam = gradient_cam(found.net, found.picture, classes, layer.name)
+    found.layer = layer
     heats = maps_of(found)
     top = float(heats.max())
     ramp = colourise(np.linspace(0, 1, 160)[None].repeat(10, 0), 0, 1, "inferno")
     found.page["evidence"] = {
         "layer": layer.name,
+        "note": chosen.note,
         "shape": shape_of(layer),
         "high": figure(top),
         "ramp": pixels_uri(ramp),
@@ -93,7 +101,7 @@ def maps_of(found: Findings) -> np.ndarray:
     if found.cam is None:
         return np.zeros((1, *found.rgb.shape[:2]), dtype=np.float32)
     heats: np.ndarray
-    heats = enlarge(found.cam.maps, (found.rgb.shape[0], found.rgb.shape[1])).float().cpu().numpy()
+    heats = enlarge(found.cam.maps, (found.rgb.shape[0], found.rgb.shape[1]), found.layer).float().cpu().numpy()
     return heats
 
 
@@ -137,7 +145,7 @@ def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
         units.append(
             {
                 "name": f"{layer.name}:{channel}",
-                "answer": _spotlight(found, maps[channel]),
+                "answer": _spotlight(found, layer, maps[channel]),
                 "mean": figure(float(maps[channel].mean())),
                 "picture": pixels_uri(tile, quality=92),
                 "reached": figure(float(value)),
@@ -147,9 +155,18 @@ def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
         "name": layer.name,
         "shape": shape_of(layer),
         "units": units,
-        "notes": [note for note in made.notes if "gradient" in note],
+        "notes": [*(note for note in made.notes if "gradient" in note), *_beaten(best, maps, made)],
     }
     found.page["filters"] = [*(found.page["filters"] or ()), stage]
+
+
+def _beaten(channels: list[int], maps: Tensor, made: Pictures) -> list[str]:
+    """A note on channels for which the made picture reaches less than the photograph gives."""
+    reached = zip(channels, made.arrays["values"].tolist(), strict=True)
+    short = [str(channel) for channel, value in reached if value < float(maps[channel].mean())]
+    if not short:
+        return []
+    return [f"of {', '.join(short)} the made picture reaches less than the photograph: take more --filter-steps"]
 
 
 def first_weights(found: Findings) -> None:
@@ -161,6 +178,8 @@ def first_weights(found: Findings) -> None:
 
 def class_picture(found: Findings, steps: int, watch: Watch) -> None:
     """What the network looks for in the class it guessed first; the PNG in the page carries its recipe."""
+    if not found.guesses:
+        return
     guess = found.guesses[0]
     made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
     show_class_picture(found, made)
@@ -182,11 +201,11 @@ def show_class_picture(found: Findings, made: Pictures) -> None:
 
 def _answers(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The maps of layers on the photograph, and on a blank (mid grey) picture."""
-    both = torch.cat([found.picture, torch.full_like(found.picture, 0.5)])
+    both = found.picture, torch.full_like(found.picture, 0.5)
     with torch.no_grad():
-        recording = record(found.net, both, [layer.name for layer in layers])
-    first = {layer.name: recording[layer.name][0].float().cpu() for layer in layers}
-    return first, {layer.name: recording[layer.name][1].float().cpu() for layer in layers}
+        first, second = (record(found.net, picture, [layer.name for layer in layers]) for picture in both)
+    answers, blanks = ({layer.name: r[layer.name][0].float().cpu() for layer in layers} for r in (first, second))
+    return answers, blanks
 
 
 def _tile(channel: Tensor, signed: bool) -> str:
@@ -195,9 +214,9 @@ def _tile(channel: Tensor, signed: bool) -> str:
     return pixels_uri(colourise(values, *own_scale(values, signed=signed), "signed" if signed else "inferno"))
 
 
-def _spotlight(found: Findings, channel: Tensor) -> str:
+def _spotlight(found: Findings, layer: Layer, channel: Tensor) -> str:
     """The photograph, lit where a channel answers above zero; on the channel's own scale."""
-    heat = enlarge(channel[None].relu(), (found.rgb.shape[0], found.rgb.shape[1]))[0].numpy()
+    heat = enlarge(channel[None].relu(), (found.rgb.shape[0], found.rgb.shape[1]), layer)[0].numpy()
     return pixels_uri(overlay(found.rgb, heat, 0.0, float(heat.max()), strength=0.85), quality=90)
 
 
