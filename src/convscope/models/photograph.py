@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from convscope.errors import ImageError
@@ -134,7 +134,7 @@ def _formats() -> list[str]:
 
 def _reason(error: Exception) -> str:
     text = " ".join(str(getattr(error, "strerror", None) or error).split())
-    return text[:160] or type(error).__name__
+    return text[:160] or "it cannot be decoded"
 
 
 def _check_size(width: int, height: int) -> None:
@@ -155,17 +155,13 @@ def _upright(picture: Image.Image, record: dict[str, Any]) -> tuple[Image.Image,
     """First frame, rotated as its EXIF says, in sRGB; each step that changed something is recorded."""
     _check_size(*picture.size)
     done: list[str] = []
+    turned = picture.format == "TIFF" and _orientation(picture) > 1  # a TIFF is turned as it is loaded
     if getattr(picture, "n_frames", 1) > 1:
-        at = picture.tell()
-        picture.seek(0)
-        first = picture.copy()
-        picture.seek(at)  # a caller's picture stays where it was
-        picture = first
+        picture = _first_frame(picture)
         done.append("first frame")
-    turned = _orientation(picture) > 1
-    picture.load()  # turns a TIFF by itself
+    _load(picture)
     upright = ImageOps.exif_transpose(picture) if _orientation(picture) > 1 else picture
-    if turned:
+    if turned or upright is not picture:
         done.append("rotated by EXIF")
     converted = _to_srgb(upright)
     if converted is not None:
@@ -174,6 +170,28 @@ def _upright(picture: Image.Image, record: dict[str, Any]) -> tuple[Image.Image,
     record["mode"] = picture.mode
     record["done"] = done
     return upright, record
+
+
+def _first_frame(picture: Image.Image) -> Image.Image:
+    """The first frame of several, decoded. A caller's picture stays at the frame where it was."""
+    at = picture.tell()
+    picture.seek(0)
+    try:
+        _load(picture)
+        return picture.copy()
+    finally:
+        picture.seek(at)
+
+
+def _load(picture: Image.Image) -> None:
+    """Decode the pixels. A picture that could not be decoded fails again: Pillow would take it for a black one."""
+    tiles = picture.tile if isinstance(picture, ImageFile.ImageFile) else []
+    try:
+        picture.load()
+    except BaseException:
+        if isinstance(picture, ImageFile.ImageFile):
+            picture.tile = tiles
+        raise
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -333,7 +351,8 @@ def _resize(plane: np.ndarray, size: tuple[int, int], fit: Fit) -> np.ndarray:
         return _scaled(picture, want_h, want_w, box)
     if fit == "crop":
         factor = min(height / want_h, width / want_w)
-        left, top = (width - want_w * factor) / 2, (height - want_h * factor) / 2
+        # Rounding may put the corner a hair outside (900 / 224 * 224 is above 900), which Pillow refuses.
+        left, top = max(0.0, (width - want_w * factor) / 2), max(0.0, (height - want_h * factor) / 2)
         return _scaled(picture, want_h, want_w, (left, top, width - left, height - top))
     left, top, right, bottom = map(int, where_seen((height, width), size, fit))
     out = np.full(size, 0.5, dtype=np.float32)
@@ -349,7 +368,7 @@ def where_seen(picture: tuple[int, int], size: tuple[int, int], fit: Fit) -> tup
         return 0.0, 0.0, float(want_w), float(want_h)
     if fit == "crop":
         factor = min(height / want_h, width / want_w)
-        over_w, over_h = (width / factor - want_w) / 2, (height / factor - want_h) / 2
+        over_w, over_h = max(0.0, (width / factor - want_w) / 2), max(0.0, (height / factor - want_h) / 2)
         return -over_w, -over_h, want_w + over_w, want_h + over_h
     factor = max(height / want_h, width / want_w)
     inner_h, inner_w = max(1, round(height / factor)), max(1, round(width / factor))
