@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from convscope import InputSpec
-from convscope.models.photograph import Fit, open_photograph, where_seen
+from convscope.models.fitting import Fit, where_seen
+from convscope.models.photograph import open_photograph
 
 SIDES = (14, 32, 96, 224, 299, 380, 518)
 """Of networks that there are."""

@@ -17,10 +17,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.models.adapter import Adapter, Squash
+from convscope.models.fitting import Fit
 from convscope.models.labels import Labels
 from convscope.models.layers import PICTURES, Layer, Trace, ports, recommended_layer, trace
 from convscope.models.memory import memory_watched
-from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
+from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
 from convscope.models.untouched import untouched
