@@ -1,16 +1,24 @@
 """What Pillow cannot decode is refused, never taken for a black picture; nothing but ImageError is raised."""
 
 import io
+import logging
+import os
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from convscope import InputSpec
-from convscope.errors import ImageError
+from convscope.errors import ImageError, OutOfMemoryError
+from convscope.models import decoding, photograph
+from convscope.models.decoding import strict_decoding
 from convscope.models.photograph import open_photograph
 
 COLOUR = InputSpec(size=16, range=(0, 1), mean=0.0, std=1.0)
@@ -123,3 +131,136 @@ def test_a_first_frame_cut_short_is_refused(kind: str, options: dict[str, Any], 
         assert refused(tmp_path / "file")
     else:
         assert kind == "MPO"  # libjpeg fills what a JPEG has lost
+
+
+# --- what the process has set -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lenient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+
+
+@pytest.mark.usefixtures("lenient")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "GIF"])
+def test_files_cut_short_are_refused_even_where_pillow_is_told_to_fill_them_in(kind: str, tmp_path: Path) -> None:
+    data = encoded(photo(), kind)
+    (tmp_path / "file").write_bytes(data[: len(data) // 2])
+    assert refused(tmp_path / "file")
+    with Image.open(io.BytesIO(data[: len(data) // 2])) as lazy:
+        assert refused(lazy)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+
+
+@pytest.mark.usefixtures("lenient")
+def test_flag_warnings_and_log_are_as_before_after_many_threads(tmp_path: Path) -> None:
+    data, filters, handlers = encoded(photo(), "PNG"), list(warnings.filters), list(logging.getLogger("PIL").handlers)
+    for name, part in (("sound", len(data)), ("cut", len(data) // 2)):
+        (tmp_path / name).write_bytes(data[:part])
+    told: list[bool] = []
+
+    def work(name: str) -> None:
+        told.extend(refused(tmp_path / name) == (name == "cut") for _ in range(20))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("sound", "cut") * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [True] * 120
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True
+    assert list(warnings.filters) == filters
+    assert logging.getLogger("PIL").handlers == handlers
+
+
+def test_pillows_log_is_not_written_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without handlers Python writes warnings to stderr; handlers that there are still get them."""
+    log = logging.getLogger("PIL.TiffImagePlugin")
+    monkeypatch.setattr(logging.root, "handlers", [])
+    log.error("before")
+    with strict_decoding():
+        log.error("meanwhile")
+    assert capsys.readouterr().err == "before\n"
+    seen: list[str] = []
+    listening = logging.Handler()
+    listening.emit = lambda record: seen.append(record.getMessage())  # type: ignore[method-assign]
+    monkeypatch.setattr(logging.root, "handlers", [listening])
+    with strict_decoding():
+        log.error("heard")
+    assert seen == ["heard"]
+
+
+# --- memory -----------------------------------------------------------------------------------------------------
+
+
+def out_of_memory(*_: Any, **__: Any) -> Any:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (decoding, "regular_bytes"), (decoding.Image, "open"), (decoding, "_load"), (photograph, "picture_values"),
+        (photograph, "as_channels"), (photograph, "resize"),
+    ],
+)  # fmt: skip
+def test_memory_that_runs_out_is_not_a_broken_file(
+    where: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo().save(tmp_path / "a.png")
+    picture = photo()
+    monkeypatch.setattr(where, name, out_of_memory)
+    with pytest.raises(OutOfMemoryError, match="memory ran out"):
+        open_photograph(tmp_path / "a.png", COLOUR)
+    if name not in ("regular_bytes", "open"):
+        with pytest.raises(OutOfMemoryError, match="memory ran out"):
+            open_photograph(picture, COLOUR)
+
+
+def test_a_decoder_without_memory_does_not_call_the_file_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: Any) -> None:
+        raise OSError("out of memory when reading image file")
+
+    photo().save(tmp_path / "a.png")
+    monkeypatch.setattr(decoding, "_load", load)
+    with pytest.raises(ImageError, match="is damaged, or needs too much memory: out of memory"):
+        open_photograph(tmp_path / "a.png", COLOUR)
+
+
+# --- files that are none ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Whatever holds the test up longer is interrupted."""
+
+    def late(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    for path, what in ((tmp_path / "pipe.png", "pipe"), (Path("/dev/zero"), "device"), (Path("/dev/stdin"), "")):
+        if path.name == "stdin" and path.is_file():
+            continue
+        with within(5), pytest.raises(ImageError, match=rf"{path.name}' is a {what}.*expected a regular file"):
+            open_photograph(path, COLOUR)
+
+
+def test_files_above_the_limit_are_refused(tmp_path: Path) -> None:
+    with (tmp_path / "a.png").open("wb") as file:
+        file.truncate((1 << 30) + 1)
+    with within(5), pytest.raises(ImageError, match=r"a\.png' is 1 GB large; the limit is 1 GB"):
+        open_photograph(tmp_path / "a.png", COLOUR)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from convscope import InputSpec
-from convscope.models.fitting import Fit, where_seen
+from convscope.models.fitting import Fit, crop_box, where_seen
 from convscope.models.photograph import open_photograph
 
 SIDES = (14, 32, 96, 224, 299, 380, 518)
@@ -25,23 +25,21 @@ def short_sides() -> list[int]:
     return [*drawn.tolist(), *usual]
 
 
-def crop_of(shape: tuple[int, int], side: int) -> tuple[float, float, float, float]:
-    """Where the crop lies in the picture, from what is seen of the whole."""
-    left, top, right, bottom = where_seen(shape, (side, side), "crop")
-    across, down = shape[1] / (right - left), shape[0] / (bottom - top)
-    return -left * across, -top * down, (side - left) * across, (side - top) * down
-
-
 @pytest.mark.parametrize("side", SIDES)
 def test_the_crop_lies_inside_the_picture_for_every_size(side: int) -> None:
     for short in short_sides():
-        for shape in ((short, short * 4 // 3), (short * 3 // 2, short)):
-            left, top, right, bottom = crop_of(shape, side)
-            assert min(left, top) >= 0, shape
-            assert right <= shape[1] + 1e-6, shape
-            assert bottom <= shape[0] + 1e-6, shape
-            assert right - left == pytest.approx(short), shape
-            assert bottom - top == pytest.approx(short), shape
+        for height, width in ((short, short * 4 // 3), (short * 3 // 2, short)):
+            left, top, right, bottom = crop_box((height, width), (side, side))
+            assert left >= 0 <= top
+            assert right <= width
+            assert bottom <= height
+            assert right - left == pytest.approx(short)
+            assert bottom - top == pytest.approx(short)
+            assert left + right == pytest.approx(width)
+            assert top + bottom == pytest.approx(height)
+            seen = where_seen((height, width), (side, side), "crop")
+            assert max(seen[:2]) <= 0
+            assert min(seen[2:]) >= side
 
 
 @pytest.mark.parametrize("fit", get_args(Fit))

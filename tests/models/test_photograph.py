@@ -518,6 +518,14 @@ def folder_named(name: str) -> Write:
     return write
 
 
+def pipe_named(name: str) -> Write:
+    def write(folder: Path) -> Path:
+        os.mkfifo(folder / name)
+        return folder / name
+
+    return write
+
+
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
 ROWS = (b"\x00" + b"\x80" * 20) * 20
 BROKEN: dict[str, tuple[Write, str]] = {
@@ -529,6 +537,8 @@ BROKEN: dict[str, tuple[Write, str]] = {
                                           "is"),
     "zeros": (holding(bytes(5000), "a.png"), "is"),
     "folder": (folder_named("a.jpg"), "is a folder"),
+    "pipe": (pipe_named("a.jpg"), "is a pipe; expected a regular file"),
+    "device": (lambda folder: Path("/dev/zero"), "is a device; expected a regular file"),
     "missing": (lambda folder: folder / "no such file.jpg", "no file"),
     "a newline in a missing name": (lambda folder: folder / "two\nlines.jpg", "no file"),
     "nul in the path": (lambda folder: folder / "a\0b.jpg", "cannot be read"),
@@ -623,10 +633,10 @@ def test_the_record_tells_the_file(tmp_path: Path) -> None:
 # --- the command line -------------------------------------------------------------------------------------------
 
 ON_THE_COMMAND_LINE = [
-    "empty file", "text", "svg", "random bytes", "folder", "missing", "a newline in a missing name", "below a file",
-    "name too long", "claims to be 60000x60000", "bomb below Pillow's own limit", "5000x3", "png of no width",
-    "png, header's checksum wrong", "tiff of nan", "JPEG, 50% of it", "PNG, 95% of it", "GIF, 10% of it",
-    "WEBP, 50% of it",
+    "pipe", "device", "empty file", "text", "svg", "random bytes", "folder", "missing",
+    "a newline in a missing name", "below a file", "name too long", "claims to be 60000x60000",
+    "bomb below Pillow's own limit", "5000x3", "png of no width", "png, header's checksum wrong", "tiff of nan",
+    "JPEG, 50% of it", "PNG, 95% of it", "GIF, 10% of it", "WEBP, 50% of it",
 ]  # fmt: skip
 
 

@@ -94,7 +94,7 @@ def _read(
         raise ImageError(f"a picture was given as {type(image).__name__}; expected a path, PIL, NumPy array or tensor")
     try:
         check_size(decoded.size[1], decoded.size[0])
-        by = most_shrinking(decoded.size, spec.hw, fit)
+        by = most_shrinking(decoded.size, spec.hw, fit) if decoded.shrunk == WHOLE else 1
         array, shrunk = picture_values(decoded, spec.channels, by, record)
         return as_channels(array, spec.channels, record), decoded.size, shrunk, record
     except ImageError as error:
