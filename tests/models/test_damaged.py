@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ from PIL import Image, ImageFile
 from convscope import InputSpec
 from convscope.errors import ImageError, OutOfMemoryError
 from convscope.models import decoding, photograph
-from convscope.models.decoding import strict_decoding
 from convscope.models.photograph import open_photograph
+from convscope.models.strict import strict_decoding
 
 COLOUR = InputSpec(size=16, range=(0, 1), mean=0.0, std=1.0)
 DAMAGES = 60
@@ -190,6 +191,19 @@ def test_pillows_log_is_not_written_to_stderr(
     with strict_decoding():
         log.error("heard")
     assert seen == ["heard"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libtiff may be hidden inside Pillow elsewhere")
+def test_libtiff_writes_nothing_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(encoded(photo(), "TIFF", compression="tiff_adobe_deflate"))
+    data[3000:3008] = bytes(8)
+    (tmp_path / "a.tif").write_bytes(data)
+    assert pillow_refuses(bytes(data))
+    assert "Decod" in capfd.readouterr().err
+    assert refused(tmp_path / "a.tif")
+    assert capfd.readouterr().err == ""
+    assert pillow_refuses(bytes(data))
+    assert "Decod" in capfd.readouterr().err
 
 
 # --- memory -----------------------------------------------------------------------------------------------------

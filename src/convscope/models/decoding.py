@@ -1,15 +1,7 @@
-"""Picture files, and pictures that Pillow has opened, decoded: the first frame, upright, and what stands for white.
-
-Only here is Pillow's state, which belongs to the whole process, touched; see `strict_decoding`.
-"""
+"""Picture files, and pictures that Pillow has opened, decoded: the first frame, upright, and what stands for white."""
 
 import hashlib
 import io
-import logging
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +10,7 @@ from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from convscope.errors import ImageError
 from convscope.models.fitting import WHOLE, Fit, Shrunk, most_shrinking
+from convscope.models.strict import strict_decoding
 from convscope.reading import ReadError, regular_bytes
 
 FORMATS = (
@@ -36,8 +29,6 @@ LARGE = 24_000_000
 MAX_SAMPLE_VALUE, BITS_PER_SAMPLE = 281, 258
 """Tags of TIFF."""
 
-_ALONE = threading.RLock()
-
 
 @dataclass(frozen=True)
 class Decoded:
@@ -49,26 +40,6 @@ class Decoded:
     white: int
     bits: int
     shrunk: Shrunk = WHOLE
-
-
-@contextmanager
-def strict_decoding() -> Iterator[None]:
-    """Pillow neither fills in what a file lacks (LOAD_TRUNCATED_IMAGES, if the process has set it, is off meanwhile),
-    nor warns, nor writes its log to stderr for want of a handler; handlers that there are get it as ever.
-
-    Flag and warnings are the process's, so one thread decodes at a time. What libtiff itself writes to file descriptor
-    2 is not held back: that would hold back all other threads' words as well.
-    """
-    handler, log = logging.NullHandler(), logging.getLogger("PIL")
-    with _ALONE, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        lenient, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-        log.addHandler(handler)
-        try:
-            yield
-        finally:
-            log.removeHandler(handler)
-            ImageFile.LOAD_TRUNCATED_IMAGES = lenient
 
 
 def decoded_file(path: Path, size: tuple[int, int], fit: Fit) -> tuple[Decoded, dict[str, Any]]:
