@@ -46,7 +46,7 @@ def test_the_crop_lies_inside_the_picture_for_every_size(side: int) -> None:
 def test_pictures_of_every_size_are_opened(fit: Fit) -> None:
     """Each short side with one network, thin pictures, so that they take little time: a ramp stays a ramp."""
     for i, short in enumerate(short_sides()):
-        side = SIDES[i % 4]
+        side = SIDES[i % len(SIDES)]
         ramp = np.broadcast_to(np.linspace(0, 255, short, dtype=np.uint8)[:, None], (short, min(short + 1 + i % 3, 60)))
         shape = ramp.shape if ramp.shape[0] <= 200 * ramp.shape[1] else ramp[: 200 * ramp.shape[1]].shape
         ramp = ramp[: shape[0]]
