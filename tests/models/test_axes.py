@@ -311,5 +311,5 @@ def test_what_cannot_be_known_gives_no_map() -> None:
         lambda: cs.visualize(net, "odd:1", steps=1),
         lambda: cs.record(net, photo[None], ["odd"]),
     ):
-        with pytest.raises(cs.ConvscopeError, match="axes|no positions"):
+        with pytest.raises(cs.ConvscopeError, match=r"axes|no positions"):
             ask()

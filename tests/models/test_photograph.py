@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import EpsImagePlugin, Image, ImageCms, PngImagePlugin
+from PIL import EpsImagePlugin, Image, ImageCms, PngImagePlugin, TiffImagePlugin
 from typer.testing import CliRunner
 
 from convscope import ConvscopeError, InputSpec
 from convscope.errors import ImageError
-from convscope.models.photograph import Fit, Photograph, open_photograph
+from convscope.models.fitting import Fit
+from convscope.models.photograph import Photograph, open_photograph
 
 COLOUR, GREY, FOUR, FIVE = (
     InputSpec(size=16, channels=channels, range=(0, 1), mean=0.0, std=1.0) for channels in (3, 1, 4, 5)
@@ -205,6 +206,13 @@ def test_only_the_first_frame_counts_and_the_record_says_so(name: str, tmp_path:
     assert "first frame" in open_photograph(RED_FILES[name][0](tmp_path), COLOUR).record["done"]
 
 
+def declared(most: int) -> TiffImagePlugin.ImageFileDirectory_v2:
+    """TIFF tags that say which value is white."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[281] = most
+    return tags
+
+
 GREY_FILES: dict[str, tuple[Write, float]] = {
     "L": (saved(plain("L", 128), "a.png"), MIDDLE),
     "LA": (saved(plain("LA", (128, 255)), "a.png"), MIDDLE),
@@ -214,10 +222,8 @@ GREY_FILES: dict[str, tuple[Write, float]] = {
     "16 bit png, white": (saved(plain("I;16", 65535), "a.png"), 1),
     "16 bit tiff": (saved(plain("I;16", 128 * 257), "a.tif"), MIDDLE),
     "16 bit tiff, big end first": (saved(plain("I;16B", 128 * 257), "a.tif"), MIDDLE),
-    "32 bit tiff, whole numbers": (saved(plain("I", 128 * 257), "a.tif"), MIDDLE),
+    "32 bit tiff, white declared": (saved(plain("I", 128 * 257), "a.tif", tiffinfo=declared(65535)), MIDDLE),
     "float tiff to 1": (saved(plain("F", MIDDLE), "a.tif"), MIDDLE),
-    "float tiff to 255": (saved(plain("F", 128.0), "a.tif"), MIDDLE),
-    "float tiff to 65535": (saved(plain("F", 128.0 * 257), "a.tif"), MIDDLE),
     "jpeg": (saved(plain("L", 128), "a.jpg"), MIDDLE),
     "png, data's checksum wrong": (
         holding(png(20, 20, (b"\x00" + b"\x80" * 20) * 20, crcs=(None, 1)), "a.png"),
@@ -512,6 +518,14 @@ def folder_named(name: str) -> Write:
     return write
 
 
+def pipe_named(name: str) -> Write:
+    def write(folder: Path) -> Path:
+        os.mkfifo(folder / name)
+        return folder / name
+
+    return write
+
+
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9" fill="red"/></svg>'
 ROWS = (b"\x00" + b"\x80" * 20) * 20
 BROKEN: dict[str, tuple[Write, str]] = {
@@ -523,6 +537,8 @@ BROKEN: dict[str, tuple[Write, str]] = {
                                           "is"),
     "zeros": (holding(bytes(5000), "a.png"), "is"),
     "folder": (folder_named("a.jpg"), "is a folder"),
+    "pipe": (pipe_named("a.jpg"), "is a pipe; expected a regular file"),
+    "device": (lambda folder: Path("/dev/zero"), "is a device; expected a regular file"),
     "missing": (lambda folder: folder / "no such file.jpg", "no file"),
     "a newline in a missing name": (lambda folder: folder / "two\nlines.jpg", "no file"),
     "nul in the path": (lambda folder: folder / "a\0b.jpg", "cannot be read"),
@@ -544,7 +560,12 @@ BROKEN: dict[str, tuple[Write, str]] = {
     ),
     "tiff of nan": (saved(plain("F", float("nan")), "a.tif"), "not finite"),
     "tiff below zero": (saved(plain("F", -5.0), "a.tif"), "from -5 to -5"),
-    "tiff above 16 bits": (saved(plain("I", 70_000), "a.tif"), "from 7e+04 to 7e+04"),
+    "float tiff to 255": (saved(plain("F", 128.0), "a.tif"), "from 128 to 128; expected 0 to 1: divide them"),
+    "float tiff a hair above one": (saved(plain("F", 1.001), "a.tif"), "from 1 to 1; expected 0 to 1: divide them"),
+    "32 bit tiff": (saved(plain("I", 128), "a.tif"), "does not say which is white"),
+    "32 bit tiff, above what it declares": (
+        saved(plain("I", 70_000), "a.tif", tiffinfo=declared(65535)), "from 7e+04 to 7e+04; expected 0 to 65535",
+    ),
     **{
         f"{kind}, {share:.0%} of it": (cut(kind, share), "is")
         for kind in ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "AVIF")
@@ -612,10 +633,10 @@ def test_the_record_tells_the_file(tmp_path: Path) -> None:
 # --- the command line -------------------------------------------------------------------------------------------
 
 ON_THE_COMMAND_LINE = [
-    "empty file", "text", "svg", "random bytes", "folder", "missing", "a newline in a missing name", "below a file",
-    "name too long", "claims to be 60000x60000", "bomb below Pillow's own limit", "5000x3", "png of no width",
-    "png, header's checksum wrong", "tiff of nan", "JPEG, 50% of it", "PNG, 95% of it", "GIF, 10% of it",
-    "WEBP, 50% of it",
+    "pipe", "device", "empty file", "text", "svg", "random bytes", "folder", "missing",
+    "a newline in a missing name", "below a file", "name too long", "claims to be 60000x60000",
+    "bomb below Pillow's own limit", "5000x3", "png of no width", "png, header's checksum wrong", "tiff of nan",
+    "JPEG, 50% of it", "PNG, 95% of it", "GIF, 10% of it", "WEBP, 50% of it",
 ]  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_ramps_of_ones_own() -> None:
 @pytest.mark.parametrize("size", [(60, 90), (90, 60), (61, 61)])
 def test_heat_of_a_part_lies_over_that_part_of_the_whole(size: tuple[int, int]) -> None:
     """A hot cell seen by cropping, padding or stretching is found over the same part of the whole picture."""
-    from convscope.models.photograph import where_seen
+    from convscope.models.fitting import where_seen
 
     heat = np.zeros((8, 8), dtype=np.float32)
     heat[5, 2] = 1.0

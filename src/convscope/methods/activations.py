@@ -11,9 +11,10 @@ from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
+from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.results.activations import Activations
 from convscope.taps.record import record
 

@@ -28,17 +28,20 @@ def recipe_of(
 ) -> Recipe:
     """The recipe of a call. others: the records of further pictures that went in, by the argument that took them.
 
-    What the network does not say of its input becomes a note.
+    What the network does not say of its input becomes a note, as do the notes of the pictures.
     """
     inputs: dict[str, Any] = {"image": photograph.record} if photograph else {}
     inputs |= {name: list(records) for name, records in (others or {}).items() if records}
+    of_pictures = [*(photograph.record.get("notes", ()) if photograph else ())]
+    for name, records in (others or {}).items():
+        of_pictures += [f"{name}: {note}" for record in records for note in record.get("notes", ())]
     return Recipe(
         method=method,
         network=describe(net),
         options=options,
         inputs=inputs,
         machine=machine(net),
-        notes=(*net.notes, *notes),
+        notes=tuple(dict.fromkeys([*net.notes, *of_pictures, *notes])),
     )
 
 

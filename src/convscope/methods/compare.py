@@ -14,8 +14,9 @@ from convscope.methods.calls import counted, describe, plain_number, recipe_of
 from convscope.methods.explain import check_asked, explain
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.ways import Way, way_of
+from convscope.models.fitting import Fit
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph, listed
+from convscope.models.photograph import ImageLike, Photograph, listed
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch, unwatched

@@ -18,9 +18,10 @@ from convscope.methods.attributions import METHODS
 from convscope.methods.attributions.case import Case, Found, Method, recommended_for
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective, Scaled, Sum, number_text
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import Channel, Logit, Neuron

@@ -16,8 +16,9 @@ from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.explain import MethodName, check_asked, explain
 from convscope.methods.one_picture import opened_whole, same_proportions, size_of
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.fitting import Fit, where_seen
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph, where_seen
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.spec import InputSpec
 from convscope.objectives.expression import Objective
 from convscope.progress import Progress, Watch, unwatched

@@ -11,9 +11,10 @@ from convscope.errors import InputError, Stopped
 from convscope.methods.activations import choose_layers
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.models.fitting import Fit
 from convscope.models.layers import map_layers
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation

@@ -21,11 +21,12 @@ from convscope.models.adapter import Adapter, Squash
 from convscope.models.choose import Recommended, recommended
 from convscope.models.draws import repeatable
 from convscope.models.failures import failure
+from convscope.models.fitting import Fit
 from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
 from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
 from convscope.models.memory import memory_watched
-from convscope.models.photograph import Fit, ImageLike, Photograph, open_photograph
+from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
 from convscope.models.untouched import untouched

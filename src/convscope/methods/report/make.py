@@ -13,8 +13,9 @@ from convscope.methods.calls import recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.report import parts
 from convscope.methods.report.parts import Findings
+from convscope.models.fitting import Fit
 from convscope.models.network import Network
-from convscope.models.photograph import Fit, ImageLike, Photograph
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.progress import Progress, Watch, unwatched
 from convscope.render.page import page
 from convscope.results.files import write_whole
