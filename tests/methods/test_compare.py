@@ -191,8 +191,11 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ({"methods": ["grad_cam", "layer_cam layer=nope"]}, "no layer named"),
         ({"methods": ["grad_cam signed=maybe"]}, "expected true or false"),
         ({"methods": ["rise samples=x"]}, "a number"),
-        ({"methods": ["saliency", "grad_cam"], "targets": ["conv1:2"]}, "such as layer=conv1"),
-        ({"methods": ["saliency", "guided_grad_cam"], "targets": ["strongest(conv1)"]}, "such as layer=conv1"),
+        ({"methods": ["saliency", "grad_cam layer=relu2"], "targets": ["conv1:2"]}, "such as layer=conv1"),
+        (
+            {"methods": ["saliency", "guided_grad_cam layer=relu2"], "targets": ["strongest(conv1)"]},
+            "such as layer=conv1",
+        ),
         ({"methods": ["saliency", "occlusion patch=999"]}, "patch is 999"),
         ({"methods": ["saliency", "occlusion stride=x"]}, "stride is 'x'"),
         ({"methods": ["saliency", "occlusion value=nonsense"]}, "value is 'nonsense'"),

@@ -16,23 +16,25 @@ from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.taps.batching import in_batches
 from convscope.taps.record import Recording, record
+from convscope.taps.rules import Acting
 from convscope.taps.tap import SCORES_TAP
 
 AT_ONCE = 16
 """Pictures that are differentiated as one batch, at most: more are no quicker on a processor."""
-Rule = Callable[[], AbstractContextManager[object]]
+Rule = Callable[[], AbstractContextManager[Acting]]
 """A rule for the way back; see taps/rules."""
 
 
 @dataclass(frozen=True)
 class Slope:
     """values: the objective of each picture. gradients: with respect to it, `n c h w`. scores: those of the classes,
-    where they were looked at."""
+    where they were looked at. note: what a reader has to know of the rule that was on; empty if nothing."""
 
     objective: Objective
     values: Float[Tensor, " n"]
     gradients: Float[Tensor, "n c h w"]
     scores: Float[Tensor, "n classes"] | None
+    note: str = ""
 
 
 def asked(objective: Objective | None, recording: Recording) -> Objective:
@@ -50,7 +52,7 @@ def slope(
     Raises InputError where the objective does not depend on them, NetworkError where the network cuts the gradient.
     """
     leaf = pictures.detach().clone().requires_grad_()
-    with torch.enable_grad(), (rule or nullcontext)():
+    with torch.enable_grad(), (rule or nullcontext)() as acting:
         recording = record(net, leaf, sorted(objective.taps()) if objective else [SCORES_TAP], way=way)
         objective = asked(objective, recording)
         values = objective.value(recording)
@@ -61,7 +63,7 @@ def slope(
     if gradient is None:
         raise no_gradient(net, pictures, objective)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
-    return Slope(objective, values.detach(), gradient, scores)
+    return Slope(objective, values.detach(), gradient, scores, acting.note if acting is not None else "")
 
 
 def smoothed(

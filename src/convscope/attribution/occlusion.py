@@ -106,8 +106,9 @@ class Occluder:
                 alone = [self._on_whole(place[None], noise) for place in places]
         except (NotFollowedError, NetworkError) as error:
             self._run, self.dense = None, str(error)
-        except RuntimeError as error:  # what was taken down for one picture may not hold for several
-            self._run, self.dense = None, f"it cannot be carried out on a batch of parts ({str(error).splitlines()[0]})"
+        except Exception as error:  # what was taken down for one picture may not hold for several, in any way
+            told = next(iter(str(error).splitlines()), type(error).__name__)
+            self._run, self.dense = None, f"it cannot be carried out on a batch of parts ({told})"
         else:
             wanted = {tap: torch.cat([one[tap] for one in alone]) for tap in found}
             if all(_agree(found[tap], wanted[tap], run.clean[tap]) for tap in found):

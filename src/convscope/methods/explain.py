@@ -264,7 +264,8 @@ def _heatmap(
         del axes["score"]
     axes |= dict.fromkeys(found.arrays, ("rows", "columns"))
     chosen_layer = case.recommended.note if case.recommended else ""
-    notes = [*found.notes, *(note for note in (chosen_layer, chosen.caveat) if note)]
+    empty = EMPTY if not bool(found.map.any()) else ""
+    notes = [*found.notes, *(note for note in (chosen_layer, empty, chosen.caveat) if note)]
     return Heatmap(
         arrays | dict(found.arrays),
         axes,
@@ -274,6 +275,9 @@ def _heatmap(
         ),
         _facts(net, chosen, found, at, method) | dict(found.facts),
     )  # fmt: skip
+
+
+EMPTY = "the map is zero everywhere: nothing here speaks for the target; signed maps show what speaks against it"
 
 
 def heat_arrays(
@@ -315,6 +319,15 @@ def _layer(case: Case) -> str | None:
     return case.layer if case.recommended or case.options.get("layer") else None
 
 
+COARSE = "coarse: it tells the region, not the outline"
+CELLS = 4
+"""A map with fewer cells than a quarter of the picture's pixels on a side is coarse."""
+
+
+def _is_coarse(net: Network, layer: str | None) -> bool:
+    return layer is not None and net.layer(layer).shape[1] * CELLS < net.spec.height
+
+
 def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method: str) -> dict[str, Any]:
     asked = found.objective
     of = f", {found.facts['made_of']}" if "made_of" in found.facts else ""
@@ -322,9 +335,10 @@ def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method
     facts: dict[str, Any] = {"target": str(asked), "method": method}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
+    about = COARSE if chosen.coarse and _is_coarse(net, layer) else chosen.about
     facts |= {
-        "title": in_words(net, asked) + ("" if found.value is None else f"  {figure(found.value)}"),
-        "subtitle": f"{chosen.title}{at}; {chosen.about}",
+        "title": f"the layer {asked}" if found.value is None else f"{in_words(net, asked)}  {figure(found.value)}",
+        "subtitle": f"{chosen.title}{at}; {about}",
     }
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
         share = float(net.probabilities(found.scores)[0, asked.label])

@@ -92,6 +92,8 @@ def _computes(layer: Layer, layers: Sequence[Layer], nodes: Mapping[str, int], g
 
 def _told(chosen: Layer, layers: Sequence[Layer], nodes: Mapping[str, int]) -> str:
     """What is to be said where much is computed behind the chosen layer that has no positions, or goes past it."""
+    if chosen.layout is not None and chosen.layout.rows > 1:
+        return f"{chosen.name!r} is the first of {chosen.layout.rows} rows that this layer gives for each picture"
     node = nodes[chosen.name]
     behind = [
         layer

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import torch
@@ -240,6 +240,9 @@ def ports(output: Any) -> dict[Port, Tensor]:
         return {None: output}
     if isinstance(output, Mapping):
         return {str(key): value for key, value in output.items() if isinstance(value, Tensor)}
+    if is_dataclass(output) and not isinstance(output, type):
+        named = {field.name: getattr(output, field.name) for field in fields(output)}
+        return {name: value for name, value in named.items() if isinstance(value, Tensor)}
     if isinstance(output, tuple | list):
         return {i: value for i, value in enumerate(output) if isinstance(value, Tensor)}
     return {}

@@ -230,9 +230,11 @@ class Network:
         if count is None:
             raise InputError(f"the output of {self.name} is {shape[1:]}, not one score for each class")
         if shape[0] != self._trace.batch and len(shape) > 1:
+            rows, rest = divmod(shape[0], self._trace.batch)
+            told = f"{rows} rows of scores for each picture" if not rest else f"{shape[0]} rows of scores for two"
             raise InputError(
-                f"{self.name} gives {shape[0]} rows of scores for {self._trace.batch} pictures of "
-                f"{self.spec.height}x{self.spec.width}: is that the size it was made for (InputSpec(size=...))?"
+                f"{self.name} gives {told} of {self.spec.height}x{self.spec.width}: is that the size it was made for "
+                "(InputSpec(size=...))?"
             )
         if self.labels.names and len(self.labels.names) != count:
             if count == 1 and len(self.labels.names) == 2:

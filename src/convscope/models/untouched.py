@@ -66,7 +66,7 @@ class Watched:
         ]
 
     def written(self) -> list[tuple[Written, tuple[Any, Any]]]:
-        """What was assigned anew or has grown, and what was there before; not what was written in place."""
+        """What was assigned anew, or has grown by tensors, and what was there before; not what was written in place."""
         found: list[tuple[Written, tuple[Any, Any]]] = []
         for module, before in self._before:
             now = _entries(module)
@@ -75,9 +75,9 @@ class Watched:
                 value = now.get(name, _ABSENT)
                 if value is not was and (_is_state(value) or _is_state(was)):
                     found.append((Written(module, name), (was, None)))
-                elif value is was and isinstance(value, list) and size != len(value):
+                elif value is was and isinstance(value, list) and _is_state(value[size:]):
                     found.append((Written(module, name), (was, value[:size])))
-                elif value is was and isinstance(value, dict) and size != len(value):
+                elif value is was and isinstance(value, dict) and _is_state(list(value.values())[size:]):
                     found.append((Written(module, name), (was, dict(list(value.items())[:size]))))
         return found
 

@@ -1,6 +1,8 @@
 """Record what flows through named layers, in one pass that stops after the last of them."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import is_dataclass
+from dataclasses import replace as dataclass_with
 from typing import Any
 
 import torch
@@ -242,5 +244,7 @@ def rebuilt(output: Any, given: Mapping[int | str | None, Tensor]) -> Any:
     if isinstance(output, Mapping):
         changed = {key: given.get(str(key), value) for key, value in output.items()}
         return changed if type(output) is dict else type(output)(**changed)
+    if is_dataclass(output) and not isinstance(output, type):
+        return dataclass_with(output, **{str(name): value for name, value in given.items()})
     parts = [given.get(i, value) for i, value in enumerate(output)]
     return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)

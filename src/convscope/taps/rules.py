@@ -6,6 +6,7 @@ thread makes goes through the rule's own function.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -56,16 +57,18 @@ class _Guide(torch.autograd.Function):
 
 
 class _Rectifiers(TorchFunctionMode):
-    """Sends rectifiers through a function `instead(x, low, high)`; `count` is how often."""
+    """Sends rectifiers through a function `instead(x, low, high)`. count: how often; passed: how often a gradient came
+    by another activation function, which is left as it is."""
 
     def __init__(self, instead: Callable[[Tensor, float, float], Tensor], fits: Callable[[Tensor], bool]) -> None:
         super().__init__()
-        self.instead, self.fits, self.count = instead, fits, 0
+        self.instead, self.fits, self.count, self.passed = instead, fits, 0, 0
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         found = _bounds(func, args, kwargs)
         if found is None:
+            self.passed += func in _OTHERS and isinstance(args[0], Tensor) and args[0].requires_grad
             return func(*args, **kwargs)
         x, low, high, in_place = found
         if not x.requires_grad or not self.fits(x):
@@ -82,6 +85,9 @@ _THRESHOLD = {F.threshold, torch.threshold, vars(F)["threshold_"]}
 _CLAMP = {torch.clamp, Tensor.clamp, torch.clip, Tensor.clip, torch.clamp_min, Tensor.clamp_min}
 _CLAMP_IN_PLACE = {
     torch.clamp_, Tensor.clamp_, torch.clip_, Tensor.clip_, torch.clamp_min_, Tensor.clamp_min_,
+}  # fmt: skip
+_OTHERS = {
+    F.leaky_relu, F.prelu, F.rrelu, F.elu, F.selu, F.celu, F.gelu, F.silu, F.mish, F.hardswish, F.softplus,
 }  # fmt: skip
 _MAXIMUM = {torch.maximum, Tensor.maximum, torch.fmax, Tensor.fmax}
 
@@ -155,20 +161,38 @@ def redirected(wanted: Tensor) -> Iterator[None]:
         yield
 
 
+@dataclass
+class Acting:
+    """What a rule has acted on so far: rectifiers, and other activation functions that it passed over."""
+
+    _mode: _Rectifiers
+
+    @property
+    def note(self) -> str:
+        """What the reader of a picture has to know of it; empty where the rule acted on every activation function."""
+        count, passed = self._mode.count, self._mode.passed
+        if not passed:
+            return ""
+        return (
+            f"the rule acts on rectifiers alone, {count} of {count + passed} activation functions here; through the "
+            "others (SiLU, GELU, leaky ReLU and the like) the plain gradient goes back"
+        )
+
+
 @contextmanager
-def guided() -> Iterator[None]:
+def guided() -> Iterator[Acting]:
     """Within it, rectifiers let back only positive gradients, and these only where they were open.
 
     Raises InputError, when left, where there was no rectifier to act on.
 
     Source: Springenberg et al., "Striving for Simplicity: The All Convolutional Net" (2015), section 3.4.
     """
-    with _positive("guided backpropagation", True):
-        yield
+    with _positive("guided backpropagation", True) as acting:
+        yield acting
 
 
 @contextmanager
-def deconvolved() -> Iterator[None]:
+def deconvolved() -> Iterator[Acting]:
     """Within it, rectifiers let back only positive gradients, where they were closed too. With this rule the gradient
     is the deconvnet's projection: max pooling goes back by its switches, a convolution (strided too) by its transpose,
     batch norm by its scale, average pooling and sums evenly.
@@ -178,18 +202,18 @@ def deconvolved() -> Iterator[None]:
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014), section 2.1. Departs
     from it in batch norm and average pooling, which it does not have.
     """
-    with _positive("the deconvnet", False):
-        yield
+    with _positive("the deconvnet", False) as acting:
+        yield acting
 
 
 @contextmanager
-def _positive(what: str, guided: bool) -> Iterator[None]:
+def _positive(what: str, guided: bool) -> Iterator[Acting]:
     def instead(x: Tensor, low: float, high: float) -> Tensor:
         found: Tensor = _Guide.apply(x, low, high, guided)  # type: ignore[no-untyped-call]
         return found
 
     with _Rectifiers(instead, lambda x: True) as rectifiers:
-        yield
+        yield Acting(rectifiers)
     if not rectifiers.count:
         raise InputError(
             f"{what} changes how rectifiers (ReLU, ReLU6, clamps) are gone back through, and there is none on the way "

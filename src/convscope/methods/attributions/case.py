@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution.gradients import asked
+from convscope.errors import InputError
 from convscope.models.choose import Recommended
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
@@ -70,9 +71,15 @@ def layer_at(options: Mapping[str, Any], recommended: Recommended | None) -> str
 def recommended_for(net: Network, objective: Objective | None) -> Recommended:
     """The layer at which to explain an objective; of one that reads layers alone, a layer before the last of these."""
     whole = net.recommendation()
-    if objective is None or SCORES_TAP in objective.taps():
+    if objective is None or SCORES_TAP in objective.taps() or comes_before(net, whole.layer.name, objective):
         return whole
-    return whole if comes_before(net, whole.layer.name, objective) else net.recommendation(_read(objective))
+    try:
+        return net.recommendation(_read(objective))
+    except InputError:
+        own = [net.layer(name) for name in _read(objective) if net.layer(name).is_map]
+        if not own:
+            raise
+        return Recommended(own[-1], f"no layer with positions lies before {own[-1].name!r}: the map is its own")
 
 
 def _read(objective: Objective) -> list[str]:
@@ -106,16 +113,17 @@ class Found:
 class Method:
     """One way to explain. takes: its options and their defaults. caveat: what a reader of any of its maps must know.
 
-    look: how its maps are shown, as results/heatmap.py says. targeted: whether a target makes a difference. adds_up:
-    whether its attribution, summed, is meant to be the target's value less that on the neutral colour. layer_optional:
-    whether it looks at no layer unless one is named. check: raises
-    InputError, before any work, for options that cannot be.
+    coarse: whether its maps tell no more than the region where the layer's are small. look: how its maps are shown, as
+    results/heatmap.py says. targeted: whether a target makes a difference. adds_up: whether its attribution, summed, is
+    meant to be the target's value less that on the neutral colour. layer_optional: whether it looks at no layer unless
+    one is named. check: raises InputError, before any work, for options that cannot be.
     """
 
     title: str
     run: Callable[[Case], Found]
     takes: Mapping[str, Any]
     about: str
+    coarse: bool = False
     caveat: str = ""
     look: Literal["region", "fine", "coloured"] = "region"
     targeted: bool = True

@@ -28,7 +28,8 @@ def reduced(attribution: Tensor, signed: bool, magnitude: bool) -> Tensor:
 def _of_slope(case: Case, found: Slope, attribution: Tensor, magnitude: bool, **more: Any) -> Found:
     shown = reduced(attribution[0], case.options["signed"], magnitude)
     return Found(
-        found.objective, float(found.values[0]), shown, found.scores, attribution=attribution[0], **more
+        found.objective, float(found.values[0]), shown, found.scores, attribution=attribution[0],
+        notes=(found.note,) if found.note else (), **more,
     )  # fmt: skip
 
 

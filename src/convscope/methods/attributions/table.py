@@ -27,7 +27,7 @@ _SOME = _MAP | {"channels": None, "top": None}
 _CAM = _SOME | {"ranking": None}
 METHODS: Mapping[str, Method] = {
     "grad_cam": Method(
-        "Grad-CAM", partial(of_cam, kind="grad_cam"), _CAM, "coarse: it tells the region, not the outline",
+        "Grad-CAM", partial(of_cam, kind="grad_cam"), _CAM, "channels weighted by their mean gradient", coarse=True,
         check=check_cam,
     ),
     "grad_cam_pp": Method(
@@ -65,14 +65,16 @@ METHODS: Mapping[str, Method] = {
         "adds up to the difference from the baseline", look="fine", check=check_integrated, layer_optional=True,
     ),
     "guided_backprop": Method(
-        "guided backpropagation", of_guided, {"signed": False}, "fine detail, little of the answer", _GUIDED, "coloured"
+        "guided backpropagation", of_guided, {"signed": False}, "fine detail, little of the answer", caveat=_GUIDED,
+        look="coloured",
     ),
     "deconvnet": Method(
-        "deconvnet", of_deconvnet, {"signed": False}, "a unit projected back to pixels", _GUIDED, "coloured"
+        "deconvnet", of_deconvnet, {"signed": False}, "a unit projected back to pixels", caveat=_GUIDED,
+        look="coloured",
     ),
     "guided_grad_cam": Method(
         "guided Grad-CAM", of_guided_grad_cam, {"layer": None, "signed": False}, "fine detail where Grad-CAM is hot",
-        _GUIDED, "coloured", check=check_cam,
+        caveat=_GUIDED, look="coloured", check=check_cam,
     ),
     "occlusion": Method(
         "occlusion", of_occlusion,

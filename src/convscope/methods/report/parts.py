@@ -13,7 +13,7 @@ from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
-from convscope.models.layers import Layer
+from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
 from convscope.objectives.units import Channel, Logit
@@ -68,7 +68,7 @@ def predictions(found: Findings) -> None:
 
 def evidence(found: Findings) -> None:
     """Grad-CAM of the first guesses, side by side on one scale."""
-    if not found.guesses:
+    if not found.guesses or not map_layers(found.net.layers()):
         return
     chosen = found.net.recommendation()
     layer = chosen.layer
