@@ -58,7 +58,7 @@ def timm_module(name: str) -> Any:
     return timm.create_model(name)
 
 
-def network(name: str, make: Callable[[str], Any]) -> cs.Network:
+def network(name: str, make: Callable[[str], Any], size: int | None = None) -> cs.Network:
     """A network with random weights, made livelier where they would let nothing through."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -67,9 +67,9 @@ def network(name: str, make: Callable[[str], Any]) -> cs.Network:
             for key, value in part.named_parameters(recurse=False):
                 if value.ndim == 1 and ("gamma" in key or "layer_scale" in key or "scale" in key):
                     value.data.fill_(0.5)  # 1e-6 and the like: branches would add nothing that could be seen
-                if value.ndim >= 1 and float(value.abs().max()) == 0 and key == "weight":
+                if value.ndim >= 1 and float(value.detach().abs().max()) == 0 and key == "weight":
                     value.data.fill_(0.5)
-    size = {"crossvit_9_240": 240, "inception_v3": 299, "inception_v4": 299}.get(name, 224)
+    size = size or {"crossvit_9_240": 240, "inception_v3": 299, "inception_v4": 299}.get(name, 224)
     return cs.load_model(module, input=cs.InputSpec(size=size, range=(0, 1), mean=0.45, std=0.25))
 
 
