@@ -21,6 +21,8 @@ KEY = "convscope"
 
 MOST_PIXELS = 150_000_000
 """A picture above this is not read: it was hardly made here."""
+MOST_NESTED = 64
+"""How deep the JSON in a file may be nested."""
 ENDINGS = (".png", ".npz")
 
 
@@ -159,10 +161,22 @@ def _array(archive: zipfile.ZipFile, entry: str) -> np.ndarray:
 
 
 def parsed(text: str, path: Path) -> dict[str, Any]:
+    """The JSON in a file, which has to be an object. Raises ResultError, also where it is nested without end."""
     try:
         about = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or a number of thousands of digits
         about = None
-    if not isinstance(about, dict):
+    if not isinstance(about, dict) or _deeper(about, MOST_NESTED):
         raise ResultError(f"the recipe in {str(path)!r} cannot be read")
     return about
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects lie in each other more than so many times."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner for one in level if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return bool(level)

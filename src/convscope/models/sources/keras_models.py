@@ -10,6 +10,7 @@ import os
 import random
 import re
 import sys
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -20,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convscope.errors import InputError, MissingExtraError, NetworkError, UnknownNameError
+from convscope.errors import InputError, MissingExtraError, NetworkError, NotFetchedError, UnknownNameError
 from convscope.models.adapter import Squash
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
 from convscope.models.network import Network
@@ -132,6 +133,7 @@ def load(
     output: int | str | None,
     weights: str | None,
     trust: bool,
+    download: bool,
 ) -> Network:
     """A Keras network: a name of keras.applications, a `.keras` file, or a live model."""
     keras = _keras()
@@ -147,7 +149,7 @@ def load(
     kinds = {kind: value for kind, value in vars(keras.applications).items() if isinstance(value, type(load))}
     if name not in kinds:
         raise UnknownNameError("Keras application", name, kinds)
-    model = _application(kinds[name], name, weights)
+    model = _application(kinds[name], name, weights, download)
     with_labels = imagenet_labels() if labels is None and weights in (None, "imagenet") else ensure_labels(labels)
     options = {"weights": weights} if weights else {}
     note = {"none": "random weights", None: "ImageNet weights"}.get(weights, f"weights of {weights}")
@@ -171,10 +173,12 @@ def _network(
     )  # fmt: skip
 
 
-def _application(build: Any, name: str, weights: str | None) -> Any:
+def _application(build: Any, name: str, weights: str | None, download: bool) -> Any:
     try:
-        with _seeded(0), _fresh_names(), redirect_stdout(_Downloads()):
+        with _BUILDING, _seeded(0), _fresh_names(), redirect_stdout(_Downloads()), _fetching(name, download):
             return build(weights="imagenet" if weights is None else None if weights == "none" else weights)
+    except NotFetchedError:
+        raise
     except Exception as error:
         text = " ".join(str(error).split())
         url = re.search(r"https?://\S+", text)
@@ -186,6 +190,36 @@ def _application(build: Any, name: str, weights: str | None) -> Any:
                 "or ask for random ones with weights='none' (--weights none)"
             ) from None
         raise NetworkError(f"keras:{name} cannot be built with weights {weights!r}: {text[:300]}") from None
+
+
+_BUILDING = threading.RLock()
+"""Building a network changes what the whole process has: random states, the numbers of layers, how Keras fetches."""
+
+
+class _Refused(BaseException):
+    """Of a download. No Exception: after one of these Keras removes the file that it would have replaced."""
+
+
+@contextmanager
+def _fetching(name: str, allowed: bool) -> Iterator[None]:
+    """Unless allowed, this thread downloads nothing within it. Raises NotFetchedError where Keras would."""
+    from keras.src.utils import file_utils
+
+    fetch, owner = file_utils.urlretrieve, threading.get_ident()
+
+    def refused(url: str, *given: Any) -> Any:
+        if threading.get_ident() != owner:
+            return fetch(url, *given)
+        raise _Refused(url.rsplit("/", 1)[-1])
+
+    try:
+        if not allowed:
+            file_utils.urlretrieve = refused
+        yield
+    except _Refused as file:
+        raise NotFetchedError(f"the weights of keras:{name} are not here ({file}) and would be downloaded") from None
+    finally:
+        file_utils.urlretrieve = fetch
 
 
 @contextmanager

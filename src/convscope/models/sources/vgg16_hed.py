@@ -46,6 +46,7 @@ def load(
     output: int | str | None,
     weights: str | None,
     trust: bool,
+    download: bool,
 ) -> Network:
     """The trunk: thirteen convolutions, no classes. `weights`: None for those fetched, "none" for random (seed 0)."""
     if weights not in (None, "none"):
