@@ -67,6 +67,9 @@ class KerasAdapter:
     def is_container(self, name: str) -> bool:
         return bool(getattr(self._modules[name], "layers", ()))
 
+    def is_weight(self, name: str) -> bool:
+        return not name.endswith("/seed_generator_state")  # of Dropout and augmentation
+
     def forward(self, images: Tensor) -> Any:
         return self._model(images if self._default == "channels_first" else images.permute(0, 2, 3, 1), training=False)
 
@@ -149,6 +152,8 @@ def load(
     kinds = {kind: value for kind, value in vars(keras.applications).items() if isinstance(value, type(load))}
     if name not in kinds:
         raise UnknownNameError("Keras application", name, kinds)
+    if weights not in (None, "none", "imagenet"):
+        _check_version()
     model = _application(kinds[name], name, weights, download)
     with_labels = imagenet_labels() if labels is None and weights in (None, "imagenet") else ensure_labels(labels)
     options = {"weights": weights} if weights else {}
@@ -266,7 +271,23 @@ class _Downloads(io.TextIOBase):
         return len(text)
 
 
+SAFE_KERAS = (3, 14, 1)
+"""The first that refuses HDF5 files whose weights lie in other files: external data, links and virtual data."""
+
+
+def _check_version() -> None:
+    """Raises NetworkError where this Keras would let a file read others."""
+    found = str(_keras().__version__)
+    if tuple(int(number) for number in re.findall(r"\d+", found)[:3]) < SAFE_KERAS:
+        wanted = ".".join(map(str, SAFE_KERAS))
+        raise NetworkError(
+            f"Keras {found} does not refuse every file whose weights lie in other files of this machine: "
+            f"pip install 'keras>={wanted}'"
+        )
+
+
 def _load_file(path: Path, trust: bool) -> Any:
+    _check_version()
     if not zipfile.is_zipfile(path):
         raise NetworkError(f"{str(path)!r} is no .keras file (a zip archive saved by Keras 3)")
     try:
