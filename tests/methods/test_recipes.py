@@ -50,7 +50,7 @@ def good(folder: Path) -> dict[str, dict[str, Any]]:
 
 def held(recipe: dict[str, Any], path: Path) -> Path:
     """A file of a result with this recipe."""
-    from convscope.results.files import npz_bytes
+    from convscope.results.npz import npz_bytes
 
     about = {"recipe": recipe, "facts": {}, "axes": {"picture": ["h", "w", "c"]}}
     path.write_bytes(npz_bytes({"picture": np.zeros((2, 2, 3), dtype=np.uint8)}, about))

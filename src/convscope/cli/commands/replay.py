@@ -12,7 +12,7 @@ from convscope.errors import ResultError
 from convscope.methods.replay import replay
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.results.pictures import check_picture_ending
-from convscope.results.store import load_result
+from convscope.results.store import load_result, picture_of
 
 
 @command(
@@ -47,6 +47,7 @@ def main(
     original = load_result(file)
     target = out or file.with_name(f"{file.stem}-again{file.suffix}")
     check_picture_ending(target)
+    before = np.asarray(picture_of(original, file))
     with Watcher() as watch:
         result = replay(
             file, net=networks or None, image=image, device=common.device, trust=common.trust, files=files,
@@ -56,7 +57,6 @@ def main(
     again = result.pictures() if which is not None else {}
     if which is not None and which not in again:
         raise ResultError(f"the recipe in {str(file)!r} gives no picture {which!r}; it gives {', '.join(again)}")
-    before = np.asarray(original.image())
     saved = result.save(target, which)
     if file.suffix.lower() in MOVING and target.suffix.lower() == file.suffix.lower():
         after = np.asarray(load_result(saved).image())  # the last frames of the two files
