@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ MOST_PIXELS = 150_000_000
 """A picture above this is not read: it was hardly made here."""
 MOST_FILE = 1 << 30
 """Bytes of a picture or an animation that is read."""
+TRIED = 1 << 16
+"""Bytes written to see whether there is room."""
 MOST_NESTED = 64
 """How deep the JSON in a file may be nested."""
 ENDINGS = (".png", ".npz")
@@ -39,29 +42,42 @@ def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
 
 
 def check_place(path: str | Path) -> None:
-    """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are."""
+    """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are;
+    also where the disk is full, and where there is a pipe or a device of that name."""
     try:
-        folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
-        with tempfile.TemporaryFile(dir=folder, prefix=".convscope-"):
-            pass
+        folder = next(parent for parent in _target(path).parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder, prefix=".convscope-") as file:
+            file.write(bytes(TRIED))
+            file.flush()
     except OSError as error:
         raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+
+
+def _target(path: str | Path) -> Path:
+    """The file that is written: where a link leads. Raises ResultError for a pipe, a device and the like."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ResultError(f"{str(path)!r} is no regular file (a pipe or a device): results are written to files")
+    return Path(os.path.realpath(path))
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:
     """Write a file by way of a temporary one beside it, so that a failure leaves nothing half-written.
 
-    Folders that are missing are made. Raises ResultError where the file cannot be written.
+    Folders that are missing are made. Of a link, the file it leads to is written. Raises ResultError where the file
+    cannot be written.
     """
     path = Path(path)
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".convscope-", suffix=".part")
+        target = _target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".convscope-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultError(f"{str(path)!r} cannot be written: {reason}") from None

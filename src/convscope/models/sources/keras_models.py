@@ -11,6 +11,7 @@ import random
 import re
 import sys
 import threading
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -291,7 +292,8 @@ def _load_file(path: Path, trust: bool) -> Any:
     if not zipfile.is_zipfile(path):
         raise NetworkError(f"{str(path)!r} is no .keras file (a zip archive saved by Keras 3)")
     try:
-        return _keras().saving.load_model(path, compile=False, safe_mode=not trust)
+        with warnings.catch_warnings(record=True) as warned:  # of a file that cannot be loaded, the error says all
+            model = _keras().saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         if not trust and "safe" in text.lower():
@@ -300,6 +302,9 @@ def _load_file(path: Path, trust: bool) -> Any:
                 "if you trust whoever made it, say --trust (trust=True)"
             ) from None
         raise NetworkError(f"{str(path)!r} cannot be loaded by Keras: {text}") from None
+    for one in warned:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return model
 
 
 def _application_spec(name: str, model: Any) -> InputSpec:
