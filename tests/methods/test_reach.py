@@ -62,7 +62,9 @@ def test_a_picture_of_that_name_beside_the_result_is_taken(tmp_path: Path, cat: 
     shutil.copy(cat, tmp_path / "out" / "cat.png")
     assert str(cat) not in replayed(path).opened
     Image.new("RGB", (SIZE, SIZE)).save(tmp_path / "out" / "cat.png")
-    refused(path, "not that of the recipe", cat)
+    refused(path, r"photograph '.*out/cat.png' is not that of the recipe \(expected SHA-256", cat)
+    (tmp_path / "out" / "cat.png").write_text("no picture at all")
+    refused(path, "is not that of the recipe", cat)  # by its bytes: it is not even opened as a picture
 
 
 def test_one_s_own_result_by_relative_paths(tmp_path: Path, cat: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +148,7 @@ def test_a_network_s_file_in_the_folder_does_not(own: Path, monkeypatch: pytest.
 
 
 def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
     net = cs.load_model("keras:MobileNet", weights="none")
     made = cs.weights(net, "conv1")
     cs.replay(made.save(tmp_path / "random.npz"))
@@ -190,3 +192,22 @@ def test_a_network_that_is_not_here_is_told_in_one_line(tmp_path: Path, monkeypa
     made.recipe.network["options"].clear()
     path = made.save(tmp_path / "w.npz")
     refused(path, "cannot be loaded: vgg16_hed is not here yet: bring it with", path / "none", net=None)
+
+
+def test_weights_in_keras_s_own_cache_are_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import h5py
+    from keras.src.legacy.saving import legacy_h5_format
+
+    monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
+    net = cs.load_model("keras:MobileNet", weights="none")
+    place = tmp_path / "keras" / "models" / "mobilenet_1_0_224_tf.h5"
+    place.parent.mkdir(parents=True)
+    with h5py.File(place, "w") as file:
+        legacy_h5_format.save_weights_to_hdf5_group(file, net.adapter.root)
+    made = cs.weights(net, "conv1")
+    made.recipe.network["options"].clear()
+    path = made.save(tmp_path / "out" / "w.npz")
+    with hearing() as heard:
+        again = cs.replay(path)
+    assert np.array_equal(again.arrays["weights"], made.arrays["weights"])
+    assert heard.connected == []

@@ -138,6 +138,8 @@ ONE_BY_ONE: list[tuple[str, str, Any, tuple[Any, ...]]] = [
     ("explain", "which photograph", MISSING, ("inputs", "image", "sha256")),
     ("explain", "inputs.image.path", "a\0b", ("inputs", "image", "path")),
     ("explain", "inputs.image.path", "x" * 5000, ("inputs", "image", "path")),
+    ("explain", "inputs.image.path", "\ud800", ("inputs", "image", "path")),
+    ("explain", "network.options.weights", "\ud800", ("network", "options", "weights")),
     ("explain", "network.source", "x" * 5000, ("network", "source")),
     ("explain", "network.input", MISSING, ("network", "input")),
     ("explain", "network.input.size", [100_000, 100_000], ("network", "input", "size")),

@@ -1,6 +1,7 @@
 """The schema of recipes. One that comes with a stranger's file is checked whole before anything it names is opened."""
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -8,6 +9,7 @@ from typing import Any, get_type_hints
 
 from convscope.attribution.fills import is_fill
 from convscope.errors import InputError, ResultError
+from convscope.methods.measuring import MOST_REAL
 from convscope.methods.options import check_given
 from convscope.methods.plain import fits, shown, takes_picture, takes_pictures
 from convscope.models.photograph import Fit
@@ -133,7 +135,7 @@ def _check_inputs(recipe: Recipe, takes: Takes) -> None:
         if name == "image":
             _check_record(name, records)
             continue
-        if not isinstance(records, list) or not 1 <= len(records) <= (2000 if takes.pictures[name] else 1):
+        if not isinstance(records, list) or not 1 <= len(records) <= (MOST_REAL if takes.pictures[name] else 1):
             raise _wrong(f"inputs.{name}", records, "a list of pictures" if takes.pictures[name] else "one picture")
         for record in records:
             _check_record(name, record)
@@ -160,7 +162,14 @@ def _is_hash(value: Any) -> bool:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MOST_PATH and "\0" not in value
+    """Whether a value is a path of bounded length, in letters that this machine's files can have."""
+    if not isinstance(value, str) or len(value) > MOST_PATH or "\0" in value:
+        return False
+    try:
+        os.fsencode(value)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 _NETWORK: Mapping[str, Any] = {"name": str, "options": dict[str, Any | list[str]], "input": dict[str, Any | list[Any]]}

@@ -1,5 +1,6 @@
 """The network and the pictures of a recipe, opened again: given, or found within reach, and checked by their hashes."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +14,8 @@ from convscope.methods.reach import Reach
 from convscope.methods.recipes import spec_of
 from convscope.models.load import is_file, load_model
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.photograph import ImageLike
+from convscope.results.files import read_whole
 from convscope.results.recipe import Recipe
 
 WORDS = (None, "none", "imagenet")
@@ -103,9 +105,9 @@ def pictures_of(recipe: Recipe, image: ImageLike | None, net: Network, reach: Re
     found: dict[str, Any] = {}
     for name, records in recipe.inputs.items():
         if name != "image":
-            found[name] = [_checked(record, _found(record, name, reach), net) for record in records]
+            found[name] = [_found(record, name, reach) for record in records]
             continue
-        found[name] = _checked(records, _found(records, name, reach) if image is None else image, net)
+        found[name] = _found(records, name, reach) if image is None else _given(records, image, net)
         if "fit" in recipe.options and not whole:
             photograph = net.photograph(found[name], fit=recipe.options["fit"])
             # The recipe of the replay is that of the original, wherever the photograph lies now.
@@ -114,18 +116,24 @@ def pictures_of(recipe: Recipe, image: ImageLike | None, net: Network, reach: Re
 
 
 def _found(record: Mapping[str, Any], name: str, reach: Reach) -> Path:
+    """The file of a picture, within reach. Its bytes are those of the recipe: no other file is opened as a picture."""
     told = record.get("path")
-    if name == "image":
-        if told is None:
-            raise ResultError("the photograph of the recipe is not here, it was no file: give it with image=...")
-        return reach.find(told, "the photograph", "give it with --image (image=...)")
+    if told is None and name == "image":
+        raise ResultError("the photograph of the recipe is not here, it was no file: give it with image=...")
     if told is None:
         raise ResultError(f"a picture of this result ({name}) was no file: make it again in Python")
-    return reach.find(told, f"the picture ({name})", "make it again with the picture given")
+    what = "the photograph" if name == "image" else f"the picture ({name})"
+    give = "give it with --image (image=...)" if name == "image" else "make it again with the picture given"
+    path = reach.find(told, what, give)
+    if hashlib.sha256(read_whole(path)).hexdigest() != record["sha256"]:
+        raise ResultError(
+            f"{what} {str(path)!r} is not that of the recipe (expected SHA-256 {record['sha256'][:12]}…): {give}"
+        )
+    return path
 
 
-def _checked(record: Mapping[str, Any], image: ImageLike | Photograph, net: Network) -> ImageLike | Photograph:
-    """The picture, where its bytes are those of the recipe. Raises ResultError."""
+def _given(record: Mapping[str, Any], image: ImageLike, net: Network) -> ImageLike:
+    """The photograph that the user gives, where it is that of the recipe. Raises ResultError."""
     found = net.photograph(image).record["sha256"]
     if found != record["sha256"]:
         raise ResultError(
