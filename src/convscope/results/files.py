@@ -49,8 +49,8 @@ def check_place(path: str | Path) -> None:
         with tempfile.TemporaryFile(dir=folder, prefix=".convscope-") as file:
             file.write(bytes(TRIED))
             file.flush()
-    except OSError as error:
-        raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ResultError(f"{str(path)!r} cannot be written: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _target(path: str | Path) -> Path:
