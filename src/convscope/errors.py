@@ -7,6 +7,7 @@
     │   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
     ├── NetworkError          a network that cannot be loaded or run
     │   ├── MissingExtraError an optional package is absent; says what to install
+    │   ├── NotFetchedError   weights that would have to be downloaded, where that was not asked for
     │   ├── NotFiniteError    an objective that is infinite, or no number
     │   └── OutOfMemoryError  memory ran out; callers that work in batches halve them and go on
     └── ResultError           a file that is no result, or that cannot be made again
@@ -62,6 +63,10 @@ class MissingExtraError(NetworkError):
         super().__init__(
             f"{what} needs the package {package!r}, which is not installed: pip install 'convscope[{extra}]'"
         )
+
+
+class NotFetchedError(NetworkError):
+    """Weights that are not here, where nothing may be downloaded."""
 
 
 class OutOfMemoryError(NetworkError):

@@ -117,7 +117,7 @@ def test_an_animation_replays_as_one(tmp_path: Path) -> None:
 def test_dream_and_invert(tmp_path: Path, photograph: str) -> None:
     told = answer("dream", photograph, "--size", "96", "--steps", "1", "--out", tmp_path / "d.png")
     assert told["pictures"][0]["target"] == "blocks.10.expand_bn"  # type: ignore[index]
-    assert answer("replay", tmp_path / "d.png", "--out", tmp_path / "e.png")["same_pixels"] is True
+    assert answer("replay", tmp_path / "d.png", "--files", "--out", tmp_path / "e.png")["same_pixels"] is True
     told = answer("invert", photograph, "stem.act", "--steps", "2", "--tv", "both", "--out", tmp_path / "i.png")
     assert [row["tv"] for row in told["pictures"]] == [0, 1]  # type: ignore[attr-defined]
 
@@ -128,7 +128,7 @@ def test_stylize(tmp_path: Path, photograph: str) -> None:
         "--style-layers", "stem.act,blocks.1", "--out", tmp_path / "s.png",
     )  # fmt: skip
     assert set(told["losses"]) == {"content", "style", "total variation"}  # type: ignore[call-overload]
-    assert answer("replay", tmp_path / "s.png", "--out", tmp_path / "t.png")["same_pixels"] is True
+    assert answer("replay", "--files", tmp_path / "s.png", "--out", tmp_path / "t.png")["same_pixels"] is True
     run = CliRunner().invoke(app, ["stylize", photograph, photograph, "--shares", "one"])
     assert run.exit_code == 1
     assert "shares is 'one'" in run.stderr
@@ -163,7 +163,10 @@ def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
     told = answer("explain", photograph, "--target", "class:tiger cat", "--out", tmp_path / "cam.png")
     assert told["label"] == "tiger cat"
     assert told["layer"] == "head.act"
-    assert answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png")["same_pixels"] is True
+    assert (
+        answer("replay", tmp_path / "cam.png", "--out", tmp_path / "cam2.png", "--image", photograph)["same_pixels"]
+        is True
+    )
 
 
 def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
@@ -173,7 +176,7 @@ def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
     )  # fmt: skip
     assert len(told["files"]) == 2  # type: ignore[arg-type]
     assert told["winners"]
-    assert answer("replay", tmp_path / "w.png")["same_pixels"]
+    assert answer("replay", tmp_path / "w.png", "--files")["same_pixels"]
     refused = run("explain", photograph, "--winners", tmp_path / "w2.png")
     assert refused.exit_code == 1
     assert "--winners is for occlusion" in refused.stderr
@@ -187,7 +190,7 @@ def test_compare(tmp_path: Path, photograph: str) -> None:
     assert told["titles"] == ["tabby", "blocks.4:3"]
     assert len(told["highest"][0]) == 2  # type: ignore[index]
     answer("compare", photograph, "--method", "grad_cam", "--scale", "all", "--out", tmp_path / "b.png")
-    assert answer("replay", tmp_path / "b.png")["same_pixels"]
+    assert answer("replay", "--files", tmp_path / "b.png")["same_pixels"]
 
 
 def test_hybrid(tmp_path: Path, photograph: str) -> None:
@@ -199,8 +202,8 @@ def test_hybrid(tmp_path: Path, photograph: str) -> None:
     assert told["captions"][0] == "top 4\nintensity 0.3"  # type: ignore[index]
     with Image.open(tmp_path / "each" / "top_4__intensity_0.3.png") as one:
         assert one.size == (90, 60)
-    assert answer("replay", tmp_path / "h.png")["same_pixels"]
-    assert answer("replay", tmp_path / "each" / "top_64__intensity_1.png")["same_pixels"]
+    assert answer("replay", "--files", tmp_path / "h.png")["same_pixels"]
+    assert answer("replay", "--files", tmp_path / "each" / "top_64__intensity_1.png")["same_pixels"]
 
 
 def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograph: str) -> None:

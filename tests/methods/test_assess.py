@@ -145,7 +145,7 @@ def test_it_replays(tmp_path, photograph: str) -> None:  # type: ignore[no-untyp
     net = network("plain")
     made = cs.assess(net, photograph, cs.explain(net, photograph, 1), points=4, stages=2)
     path = made.save(tmp_path / "trust.npz")
-    again = cs.replay(path, net=net)
+    again = cs.replay(path, net=net, image=photograph)
     for name, array in made.arrays.items():
         assert np.array_equal(again.arrays[name], array)
     assert cs.load_result(path).facts["words"] == made.facts["words"]

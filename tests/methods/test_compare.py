@@ -263,14 +263,14 @@ def test_guesses_with_odd_names_and_those_that_others_lack() -> None:
 def test_a_photograph_that_was_stretched_replays_so(tmp_path: Path, photograph: str, lite0: cs.Network) -> None:
     made = cs.compare(lite0, lite0.photograph(photograph, fit="stretch"), ["class:tabby"], methods=["grad_cam"])
     assert made.recipe.options["fit"] == "stretch"
-    again = cs.replay(made.save(tmp_path / "b.png"))
+    again = cs.replay(made.save(tmp_path / "b.png"), files=True)
     assert np.array_equal(again.arrays["maps"], made.arrays["maps"])
 
 
 def test_it_replays_with_all_its_networks(tmp_path: Path, photograph: str, lite0: cs.Network) -> None:
     larger = cs.load_model("efficientnet_lite0", input=replace(lite0.spec, size=256))
     made = cs.compare([lite0, larger], photograph, ["class:tabby", "blocks.4:3"], methods=["saliency"])
-    again = cs.replay(made.save(tmp_path / "b.png"))
+    again = cs.replay(made.save(tmp_path / "b.png"), files=True)
     assert np.array_equal(again.arrays["maps"], made.arrays["maps"])
     assert json.dumps(again.recipe.to_dict()) == json.dumps(made.recipe.to_dict())
     elsewhere = shutil.copy(photograph, tmp_path / "moved.jpg")
@@ -285,7 +285,7 @@ def test_it_replays_with_all_its_networks(tmp_path: Path, photograph: str, lite0
 def test_a_board_of_live_modules_replays_with_all_of_them_given(tmp_path: Path, photograph: str) -> None:
     nets = [network("plain"), network("residual")]
     path = cs.compare(nets, photograph, [1], methods=["grad_cam"]).save(tmp_path / "b.npz")
-    again = cs.replay(path, net=nets)
+    again = cs.replay(path, net=nets, image=photograph)
     assert np.array_equal(again.arrays["maps"], cs.load_result(path).arrays["maps"])
     with pytest.raises(cs.ConvscopeError, match="live module"):
         cs.replay(path, net=nets[0])

@@ -111,7 +111,7 @@ def test_a_dream_of_a_file_replays(tmp_path: Path, suffix: str, photograph: str)
     frames = "0,2" if suffix == ".gif" else None
     made = cs.dream(net, photograph, "conv2:1", size=80, steps=2, frames=frames, seed=4)
     path = made.save(tmp_path / f"d{suffix}")
-    again = cs.replay(path, net=net)
+    again = cs.replay(path, net=net, image=photograph)
     assert np.array_equal(again.arrays["images"], made.arrays["images"])
     assert again.save(tmp_path / f"e{suffix}").read_bytes() == path.read_bytes()
 

@@ -1,6 +1,8 @@
 """Networks and options that a newcomer tried: each works, or says in one line what is the matter."""
 
+import json
 import math
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 
@@ -8,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
 import convscope as cs
+from convscope.cli.main import app
 from tests.networks import SPEC, Plain, noise, seeded, shared
 
 
@@ -187,3 +191,84 @@ def test_first_kernels_are_painted_in_their_own_colours(order: str) -> None:
     picture = np.asarray(cs.weights(cs.load_model(module, input=spec), "0").image()).reshape(-1, 3).astype(int)
     assert ((picture[:, 0] > 240) & (abs(picture[:, 1] - 128) < 3) & (abs(picture[:, 2] - 128) < 3)).any(), "red"
     assert not ((picture[:, 2] > 240) & (abs(picture[:, 0] - 128) < 3)).any(), "blue"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+def test_the_state_of_random_generators_is_no_weight(tmp_path: Path) -> None:
+    """Dropout and augmentation draw theirs anew at each load."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    inner = keras.Sequential([layers.Input((30, 30, 4)), layers.BatchNormalization(), layers.SpatialDropout2D(0.5)])
+    start = layers.Input((32, 32, 3))
+    x = inner(layers.Conv2D(4, 3, name="see")(layers.RandomFlip()(start)))
+    model = keras.Model(start, layers.Dense(3)(layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))))
+    model.save(tmp_path / "art.keras")
+    nets = [cs.load_model(tmp_path / "art.keras", input=cs.InputSpec(size=32, range=(0, 1))) for _ in range(3)]
+    assert len({net.weights_hash() for net in nets}) == 1
+    states = [{name for name in net.adapter.root.state_dict() if "seed_generator" in name} for net in nets]
+    assert all(states), "there are such states"
+    made = cs.explain(nets[0], np.full((32, 32, 3), 0.5, dtype=np.float32), 1)
+    again = cs.replay(made.save(tmp_path / "a.npz"), image=np.full((32, 32, 3), 0.5, dtype=np.float32))
+    assert np.array_equal(again.arrays["map"], made.arrays["map"])
+    found = {layer.name: layer.parameters for layer in nets[0].layers() if layer.module}
+    assert found == {layer.name: layer.count_params() for layer in model.layers[1:]} | {
+        f"{inner.name}/{layer.name}": layer.count_params() for layer in inner.layers
+    }
+    told = CliRunner().invoke(app, ["layers", "--model", str(tmp_path / "art.keras"), "--json"])
+    assert json.loads(told.stdout)["parameters"] == model.count_params() == 3 * 9 * 4 + 4 + 16 + 4 * 3 + 3
+
+
+def test_the_hash_of_weights_stays_what_it_was() -> None:
+    """Recipes of long ago hold it."""
+    with torch.no_grad():
+        module = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+        for number, value in enumerate(module.state_dict().values()):
+            value.fill_(number)
+    net = cs.load_model(module, input=cs.InputSpec(size=4, channels=1))
+    assert net.weights_hash() == "4dd63ed5bacf5931198d271807b2c167d9a8fe087340f6814ac119419d93f86f"
+
+
+@pytest.mark.parametrize("version", ["3.9.0", "3.12.1", "3.14.0"])
+def test_a_keras_that_lets_files_read_others_is_refused(
+    version: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("keras.__version__", version)
+    (tmp_path / "a.keras").write_bytes(b"PK")
+    with pytest.raises(cs.ConvscopeError, match=rf"Keras {version} .* pip install 'keras>=3\.14\.1'"):
+        cs.load_model(tmp_path / "a.keras")
+    with pytest.raises(cs.ConvscopeError, match=r"keras>=3\.14\.1"):
+        cs.load_model("keras:MobileNet", weights=str(tmp_path / "a.weights.h5"))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation")
+@pytest.mark.parametrize("kind", ["external data", "an external link", "virtual data"])
+def test_no_weights_come_from_another_file(kind: str, tmp_path: Path) -> None:
+    import h5py
+    import keras
+
+    keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Conv2D(1, 2)]).save(tmp_path / "a.keras")
+    with zipfile.ZipFile(tmp_path / "a.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (tmp_path / "a.h5").write_bytes(members["model.weights.h5"])
+    (tmp_path / "secret.raw").write_bytes(np.full(4, 43, np.float32).tobytes())
+    with h5py.File(tmp_path / "secret.h5", "w") as other:
+        other["x"] = np.full((2, 2, 1, 1), 43, np.float32)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        group = file["layers/conv2d/vars"]
+        del group["0"]
+        if kind == "external data":
+            place = [(str(tmp_path / "secret.raw"), 0, h5py.h5f.UNLIMITED)]
+            group.create_dataset("0", shape=(2, 2, 1, 1), dtype="float32", external=place)
+        elif kind == "an external link":
+            group["0"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/x")
+        else:
+            layout = h5py.VirtualLayout(shape=(2, 2, 1, 1), dtype="float32")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "x", shape=(2, 2, 1, 1))
+            group.create_virtual_dataset("0", layout)
+    with zipfile.ZipFile(tmp_path / "b.keras", "w") as archive:
+        for name, data in (members | {"model.weights.h5": (tmp_path / "a.h5").read_bytes()}).items():
+            archive.writestr(name, data)
+    with pytest.raises(cs.ConvscopeError, match="Not allowed"):
+        cs.load_model(tmp_path / "b.keras", input=SPEC)

@@ -29,7 +29,7 @@ def test_every_verb_replays_from_either_file(verb: str, tmp_path: Path, photogra
     made = _made(verb, net, tmp_path, photograph)
     for suffix in (".png", ".npz"):
         path = made.save(tmp_path / f"{verb}{suffix}")
-        again = cs.replay(path, net=net)
+        again = cs.replay(path, net=net, files=True)
         assert np.array_equal(np.asarray(again.image()), np.asarray(made.image())), options
         assert again.recipe == made.recipe
 
@@ -57,7 +57,7 @@ def test_each_picture_of_a_folder_replays_as_itself(tmp_path: Path, photograph: 
     assert run.exit_code == 0, run.output
     for name in ("stem.act", "blocks.1"):
         file = tmp_path / "a" / f"{name}.png"
-        done = CliRunner().invoke(app, ["replay", str(file), "--out", str(tmp_path / "again.png"), "--json"])
+        done = CliRunner().invoke(app, ["replay", str(file), "--files", "--out", str(tmp_path / "again.png"), "--json"])
         assert done.exit_code == 0, done.output
         assert json.loads(done.stdout)["same_pixels"] is True
         assert (tmp_path / "again.png").read_bytes() == file.read_bytes()
@@ -68,7 +68,7 @@ def test_the_fit_of_a_photograph_that_was_given_ready_is_recorded(photograph: st
     ready = net.photograph(photograph, fit="pad")
     for made in (cs.explain(net, ready, 0), cs.activations(net, ready, ["conv1"])):
         assert made.recipe.options["fit"] == "pad"
-        again = cs.replay(made.save(tmp_path / "a.npz"), net=net)
+        again = cs.replay(made.save(tmp_path / "a.npz"), net=net, files=True)
         assert all(np.array_equal(again.arrays[name], made.arrays[name]) for name in made.arrays)
 
 
@@ -119,7 +119,7 @@ def test_a_recipe_made_on_a_graphics_card_can_be_made_on_the_processor_if_asked(
 ) -> None:
     made = cs.explain(lite0, photograph, 0)
     path = changed(made.save(tmp_path / "a.png"), lambda recipe: recipe["machine"].update(device="cuda:0"))
-    assert np.allclose(cs.replay(path, device="cpu").arrays["map"], made.arrays["map"], atol=1e-4)
+    assert np.allclose(cs.replay(path, device="cpu", files=True).arrays["map"], made.arrays["map"], atol=1e-4)
 
 
 def test_a_recipe_too_long_for_a_picture_says_to_take_npz(tmp_path: Path) -> None:

@@ -225,12 +225,12 @@ def test_a_style_transfer_of_files_replays(tmp_path: Path, photograph: str) -> N
         mask=files["mask"], size=80, steps=2, seed=3, colours="content",
     )  # fmt: skip
     path = made.save(tmp_path / "s.png")
-    again = cs.replay(path, net=net)
+    again = cs.replay(path, net=net, image=photograph)
     assert np.array_equal(again.arrays["images"], made.arrays["images"])
     assert again.save(tmp_path / "t.png").read_bytes() == path.read_bytes()
     Image.fromarray((CONTENT * 255).astype(np.uint8)).save(files["one"])
     with pytest.raises(cs.ConvscopeError, match="not that of the recipe"):
-        cs.replay(path, net=net)
+        cs.replay(path, net=net, image=photograph)
 
 
 class TwoSizes(nn.Module):

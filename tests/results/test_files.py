@@ -15,8 +15,9 @@ from PIL import Image, PngImagePlugin
 from convscope import load_result
 from convscope.errors import ResultError
 from convscope.results.activations import Activations
-from convscope.results.files import KEY, check_ending, npz_bytes, png_bytes, write_whole
+from convscope.results.files import KEY, check_ending, png_bytes, write_whole
 from convscope.results.heatmap import Heatmap
+from convscope.results.npz import npz_bytes
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import FORMAT, Recipe
 from convscope.results.result import FACTS_IN_PNG, Result, file_name
@@ -82,7 +83,10 @@ def test_npz_gives_everything_back(tmp_path: Path) -> None:
     [("activations", Activations), ("explain", Heatmap), ("visualize", Pictures), ("weights", Weights)],
 )
 def test_each_method_gets_its_own_kind_back(method: str, kind: type[Result], tmp_path: Path) -> None:
-    result = kind({"a": np.ones((2, 3), dtype=np.float32)}, {"a": ("h", "w")}, Recipe(method))
+    axes = kind.needs or {"a": ("h", "w")}
+    result = kind(
+        {name: np.ones((2,) * len(names), dtype=np.float32) for name, names in axes.items()}, axes, Recipe(method)
+    )
     assert_same_result(result, load_result(result.save(tmp_path / "x.npz")))
 
 

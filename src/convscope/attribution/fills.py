@@ -31,7 +31,7 @@ def filled(
             return blurred(picture, BLUR * min(picture.shape[-2:]))
         case "noise":
             return torch.rand(picture.shape, generator=generator).to(picture.device)
-    if not re.fullmatch(r"\s*[\d.]+(e-?\d+)?\s*(,\s*[\d.]+\s*)*", fill):
+    if not is_fill(fill):
         raise InputError(
             f"{option} is {fill!r}; expected {', '.join(NAMES)}, a number from 0 to 1, or a colour as 1,0.5,0"
         )
@@ -44,6 +44,11 @@ def filled(
     return (
         torch.tensor(numbers, dtype=picture.dtype, device=picture.device).view(1, -1, 1, 1).expand_as(picture).clone()
     )
+
+
+def is_fill(text: str) -> bool:
+    """Whether a text is a name of NAMES or reads as a colour, and so never the path of a picture."""
+    return text in NAMES or re.fullmatch(r"\s*[\d.]+(e-?\d+)?\s*(,\s*[\d.]+\s*)*", text) is not None
 
 
 def blurred(picture: Float[Tensor, "1 c h w"], sd: float) -> Float[Tensor, "1 c h w"]:

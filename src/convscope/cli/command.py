@@ -1,39 +1,26 @@
-"""From a verb's typed signature to a command: its options, the common ones, JSON, errors and exit codes."""
+"""From a verb's typed signature to a command: its options and the common ones."""
 
 import inspect
-import json
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import typer
-from rich.console import Console, RenderableType
 
 from convscope.cli.progress import Watcher
-from convscope.errors import ConvscopeError, Stopped
+from convscope.cli.telling import Outcome as Outcome
+from convscope.cli.telling import carry_out
+from convscope.errors import Stopped
 from convscope.methods.options import About, numbers_of
 from convscope.methods.presets import Preset
 from convscope.models.catalogue import known_sources
 
-EXIT_ERROR, EXIT_STOPPED = 1, 130
 DEFAULT_MODEL = "efficientnet_lite0"
 MADE = ("model", "weights", "device", "trust", "preview")
 """What commands share that make pictures step by step."""
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did. files: written, in order. data: more for --json. shown: what a person reads."""
-
-    files: Sequence[Path | str] = ()
-    data: dict[str, Any] = field(default_factory=dict)
-    shown: Iterable[RenderableType] = ()
-    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -130,7 +117,7 @@ def command(
                 given.pop("device", None), given.pop("trust", False), as_json,
                 given.pop("preview", None),
             )  # fmt: skip
-            _carry_out(lambda: handler(common, **_parsed(given, options)), as_json, debug)
+            carry_out(lambda: handler(common, **_parsed(given, options)), as_json, debug)
 
         typed = {key: (annotation, default) for key, (annotation, default, _) in options.items()} | shared
         keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + [
@@ -199,46 +186,3 @@ def _parsed(given: dict[str, Any], options: dict[str, tuple[Any, Any, bool]]) ->
         key: numbers_of(value) if key in options and options[key][2] and value is not None else value
         for key, value in given.items()
     }
-
-
-def _carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
-    try:
-        _tell(work(), as_json)
-    except Stopped as stopped:
-        outcome = stopped.result if isinstance(stopped.result, Outcome) else Outcome()
-        print(f"{stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)
-        _tell(outcome, as_json, {"stopped": str(stopped)})
-        raise typer.Exit(EXIT_STOPPED) from None
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        raise typer.Exit(EXIT_STOPPED) from None
-    except BrokenPipeError:
-        raise
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        _fail(error, as_json)
-        raise typer.Exit(EXIT_ERROR) from None
-
-
-def _fail(error: Exception, as_json: bool) -> None:
-    text = " ".join(str(error).split())
-    if not isinstance(error, ConvscopeError):
-        text = f"unexpected {type(error).__name__}: {text} (--debug shows where)"
-    print(f"error: {text}", file=sys.stderr)
-    if as_json:
-        print(json.dumps({"error": text, "files": []}, ensure_ascii=False))
-
-
-def _tell(outcome: Outcome, as_json: bool, more: dict[str, Any] | None = None) -> None:
-    for note in outcome.notes:
-        print(f"note: {note}", file=sys.stderr)
-    if as_json:
-        files = [str(file) for file in outcome.files]
-        print(json.dumps({"files": files, **outcome.data, **(more or {})}, ensure_ascii=False))
-        return
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    for line in outcome.shown:
-        console.print(line)
-    for file in outcome.files if len(outcome.files) <= 6 else [*outcome.files[:3], "...", *outcome.files[-1:]]:
-        console.print(str(file))

@@ -1,5 +1,6 @@
 """The entry point. It loads no torch until a verb is run, so that help is there at once."""
 
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -68,8 +69,17 @@ def _root(
     pass
 
 
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+def _terminated(*_: Any) -> None:
+    raise SystemExit(EXIT_TERMINATED)  # so that files half-written and programs started are cleared away
+
+
 def run() -> None:
     """The `convscope` command."""
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         app(prog_name="convscope")
     except BrokenPipeError:  # whoever read our output has gone

@@ -11,6 +11,7 @@ from rich.progress import Progress as Bars
 from rich.progress import Task as BarTask
 from rich.text import Text
 
+from convscope.errors import ResultError
 from convscope.progress import Progress
 from convscope.results.files import check_ending, write_whole
 from convscope.results.pictures import preview_png
@@ -78,5 +79,9 @@ class Watcher:
         """Write the preview, if its time has come."""
         if self._preview is None or news.now is None or time.monotonic() - self._shown < PREVIEW_EVERY:
             return
-        write_whole(self._preview, preview_png(news.now()))
+        try:
+            write_whole(self._preview, preview_png(news.now()))
+        except ResultError as error:
+            print(f"note: the preview {error}; the work goes on without it", file=sys.stderr, flush=True)
+            self._preview = None
         self._shown = time.monotonic()

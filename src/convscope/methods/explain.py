@@ -12,6 +12,7 @@ from torch import Tensor
 
 from convscope.attribution.cam import enlarge
 from convscope.attribution.chosen import Ranking
+from convscope.attribution.fills import is_fill
 from convscope.attribution.integrated import RuleName
 from convscope.errors import InputError, Stopped, UnknownNameError
 from convscope.methods.attributions import METHODS
@@ -201,7 +202,9 @@ def _options(method: str, chosen: Method, given: Mapping[str, Any]) -> dict[str,
 
 
 def _is_photograph(baseline: Any) -> bool:
-    return baseline is not None and not (isinstance(baseline, str) and not Path(baseline).is_file())
+    if isinstance(baseline, str):
+        return not is_fill(baseline) and Path(baseline).is_file()
+    return baseline is not None
 
 
 def _baseline(net: Network, options: dict[str, Any], fit: Fit) -> Photograph | None:

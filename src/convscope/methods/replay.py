@@ -1,11 +1,9 @@
 """`convscope.replay`: make a result again from the recipe inside it."""
 
-import inspect
-import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +17,44 @@ from convscope.methods.dream import dream
 from convscope.methods.explain import explain
 from convscope.methods.hybrid import hybrid
 from convscope.methods.invert import invert
+from convscope.methods.reach import Reach
+from convscope.methods.recipes import check_recipe
+from convscope.methods.reopen import network_of, pictures_of
 from convscope.methods.stylize import stylize
 from convscope.methods.visualize import visualize
 from convscope.methods.weights import weights
-from convscope.models.load import load_model
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph, listed
-from convscope.models.spec import InputSpec
+from convscope.models.photograph import ImageLike, listed
 from convscope.progress import Watch, unwatched
-from convscope.results.recipe import Recipe
 from convscope.results.result import Result
 from convscope.results.store import load_result
 
 Inputs = dict[str, Any]
+Given = Network | str | Path
 
 
 def replay(
     path: str | Path,
     *,
-    net: Network | Sequence[Network] | None = None,
+    net: Given | Sequence[Given] | None = None,
     image: ImageLike | None = None,
     device: str | None = None,
     trust: bool = False,
+    files: bool = False,
+    download: bool = False,
     watch: Watch = unwatched,
 ) -> Result:
     """The result in a file, made again: the same bytes on the same machine, with as many threads as then.
 
-    net: the network (or all of several), where the recipe cannot load it (a live module). image: the photograph, where
-    it is no longer where the recipe says. Both are checked against the recipe. device: "cpu" or "cuda"; as then, unless
-    given.
+    net: the network (or all of several), where the recipe cannot load it (a live module); or a name or file to load it
+    from. image: the photograph, where it is no longer where the recipe says. Both are checked against the recipe.
+    device: "cpu" or "cuda"; as then, unless given. trust: let a network's file run its own code.
 
-    Raises ResultError where something is missing or is not what it was.
+    The file may be a stranger's: its recipe is checked whole before anything that it names is opened. Networks' and
+    pictures' files are read where they lie in the folder of the result or below, and have the recipe's hash. files:
+    read them elsewhere, too. download: fetch weights that are not here. Neither is done unasked.
+
+    Raises ResultError where something is missing, may not be read or fetched, or is not what it was.
     """
     path = Path(path)
     recipe = load_result(path).recipe
@@ -57,41 +62,31 @@ def replay(
         raise ResultError(f"{str(path)!r} belongs to a report, which `convscope report` makes again")
     if recipe.method not in _VERBS:
         raise ResultError(f"{str(path)!r} was made by {recipe.method!r}, which cannot be replayed")
-    given: list[Network | None] = [*listed(net)] or [None]
-    net = _network(recipe, given[0], trust, device)
-    inputs = _inputs(recipe, path, image, net)
+    check_recipe(recipe, VERB_FUNCTIONS)
     options = dict(recipe.options)
-    others = options.pop("beside", [])
-    if len(given) > 1 + len(others):
-        raise ResultError(f"{len(given)} networks were given; the recipe has {1 + len(others)}")
-    given += [None] * (1 + len(others) - len(given))
-    beside = [
-        _network(replace(recipe, network=other), one, trust, device)
-        for one, other in zip(given[1:], others, strict=True)
+    networks = [recipe.network, *options.pop("beside", [])]
+    given: list[Given | None] = listed(net)
+    if len(given) > len(networks):
+        raise ResultError(f"{len(given)} networks were given; the recipe has {len(networks)}")
+    given += [None] * (len(networks) - len(given))
+    reach = Reach(path.parent, files, download)
+    nets = [
+        network_of(replace(recipe, network=told), one, reach, trust=trust, device=device)
+        for one, told in zip(given, networks, strict=True)
     ]
-    nets = [net, *beside]
-    _check_options(recipe.method, options)
+    again = _VERBS[recipe.method]
+    inputs = pictures_of(recipe, image, nets[0], reach, whole=again.whole)
     with _threads(recipe.machine.get("threads")):
-        result = _VERBS[recipe.method].again(nets if len(nets) > 1 else net, inputs, options, watch)
+        result = again.again(nets if len(nets) > 1 else nets[0], inputs, options, watch)
     # The recipe of the replay is that of the original, wherever the pictures lie now.
     return replace(result, recipe=replace(result.recipe, inputs=recipe.inputs))
 
 
-def _check_options(method: str, options: Inputs) -> None:
-    """Raises ResultError where the verb has no such option, as in a recipe of a newer convscope."""
-    strange = set(options) - set(inspect.signature(_VERBS[method].verb).parameters)
-    if strange:
-        raise ResultError(
-            f"the recipe has options that {method} does not know ({', '.join(sorted(strange))}): "
-            "was it made by a newer convscope?"
-        )
-
-
 @contextmanager
-def _threads(wanted: Any) -> Iterator[None]:
+def _threads(wanted: int | None) -> Iterator[None]:
     """Work with this many threads: how sums are split among them shows in their last bits."""
     before = torch.get_num_threads()
-    if isinstance(wanted, int) and 1 <= wanted <= (os.cpu_count() or 1):
+    if wanted is not None and wanted <= (os.cpu_count() or 1):
         torch.set_num_threads(wanted)
     try:
         yield
@@ -157,87 +152,5 @@ _VERBS: dict[str, _Again] = {
     "weights": _Again(weights, lambda net, _inputs, options, _watch: weights(net, **options)),
 }
 
-
-def _network(recipe: Recipe, net: Network | None, trust: bool, device: str | None) -> Network:
-    source = recipe.network.get("source")
-    if net is None:
-        if not source:
-            raise ResultError(
-                f"the network {recipe.network.get('name')!r} was a live module: give it with replay(..., net=...)"
-            )
-        if device is None and str(recipe.machine.get("device", "cpu")).startswith("cuda"):
-            if not torch.cuda.is_available():
-                raise ResultError(
-                    "this was made on a graphics card, and there is none: --device cpu (device='cpu') makes it here, "
-                    "though not to the bit"
-                )
-            device = str(recipe.machine["device"])
-        try:
-            options = dict(recipe.network.get("options", {}))
-            net = load_model(source, input=_spec(recipe), trust=trust, device=device, **options)
-        except (TypeError, KeyError) as error:
-            raise ResultError(f"the recipe's network cannot be read ({error})") from None
-    else:
-        _check_contract(recipe, net)
-    wanted = recipe.network.get("weights_sha256")
-    if net.weights_hash() != wanted:
-        raise ResultError(
-            f"the weights of {net.name} are not those of the recipe (SHA-256 {net.weights_hash()[:12]}…, "
-            f"expected {str(wanted)[:12]}…)"
-        )
-    return net
-
-
-def _check_contract(recipe: Recipe, net: Network) -> None:
-    """Raises ResultError where a network that was given takes its pictures otherwise than the recipe's."""
-    now = json.loads(json.dumps(net.spec.describe()))
-    was = recipe.network.get("input", {})
-    other = sorted(name for name in now if name in was and now[name] != was[name])
-    if other:
-        told = ", ".join(f"{name} {now[name]}, then {was[name]}" for name in other)
-        raise ResultError(f"the network given takes its input otherwise than that of the recipe: {told}")
-
-
-def _spec(recipe: Recipe) -> InputSpec:
-    known = {field.name for field in fields(InputSpec)}
-    told: dict[str, Any] = {key: value for key, value in recipe.network["input"].items() if key in known}
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in told.items()}
-    return InputSpec(**values)
-
-
-def _inputs(recipe: Recipe, path: Path, image: ImageLike | None, net: Network) -> Inputs:
-    """The pictures of the recipe, by the name of the argument that takes them: given, where they were, or beside the
-    result; the same to the byte."""
-    found: Inputs = {}
-    for name, records in recipe.inputs.items():
-        if name == "image":
-            found[name] = _picture(recipe, records, path, image, net)
-        else:
-            found[name] = [_picture(recipe, record, path, None, net, name) for record in records]
-    return found
-
-
-def _picture(
-    recipe: Recipe, record: Any, path: Path, image: ImageLike | None, net: Network, name: str = "image"
-) -> ImageLike | Photograph:
-    if image is None:
-        told = record.get("path") if isinstance(record, dict) else None
-        places = [Path(told), path.parent / Path(told).name] if told else []
-        image = next((place for place in places if place.is_file()), None)
-        if image is None and name == "image":
-            raise ResultError(f"the photograph {told or 'of the recipe'} is not here: give it with --image (image=...)")
-        if image is None and told is None:
-            raise ResultError(f"a picture of this result ({name}) was no file: make it again in Python")
-        if image is None:
-            raise ResultError(f"the picture {told} ({name}) is not here: put it beside the result")
-    if not isinstance(record, dict) or not isinstance(record.get("sha256"), str):
-        raise ResultError(f"the recipe in {str(path)!r} does not say which photograph it is of")
-    found = net.photograph(image).record["sha256"]
-    if found != record["sha256"]:
-        raise ResultError(
-            f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
-        )
-    if name != "image" or "fit" not in recipe.options or _VERBS[recipe.method].whole:
-        return image
-    # The recipe of the replay is that of the original, wherever the photograph lies now.
-    return replace(net.photograph(image, fit=recipe.options["fit"]), record=record)
+VERB_FUNCTIONS: Mapping[str, Callable[..., Result]] = {name: again.verb for name, again in _VERBS.items()}
+"""What a recipe may call."""

@@ -32,6 +32,10 @@ class Adapter(Protocol):
     def is_container(self, name: str) -> bool:
         """Whether a module only groups other modules of the list."""
 
+    def is_weight(self, name: str) -> bool:
+        """Whether a parameter or buffer of that name (in any module's state dict) is learned or measured, and not the
+        state of a random generator, which is another one at each load."""
+
     def forward(self, images: Tensor) -> Any:
         """Run preprocessed pictures `b c h w` through the network, in evaluation mode."""
 

@@ -265,7 +265,7 @@ def _layer(adapter: Adapter, firing: _Firing, calls: Mapping[str, int], size: tu
         kind=type(module).__name__,
         channels=firing.shape[0] if firing.shape else 1,
         shape=firing.shape,
-        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        parameters=sum(value.numel() for name, value in module.named_parameters() if adapter.is_weight(name)),
         container=adapter.is_container(firing.module),
         module=firing.module,
         call=firing.call,

@@ -24,6 +24,7 @@ def load_model(
     weights: str | None = None,
     device: str | None = None,
     trust: bool = False,
+    download: bool = True,
 ) -> Network:
     """A network one can look into.
 
@@ -36,6 +37,7 @@ def load_model(
     weights: for named networks: None for the trained ones, "none" for random ones, or a file.
     device: "cpu" or "cuda"; a module stays where it is unless one is given.
     trust: let a file run its own code. Nothing of that kind is loaded otherwise.
+    download: whether weights that are not here may be downloaded (those of keras:NAME).
 
     Raises UnknownNameError with near matches; NetworkError where loading fails; InputError for a contract missing.
     """
@@ -50,7 +52,7 @@ def load_model(
     given = source if isinstance(source, torch.nn.Module) else str(source)
     home, name = _home(given)
     network: Network = import_module(home).load(
-        name, input=input, labels=labels, output=output, weights=weights, trust=trust
+        name, input=input, labels=labels, output=output, weights=weights, trust=trust, download=download
     )
     if labels is not None:
         network.options["labels"] = list(network.labels.names)
@@ -74,6 +76,12 @@ def _home(source: Any) -> tuple[str, Any]:
             raise NetworkError(f"no file {source!r}; expected a saved network ({', '.join(SUFFIXES)})")
         return SUFFIXES[suffix].home, source
     raise UnknownNameError("network", source, known_sources(), f"Files that can be loaded end in {', '.join(SUFFIXES)}")
+
+
+def is_file(source: str) -> bool:
+    """Whether a source is the path of a file, and not a name."""
+    named = source in NAMED or source.partition(":")[0] in PREFIXES
+    return not named and Path(source).suffix.lower() in SUFFIXES
 
 
 def _is_keras(module: torch.nn.Module) -> bool:

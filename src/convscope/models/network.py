@@ -461,7 +461,7 @@ class Network:
         ]
 
     def weights_hash(self) -> str:
-        """SHA-256 of all parameters and buffers with their names; computed again only when they have changed.
+        """SHA-256 of all weights (parameters and buffers) with their names; computed again only when they have changed.
 
         Changes are noticed as autograd notices them: what is written through `.data` is not.
         """
@@ -474,7 +474,7 @@ class Network:
         if self._hash is None or self._hash[0] != state:
             digest = hashlib.sha256()
             for name, value in self.adapter.root.state_dict().items():
-                if isinstance(value, Tensor):
+                if isinstance(value, Tensor) and self.adapter.is_weight(name):
                     digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
                     plain = value.detach().cpu().contiguous()
                     digest.update(plain.view(torch.uint8).numpy().data if plain.ndim else plain.numpy().tobytes())

@@ -3,7 +3,7 @@
 import base64
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -17,7 +17,7 @@ from convscope.render.page import page, pixels_uri
 from convscope.render.text import figure
 from convscope.results.files import ENDINGS, check_ending, write_whole
 from convscope.results.heatmap import scale_of_maps
-from convscope.results.result import Result
+from convscope.results.result import Axes, Result
 
 SIDE, ON_PAGE = 224, 112
 """Pixels on the long side of a tile in the picture; of a map's values on the page."""
@@ -26,6 +26,11 @@ SIDE, ON_PAGE = 224, 112
 class Board(Result):
     """Arrays: `maps` (`networks methods targets h w`, unscaled), `values` (`networks targets`, each target's value) and
     `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
+
+    needs: ClassVar[Axes] = {
+        "maps": ("networks", "methods", "targets", "h", "w"), "values": ("networks", "targets"),
+        "image": ("h", "w", "c"),
+    }  # fmt: skip
 
     def image(self) -> Image.Image:
         """The photograph, then a row for each method and network with its scale beside it."""

@@ -1,19 +1,19 @@
-"""Writing files whole or not at all, and the two formats of results: .npz and .png with the recipe inside."""
+"""Writing files whole or not at all, reading them whole, and results as .png with the recipe inside."""
 
 import contextlib
 import io
 import json
 import os
+import stat
 import tempfile
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image, PngImagePlugin
 
 from convscope.errors import ResultError
+from convscope.reading import ReadError, regular_bytes
 
 KEY = "convscope"
 """The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
@@ -21,6 +21,12 @@ KEY = "convscope"
 
 MOST_PIXELS = 150_000_000
 """A picture above this is not read: it was hardly made here."""
+MOST_FILE = 1 << 30
+"""Bytes of a picture or an animation that is read."""
+TRIED = 1 << 16
+"""Bytes written to see whether there is room."""
+MOST_NESTED = 64
+"""How deep the JSON in a file may be nested."""
 ENDINGS = (".png", ".npz")
 
 
@@ -36,29 +42,42 @@ def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
 
 
 def check_place(path: str | Path) -> None:
-    """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are."""
+    """Raises ResultError where no file can be made in a file's folder, or in the last of its folders that there are;
+    also where the disk is full, and where there is a pipe or a device of that name."""
     try:
-        folder = next(parent for parent in Path(path).absolute().parents if parent.exists())
-        with tempfile.TemporaryFile(dir=folder, prefix=".convscope-"):
-            pass
-    except OSError as error:
-        raise ResultError(f"{str(path)!r} cannot be written: {error.strerror or error}") from None
+        folder = next(parent for parent in _target(path).parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder, prefix=".convscope-") as file:
+            file.write(bytes(TRIED))
+            file.flush()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise ResultError(f"{str(path)!r} cannot be written: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _target(path: str | Path) -> Path:
+    """The file that is written: where a link leads. Raises ResultError for a pipe, a device and the like."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ResultError(f"{str(path)!r} is no regular file (a pipe or a device): results are written to files")
+    return Path(os.path.realpath(path))
 
 
 def write_whole(path: str | Path, data: bytes) -> Path:
     """Write a file by way of a temporary one beside it, so that a failure leaves nothing half-written.
 
-    Folders that are missing are made. Raises ResultError where the file cannot be written.
+    Folders that are missing are made. Of a link, the file it leads to is written. Raises ResultError where the file
+    cannot be written.
     """
     path = Path(path)
     temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".convscope-", suffix=".part")
+        target = _target(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".convscope-", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultError(f"{str(path)!r} cannot be written: {reason}") from None
@@ -69,14 +88,13 @@ def write_whole(path: str | Path, data: bytes) -> Path:
     return path
 
 
-def read_whole(path: Path) -> bytes:
-    """A file's bytes. Raises ResultError where it is not there or cannot be read."""
+def read_whole(path: Path, most: int = MOST_FILE) -> bytes:
+    """A regular file's bytes. Raises ResultError where it is not there, is larger than `most` or cannot be read."""
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ResultError(f"no file {str(path)!r}") from None
-    except OSError as error:
-        raise ResultError(f"{str(path)!r} cannot be read: {error.strerror or error}") from None
+        return regular_bytes(path, most)
+    except ReadError as error:
+        text = f"no file {str(path)!r}" if error.why == "missing" else f"{str(path)!r} {error}"
+        raise ResultError(text) from None
 
 
 def _umask() -> int:
@@ -102,15 +120,14 @@ def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
 
 def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     """A picture and what png_bytes put into it. Raises ResultError where it holds no recipe."""
+    data = read_whole(path)
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"it has {picture.width}x{picture.height} pixels")
             picture.load()
             text = picture.info.get(KEY)
             copy = picture.convert("RGB")
-    except FileNotFoundError:
-        raise ResultError(f"no file {str(path)!r}") from None
     except Exception as error:  # decoders raise whatever they like on broken files
         raise ResultError(f"{str(path)!r} is not a picture that can be read: {error}") from None
     if text is None:
@@ -120,49 +137,23 @@ def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
     return copy, parsed(str(text), path)
 
 
-def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> bytes:
-    """Arrays and `about` as one compressed .npz."""
-    if KEY in arrays:
-        raise ResultError(f"an array cannot be named {KEY!r}; that name holds the recipe")
-    text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
-        # What np.savez_compressed does, but for names: there a layer called "file" would be an error.
-        for name, array in {KEY: text, **arrays}.items():
-            entry = zipfile.ZipInfo(f"{name}.npy")  # np.load takes this ending off again
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The inverse of npz_bytes. Nothing in the file can run code."""
-    try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            if f"{KEY}.npy" not in archive.namelist() and KEY not in archive.namelist():
-                raise ResultError(f"{str(path)!r} holds no recipe of convscope")
-            arrays = {entry.removesuffix(".npy"): _array(archive, entry) for entry in archive.namelist()}
-    except FileNotFoundError:
-        raise ResultError(f"no file {str(path)!r}") from None
-    except ResultError:
-        raise
-    except Exception as error:  # zip files can be broken in any way
-        raise ResultError(f"{str(path)!r} is not an .npz that can be read: {error}") from None
-    return arrays, parsed(arrays.pop(KEY).tobytes().decode("utf-8", "replace"), path)
-
-
-def _array(archive: zipfile.ZipFile, entry: str) -> np.ndarray:
-    with archive.open(entry) as member:
-        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
-        return array
-
-
 def parsed(text: str, path: Path) -> dict[str, Any]:
+    """The JSON in a file, which has to be an object. Raises ResultError, also where it is nested without end."""
     try:
         about = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError: no JSON, or a number of thousands of digits
         about = None
-    if not isinstance(about, dict):
+    if not isinstance(about, dict) or _deeper(about, MOST_NESTED):
         raise ResultError(f"the recipe in {str(path)!r} cannot be read")
     return about
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects lie in each other more than so many times."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            inner for one in level if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]  # fmt: skip
+    return bool(level)

@@ -1,5 +1,7 @@
 """What an explanation returns: a map over the photograph."""
 
+from typing import ClassVar
+
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
@@ -9,7 +11,7 @@ from convscope.render.colour import MapName, colourise, scale_of, to_bytes
 from convscope.render.grid import Bar, paragraph, stacked
 from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
 from convscope.render.text import FAINT
-from convscope.results.result import Result
+from convscope.results.result import Axes, Result
 
 CLOSE = 0.4
 """Where all of a map by the pixel lies in less than this share of the picture, that part is shown close up."""
@@ -26,6 +28,8 @@ class Heatmap(Result):
     The fact `look` says how it is shown: "region" is laid on the photograph; "fine", a map by the pixel, stands beside
     it, and "coloured" too, with the attribution in the picture's own colours between.
     """
+
+    needs: ClassVar[Axes] = {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")}
 
     @property
     def look(self) -> str:

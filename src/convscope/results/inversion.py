@@ -1,5 +1,7 @@
 """What inverting a layer returns: pictures that it takes for the photograph, and how like it they are."""
 
+from typing import ClassVar
+
 from PIL import Image
 
 from convscope.render.colour import as_rgb
@@ -7,6 +9,7 @@ from convscope.render.grid import sheet, stacked
 from convscope.render.plot import line_plot
 from convscope.render.text import figure
 from convscope.results.pictures import Pictures
+from convscope.results.result import Axes
 
 MOST_TILE = 224
 
@@ -14,6 +17,8 @@ MOST_TILE = 224
 class Inversion(Pictures):
     """Arrays: `images` (`n h w c`), `values` (`n`, the squared distance of the features over their squared length),
     `similarity` (`n`, to the photograph, in [0,1]) and `photograph` (`h w c`). Facts: `layers` and `tv`, of each."""
+
+    needs: ClassVar[Axes] = {**Pictures.needs, "similarity": ("n",), "photograph": ("h", "w", "c")}
 
     def image(self) -> Image.Image:
         """The photograph, a row of pictures for each total variation, and the similarities as a plot."""

@@ -1,16 +1,20 @@
 """What a report returns: the page it wrote, and the numbers in it."""
 
+from typing import ClassVar
+
 import numpy as np
 from PIL import Image
 
 from convscope.render.grid import Bar, sheet
 from convscope.render.overlay import overlay
-from convscope.results.result import Result
+from convscope.results.result import Axes, Result
 
 
 class Page(Result):
     """Arrays: `probabilities` (`k`, of the classes guessed first), `maps` (`k h w`, their Grad-CAM on one scale,
     unscaled) and `image` (`h w 3`, bytes). Facts: the page's path, the guesses, the seconds of each part."""
+
+    needs: ClassVar[Axes] = {"probabilities": ("k",), "maps": ("k", "h", "w"), "image": ("h", "w", "c")}
 
     def image(self) -> Image.Image:
         """The maps of the classes side by side, on one scale."""

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -14,7 +15,7 @@ from convscope.render.colour import as_rgb
 from convscope.render.grid import columns_for, sheet
 from convscope.render.text import figure
 from convscope.results.files import ENDINGS, check_ending, write_whole
-from convscope.results.result import Result, recipe_text
+from convscope.results.result import Axes, Result, recipe_text
 
 MOST_WIDE = 1440
 
@@ -22,6 +23,8 @@ MOST_WIDE = 1440
 class Pictures(Result):
     """Arrays: `images` (`n h w c` in [0,1]), `values` (`n`, the objective reached, without transforms), and where
     frames were kept `frames` (`f n h w c`, bytes)."""
+
+    needs: ClassVar[Axes] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
 
     def tiles(self) -> list[np.ndarray]:
         """Each picture as `h w 3` bytes."""

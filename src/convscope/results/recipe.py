@@ -45,11 +45,11 @@ class Recipe:
             or not isinstance(values.get("method"), str)
             or not all(isinstance(values.get(part), dict) for part in parts)
             or not isinstance(values.get("notes", []), list)
+            or not all(isinstance(note, str) for note in values.get("notes", []))
         ):
             raise ResultError("the recipe in the file cannot be read; expected one written by convscope")
-        if values.get("format") != FORMAT:
+        if values.get("format") != FORMAT or isinstance(values["format"], bool):
             raise ResultError(
                 f"the recipe is of format {values.get('format')!r}; this convscope reads {FORMAT}: use a newer one"
             )
-        notes = tuple(str(note) for note in values.get("notes", ()))
-        return Recipe(values["method"], **{part: values[part] for part in parts}, notes=notes)
+        return Recipe(values["method"], **{part: values[part] for part in parts}, notes=tuple(values.get("notes", ())))

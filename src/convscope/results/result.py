@@ -7,15 +7,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
 from convscope.errors import ResultError
-from convscope.results.files import check_ending, npz_bytes, png_bytes, write_whole
+from convscope.results.files import check_ending, png_bytes, write_whole
+from convscope.results.npz import npz_bytes
 from convscope.results.recipe import Recipe
 
+Axes = Mapping[str, tuple[str, ...]]
+"""The names of the axes of arrays, by the arrays' names."""
 FACTS_IN_PNG = 100_000
 """Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
 
@@ -29,9 +32,12 @@ class Result(ABC):
     """
 
     arrays: Mapping[str, np.ndarray]
-    axes: Mapping[str, tuple[str, ...]]
+    axes: Axes
     recipe: Recipe
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    needs: ClassVar[Axes] = {}
+    """The arrays that a result of this kind has, with their axes; `n`, `h` and `w` are the same in all of them."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "axes", {name: tuple(axes) for name, axes in self.axes.items()})

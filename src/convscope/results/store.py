@@ -1,19 +1,21 @@
 """Results back from files."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from convscope.errors import ResultError
+from convscope.errors import ConvscopeError, ResultError
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import read_animation
 from convscope.results.activations import Activations
 from convscope.results.board import Board
-from convscope.results.files import parsed, read_npz, read_png, read_whole
+from convscope.results.files import parsed, read_png, read_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.inversion import Inversion
+from convscope.results.npz import read_npz
 from convscope.results.page import Page
 from convscope.results.pictures import Pictures
 from convscope.results.recipe import Recipe
@@ -57,6 +59,37 @@ def _told(about: dict[str, Any], path: Path) -> tuple[Recipe, dict[str, Any]]:
     return Recipe.from_dict(about.get("recipe")), facts
 
 
+def _are_names(names: Any) -> bool:
+    return isinstance(names, list) and all(isinstance(name, str) for name in names)
+
+
+def _check_arrays(result: Result, path: Path) -> None:
+    """Raises ResultError where arrays that a result of this kind has are missing, or of another shape."""
+    sides: dict[str, int] = {}
+    for name, wanted in result.needs.items():
+        array = result.arrays.get(name)
+        if array is None or result.axes[name] != wanted:
+            found = "is missing" if array is None else f"has the shape {array.shape}"
+            raise ResultError(f"the array {name!r} in {str(path)!r} {found}; expected {' '.join(wanted) or 'a number'}")
+        for axis, side in zip(wanted, array.shape, strict=True):
+            if axis in ("n", "h", "w") and sides.setdefault(axis, side) != side:
+                raise ResultError(
+                    f"the arrays in {str(path)!r} are of different sizes: {axis} is {sides[axis]} and {side}"
+                )
+
+
+def picture_of(result: Result, path: Path) -> Image.Image:
+    """A result from a file as one picture. Raises ResultError where its arrays and facts do not go together."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of values that are not finite, which a file may hold
+            return result.image()
+    except ConvscopeError:
+        raise
+    except Exception as error:  # facts may be anything
+        text = " ".join(str(error).split())[:100]
+        raise ResultError(f"the result in {str(path)!r} cannot be shown ({type(error).__name__}: {text})") from None
+
+
 def load_result(path: str | Path) -> Result:
     """A result from a file: an `.npz` gives back every array exactly, a `.png` the picture and its recipe, an
     animation its last picture and its recipe.
@@ -81,9 +114,12 @@ def load_result(path: str | Path) -> Result:
         if recipe.method not in KINDS:
             raise ResultError(f"{str(path)!r} is a result of {recipe.method!r}, which this convscope does not know")
         axes = about.get("axes", {})
-        if not isinstance(axes, dict) or not all(isinstance(names, list) for names in axes.values()):
+        if not isinstance(axes, dict) or not all(_are_names(names) for names in axes.values()):
             raise ResultError(f"the names of the axes in {str(path)!r} cannot be read")
         if set(held) == {"picture"} and axes == {name: list(names) for name, names in _PICTURE.items()}:
             return SavedPicture(held, _PICTURE, recipe, facts)
-        return KINDS[recipe.method](held, {name: tuple(names) for name, names in axes.items()}, recipe, facts)
+        named = {name: tuple(names) for name, names in axes.items()}
+        result = KINDS[recipe.method](held, named, recipe, facts)
+        _check_arrays(result, path)
+        return result
     raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png, .npz, .gif, .webp or .mp4")

@@ -1,5 +1,7 @@
 """What assessing a heatmap returns: curves, comparisons, and what they say in words."""
 
+from typing import ClassVar
+
 import numpy as np
 from PIL import Image
 
@@ -8,7 +10,7 @@ from convscope.render.grid import paragraph, sheet, stacked
 from convscope.render.overlay import framed
 from convscope.render.plot import line_plot
 from convscope.results.heatmap import CLIP
-from convscope.results.result import Result
+from convscope.results.result import Axes, Result
 
 TILE = 224
 
@@ -18,6 +20,11 @@ class Trust(Result):
     `moved_insertion` (`points`, in parts of the score), `randomised` (`stages`, the rank correlation with the map after
     so much of the network is random), `maps` (`stages h w`), `map` (`h w`) and `image`. Facts: `words`, and the
     figures."""
+
+    needs: ClassVar[Axes] = {
+        **dict.fromkeys(("fractions", "deletion", "insertion", "moved_deletion", "moved_insertion"), ("points",)),
+        "randomised": ("stages",), "maps": ("stages", "h", "w"), "map": ("h", "w"), "image": ("h", "w", "c"),
+    }  # fmt: skip
 
     def image(self) -> Image.Image:
         """The map, the map as the network is randomised, the curves, and the verdict in words."""

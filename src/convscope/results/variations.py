@@ -1,10 +1,13 @@
 """What hybrid returns: a photograph altered where a heatmap is hot, or a series of such variations."""
 
+from typing import ClassVar
+
 import numpy as np
 from PIL import Image
 
 from convscope.render.grid import sheet
 from convscope.results.pictures import MOST_WIDE, Pictures
+from convscope.results.result import Axes
 
 LARGEST = 320
 """Pixels on the long side of a picture in a series' sheet; each by itself is as large as it was made."""
@@ -13,6 +16,8 @@ LARGEST = 320
 class Variations(Pictures):
     """Arrays: `images` (`n h w 3` in [0,1]), `values` (`n`, the target's value) and `heat` (`n h w` in [0,1], what each
     was altered by)."""
+
+    needs: ClassVar[Axes] = {**Pictures.needs, "heat": ("n", "h", "w")}
 
     def image(self) -> Image.Image:
         """One picture stands alone, pixel for pixel; a series makes a sheet, in rows where two options vary."""

@@ -1,18 +1,22 @@
 """What a layer has learned, as a mosaic."""
 
+from typing import ClassVar
+
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from convscope.render.colour import colourise
 from convscope.render.grid import Bar, columns_for, sheet, tile_size
-from convscope.results.result import Result
+from convscope.results.result import Axes, Result
 
 MOST_OUT, MOST_IN = 48, 24
 
 
 class Weights(Result):
     """Arrays: `weights` (`out in kh kw`; a dense layer's have kh = kw = 1)."""
+
+    needs: ClassVar[Axes] = {"weights": ("out", "in", "kh", "kw")}
 
     def image(self) -> Image.Image:
         """Kernels that see colours in colour; others signed, on one scale for all.

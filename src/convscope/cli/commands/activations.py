@@ -9,6 +9,7 @@ from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
 from convscope.errors import InputError
 from convscope.methods.activations import activations
+from convscope.results.files import check_place
 
 NO_FOLDERS = (
     ".jpg",
@@ -50,10 +51,11 @@ def main(
     """What each layer answers to a photograph: every channel side by side, one picture per layer."""
     if out is not None and out.suffix.lower() in NO_FOLDERS:
         raise InputError(f"--out is {str(out)!r}; expected a folder, or a file that ends in .png or .npz")
-    net = common.load()
-    result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
     target = out or Path(f"{Path(photo).stem}-activations")
     whole = target.suffix.lower() in (".png", ".npz")
+    check_place(target if whole else target / "layer.png")
+    net = common.load()
+    result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
     files = [result.save(target)] if whole else result.save_pictures(target)
     facts = result.facts["layers"]
     rows = []

@@ -27,7 +27,8 @@ def main(common: Common) -> Outcome:
         table.add_column(title, justify="left" if i < 2 else "right", no_wrap=True, min_width=widest)
     for layer, row in zip(net.layers(), rows, strict=True):
         table.add_row(*row, style="dim" if layer.container else "")
-    total = sum(parameter.numel() for parameter in net.adapter.root.parameters())
+    adapter = net.adapter
+    total = sum(value.numel() for name, value in adapter.root.named_parameters() if adapter.is_weight(name))
     height, width = net.spec.hw
     headline = f"{net.name}: {total:,} parameters, {net.spec.channels}x{height}x{width} in, {net.note or 'a module'}"
     data = {

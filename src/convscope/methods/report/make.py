@@ -18,7 +18,7 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.progress import Progress, Watch, unwatched
 from convscope.render.page import page
-from convscope.results.files import write_whole
+from convscope.results.files import check_place, write_whole
 from convscope.results.page import Page
 from convscope.results.pictures import Pictures
 
@@ -74,9 +74,11 @@ def report(
 def _page_path(out: Path) -> Path:
     """Where the page goes. Raises ResultError, before any work, where it cannot go."""
     if out.suffix.lower() in (".html", ".htm"):
+        check_place(out)
         return out
     if out.is_file() or out.suffix.lower() in (".pdf", ".png", ".jpg", ".jpeg", ".npz"):
         raise ResultError(f"a report is written to a folder or an .html file; given {str(out)!r}")
+    check_place(out / FILE)
     return out / FILE
 
 

@@ -29,6 +29,7 @@ def load(
     output: Output,
     weights: str | None,
     trust: bool,
+    download: bool,
 ) -> Network:
     """EfficientNet-Lite. `weights`: None for those of ImageNet, "none" for random ones (seed 0)."""
     if weights not in (None, "none", "imagenet"):

@@ -10,6 +10,8 @@ import os
 import random
 import re
 import sys
+import threading
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -20,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from convscope.errors import InputError, MissingExtraError, NetworkError, UnknownNameError
+from convscope.errors import InputError, MissingExtraError, NetworkError, NotFetchedError, UnknownNameError
 from convscope.models.adapter import Squash
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
 from convscope.models.network import Network, Output
@@ -65,6 +67,9 @@ class KerasAdapter:
 
     def is_container(self, name: str) -> bool:
         return bool(getattr(self._modules[name], "layers", ()))
+
+    def is_weight(self, name: str) -> bool:
+        return not name.endswith("/seed_generator_state")  # of Dropout and augmentation
 
     def forward(self, images: Tensor) -> Any:
         return self._model(images if self._default == "channels_first" else images.permute(0, 2, 3, 1), training=False)
@@ -140,6 +145,7 @@ def load(
     output: Output,
     weights: str | None,
     trust: bool,
+    download: bool,
 ) -> Network:
     """A Keras network: a name of keras.applications, a `.keras` file, or a live model."""
     keras = _keras()
@@ -155,7 +161,9 @@ def load(
     kinds = {kind: value for kind, value in vars(keras.applications).items() if isinstance(value, type(load))}
     if name not in kinds:
         raise UnknownNameError("Keras application", name, kinds)
-    model = _application(kinds[name], name, weights)
+    if weights not in (None, "none", "imagenet"):
+        _check_version()
+    model = _application(kinds[name], name, weights, download)
     with_labels = imagenet_labels() if labels is None and weights in (None, "imagenet") else ensure_labels(labels)
     options = {"weights": weights} if weights else {}
     note = {"none": "random weights", None: "ImageNet weights"}.get(weights, f"weights of {weights}")
@@ -179,10 +187,12 @@ def _network(
     )  # fmt: skip
 
 
-def _application(build: Any, name: str, weights: str | None) -> Any:
+def _application(build: Any, name: str, weights: str | None, download: bool) -> Any:
     try:
-        with _seeded(0), _fresh_names(), redirect_stdout(_Downloads()):
+        with _BUILDING, _seeded(0), _fresh_names(), redirect_stdout(_Downloads()), _fetching(name, download):
             return build(weights="imagenet" if weights is None else None if weights == "none" else weights)
+    except NotFetchedError:
+        raise
     except Exception as error:
         text = " ".join(str(error).split())
         url = re.search(r"https?://\S+", text)
@@ -194,6 +204,36 @@ def _application(build: Any, name: str, weights: str | None) -> Any:
                 "or ask for random ones with weights='none' (--weights none)"
             ) from None
         raise NetworkError(f"keras:{name} cannot be built with weights {weights!r}: {text[:300]}") from None
+
+
+_BUILDING = threading.RLock()
+"""Building a network changes what the whole process has: random states, the numbers of layers, how Keras fetches."""
+
+
+class _Refused(BaseException):
+    """Of a download. No Exception: after one of these Keras removes the file that it would have replaced."""
+
+
+@contextmanager
+def _fetching(name: str, allowed: bool) -> Iterator[None]:
+    """Unless allowed, this thread downloads nothing within it. Raises NotFetchedError where Keras would."""
+    from keras.src.utils import file_utils
+
+    fetch, owner = file_utils.urlretrieve, threading.get_ident()
+
+    def refused(url: str, *given: Any) -> Any:
+        if threading.get_ident() != owner:
+            return fetch(url, *given)
+        raise _Refused(url.rsplit("/", 1)[-1])
+
+    try:
+        if not allowed:
+            file_utils.urlretrieve = refused
+        yield
+    except _Refused as file:
+        raise NotFetchedError(f"the weights of keras:{name} are not here ({file}) and would be downloaded") from None
+    finally:
+        file_utils.urlretrieve = fetch
 
 
 @contextmanager
@@ -240,11 +280,28 @@ class _Downloads(io.TextIOBase):
         return len(text)
 
 
+SAFE_KERAS = (3, 14, 1)
+"""The first that refuses HDF5 files whose weights lie in other files: external data, links and virtual data."""
+
+
+def _check_version() -> None:
+    """Raises NetworkError where this Keras would let a file read others."""
+    found = str(_keras().__version__)
+    if tuple(int(number) for number in re.findall(r"\d+", found)[:3]) < SAFE_KERAS:
+        wanted = ".".join(map(str, SAFE_KERAS))
+        raise NetworkError(
+            f"Keras {found} does not refuse every file whose weights lie in other files of this machine: "
+            f"pip install 'keras>={wanted}'"
+        )
+
+
 def _load_file(path: Path, trust: bool) -> Any:
+    _check_version()
     if not zipfile.is_zipfile(path):
         raise NetworkError(f"{str(path)!r} is no .keras file (a zip archive saved by Keras 3)")
     try:
-        return _keras().saving.load_model(path, compile=False, safe_mode=not trust)
+        with warnings.catch_warnings(record=True) as warned:  # of a file that cannot be loaded, the error says all
+            model = _keras().saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         if not trust and "safe" in text.lower():
@@ -253,6 +310,9 @@ def _load_file(path: Path, trust: bool) -> Any:
                 "if you trust whoever made it, say --trust (trust=True)"
             ) from None
         raise NetworkError(f"{str(path)!r} cannot be loaded by Keras: {text}") from None
+    for one in warned:
+        warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return model
 
 
 def _application_spec(name: str, model: Any) -> InputSpec:

@@ -34,6 +34,9 @@ class TorchAdapter:
     def is_container(self, name: str) -> bool:
         return next(_children(self._modules[name]), None) is not None
 
+    def is_weight(self, name: str) -> bool:
+        return True
+
     def forward(self, images: Tensor) -> Any:
         return self._root(images)
 

