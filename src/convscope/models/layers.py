@@ -39,7 +39,8 @@ class Layer:
     tokens: whether the output is a list without positions on the picture; its shape is (c, n, 1).
     stride: pixels (down, across) between neighbouring positions; receptive_field: pixels (height, width) that one
         position can see, at most the picture; start: the pixel (row, column) at the centre of what the first position
-        sees, the picture's first pixel being 0. All None for vectors and where they are undefined.
+        sees, the picture's first pixel being 0; centre: the same with pixels counted by how much they matter, by the
+        energy of the kernels: where a map is drawn. All None for vectors and where they are undefined.
     layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
     """
 
@@ -52,6 +53,7 @@ class Layer:
     stride: tuple[int, int] | None = None
     receptive_field: tuple[int, int] | None = None
     start: tuple[float, float] | None = None
+    centre: tuple[float, float] | None = None
     module: str = ""
     call: int = 0
     port: Port = None
@@ -145,8 +147,8 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         for firing in listening.firings
     ]
     first = Layer(
-        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), PICTURES,
-        layout=MAP,
+        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), (0.0, 0.0),
+        PICTURES, layout=MAP,
     )  # fmt: skip
     flow = listening.flow
     return Trace(
@@ -287,4 +289,5 @@ def _placed(layer: Layer, field: Field, size: tuple[int, int]) -> Layer:
         stride=(int(field.stride[0]), int(field.stride[1])),
         receptive_field=(int(min(field.size[0], size[0])), int(min(field.size[1], size[1]))),
         start=field.start,
+        centre=field.centre,
     )
