@@ -149,7 +149,8 @@ class _Dreamer(OnePicture):
         if not keep:
             return self.objective
         scale = _scale(self.net, self.objective, self.photograph.tensor())
-        return self.objective + keep * scale * Keep(_middle(self.net))
+        middle = _middle(self.net)
+        return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
 
     @cached_property
     def _way(self) -> Quick:
@@ -209,9 +210,10 @@ def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Tr
     return lambda _: transform
 
 
-def _middle(net: Network) -> str:
+def _middle(net: Network) -> str | None:
+    """The layer that keeps the photograph; None where no layer has positions."""
     maps = map_layers(net.layers())
-    return maps[len(maps) // 2].name
+    return maps[len(maps) // 2].name if maps else None
 
 
 @torch.no_grad()

@@ -23,6 +23,8 @@ def failure(error: Exception) -> str:
         return f"{told}: it takes more than one picture; wrap it in a module whose forward takes that alone"
     if "nference tensor" in text:
         return f"{told}: its weights were made under torch.inference_mode(); make or load it outside of that"
+    if "ninitialized parameter" in text:
+        return f"{told}: its lazy modules have no weights yet; run it on a batch of pictures first"
     if _OTHER_SIZE.search(text):
         return f"{told}: is the InputSpec (size, channels) the one it was made for?"
     return told

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.axes import unknown
-from convscope.models.draws import Source, changed, repeatable, states
+from convscope.models.draws import Source, changed, repeatable, restore, states
 from convscope.models.flow import Flow, Graph, Known
 from convscope.models.heads import Squashers, head_of
 from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
@@ -127,10 +127,11 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         given, written = _followed(adapter, sample, listening, watched)
         drawn = changed(before, states())
         if drawn:  # by this pass, or by another thread: look again
-            with repeatable(drawn):
-                before = states()
+            with untouched(adapter.root, written), repeatable(drawn):
+                seeded = states()
                 adapter.forward(sample)
-                drawn = tuple(source for source in drawn if source in changed(before, states()))
+                drawn = tuple(source for source in drawn if source in changed(seeded, states()))
+            restore(before, drawn)
     heads: dict[tuple[str, int], tuple[Squash, Port]] = {}
     squashed: dict[Port, Squash] = {}
     for port, tensor in given.items():
@@ -222,7 +223,7 @@ class _Listening:
 
 def _shape(layout: Layout, tensor: Tensor, batch: int) -> tuple[int, ...]:
     """A layer's shape without the batch, channels first."""
-    shape = tuple(layout.read(tensor, batch, "").shape[1:])
+    shape = tuple(layout.read(torch.empty(tensor.shape, device="meta"), batch, "").shape[1:])
     return shape[:1] if layout.vector else shape
 
 

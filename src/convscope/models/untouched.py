@@ -11,35 +11,50 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Written:
-    """Something of its own that a network's forward pass writes: a parameter, a buffer, or a plain attribute."""
+    """Something of its own that a network's forward pass writes: a parameter, a buffer, a module, or a plain
+    attribute."""
 
     module: nn.Module
     name: str
 
-    def get(self) -> tuple[Any, Any]:
-        """What is there now, and a copy of what it holds."""
+    @property
+    def holds_tensor(self) -> bool:
+        """Whether it is a parameter or buffer."""
+        return self.name in self.module._parameters or self.name in self.module._buffers
+
+    def set_aside(self) -> tuple[Any, Any]:
+        """What is there now, and a copy of what it holds. A parameter or buffer is replaced by another copy, for the
+        pass to write: what autograd keeps for the way back is then not written over by putting things back."""
         value = _entries(self.module).get(self.name, _ABSENT)
-        if isinstance(value, Tensor):
-            return value, value.detach().clone()
-        return value, value.copy() if isinstance(value, list | dict) else value
+        if not isinstance(value, Tensor):
+            return value, value.copy() if isinstance(value, list | dict) else value
+        home = self._home()
+        if home is not vars(self.module):
+            clone = value.detach().clone()
+            home[self.name] = nn.Parameter(clone, False) if isinstance(value, nn.Parameter) else clone
+        return value, value.detach().clone()
 
     def put_back(self, was: tuple[Any, Any]) -> None:
-        """The inverse of get."""
+        """The inverse of set_aside."""
         value, copy = was
-        home = next(
-            (part for part in (self.module._parameters, self.module._buffers) if self.name in part), vars(self.module)
-        )
+        home = self._home()
         if value is _ABSENT:
             home.pop(self.name, None)
             return
-        if isinstance(value, Tensor) and copy is not None:
-            overwrite(value, copy)
+        if isinstance(value, Tensor):
+            if copy is not None and not torch.equal(value, copy):
+                overwrite(value, copy)
         elif isinstance(value, list):
             value[:] = copy
         elif isinstance(value, dict):
             value.clear()
             value.update(copy)
         home[self.name] = value
+
+    def _home(self) -> Any:
+        """Where the module keeps it."""
+        parts = (self.module._parameters, self.module._buffers, self.module._modules)
+        return next((part for part in parts if self.name in part), vars(self.module))
 
 
 class _Absent:
@@ -51,9 +66,10 @@ _KEPT_BY_TORCH = ("training", "_parameters", "_buffers", "_modules", "_non_persi
 
 
 def _entries(module: nn.Module) -> dict[str, Any]:
-    """What a module holds under a name, but for other modules and what torch itself keeps there."""
+    """What a module holds under a name, but for what torch itself keeps there."""
     plain = {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH and "hook" not in name}
-    return plain | module._parameters | module._buffers
+    parts = (module._parameters, module._buffers, module._modules)  # of a scripted module, no dicts
+    return plain | {name: value for part in parts for name, value in part.items()}
 
 
 class Watched:
@@ -96,10 +112,10 @@ def _size(value: Any) -> int | None:
 
 
 def _is_state(value: Any) -> bool:
-    """Whether a value is one that a forward pass leaves behind: a tensor, a count, several tensors."""
+    """Whether a value is one that a forward pass leaves behind: a tensor, a module, a count, several tensors."""
     if isinstance(value, list | tuple):
         return bool(value) and all(isinstance(part, Tensor) for part in value)
-    return isinstance(value, Tensor) or (isinstance(value, int | float) and not isinstance(value, bool))
+    return isinstance(value, Tensor | nn.Module) or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def overwrite(tensor: Tensor, values: Tensor) -> None:
@@ -120,7 +136,7 @@ def untouched(root: nn.Module, written: Sequence[Written] = ()) -> Iterator[None
     modes = [(module, module.training) for module in modules]
     values = [value for module in modules for value in module._parameters.values() if value is not None]
     wanting = [value for value in values if value.requires_grad and not value.is_inference()]
-    before = [place.get() for place in written]
+    before = [place.set_aside() for place in written]
     try:
         for module, training in modes:
             if training:
