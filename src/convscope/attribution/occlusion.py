@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convscope.attribution.incremental import Incremental, NotFollowedError
 from convscope.errors import NetworkError
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.dependence import unlike
 from convscope.objectives.expression import Objective, Scaled, Sum, taps_of

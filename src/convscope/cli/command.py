@@ -15,6 +15,7 @@ from rich.console import Console, RenderableType
 
 from convscope.cli.progress import Watcher
 from convscope.errors import ConvscopeError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.options import About, numbers_of
 from convscope.methods.presets import Preset
 from convscope.models.catalogue import known_sources
@@ -203,7 +204,8 @@ def _parsed(given: dict[str, Any], options: dict[str, tuple[Any, Any, bool]]) ->
 
 def _carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
     try:
-        _tell(work(), as_json)
+        with memory_watched("the whole of the command"):
+            _tell(work(), as_json)
     except Stopped as stopped:
         outcome = stopped.result if isinstance(stopped.result, Outcome) else Outcome()
         print(f"{stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)

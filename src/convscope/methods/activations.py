@@ -9,6 +9,7 @@ import torch
 
 from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
+from convscope.memory import memory_watched
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
 from convscope.models.fitting import Fit
@@ -21,6 +22,7 @@ from convscope.taps.record import record
 Scale = Literal["channel", "shared"]
 
 
+@memory_watched("activations")
 def activations(
     net: Network,
     image: ImageLike | Photograph,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.memory import memory_watched
 from convscope.methods.calls import plain_number
 from convscope.methods.explain import in_words
 from convscope.methods.measuring import measured
@@ -40,6 +41,7 @@ from convscope.taps.tap import SCORES_TAP
 Target = Objective | str | int
 
 
+@memory_watched("dream")
 def dream(
     net: Network,
     image: ImageLike | Photograph,

@@ -14,6 +14,7 @@ from convscope.attribution.cam import enlarge
 from convscope.attribution.chosen import Ranking
 from convscope.attribution.integrated import RuleName
 from convscope.errors import InputError, Stopped, UnknownNameError
+from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.attributions.case import Case, Found, Method, recommended_for
 from convscope.methods.calls import plain_number, recipe_of
@@ -41,6 +42,7 @@ _STRONGEST = re.compile(
 )
 
 
+@memory_watched("explain")
 def explain(
     net: Network,
     image: ImageLike | Photograph,

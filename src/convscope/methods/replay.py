@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from convscope.errors import ResultError
+from convscope.memory import memory_watched
 from convscope.methods.activations import activations
 from convscope.methods.assess import assess
 from convscope.methods.compare import compare
@@ -34,6 +35,7 @@ from convscope.results.store import load_result
 Inputs = dict[str, Any]
 
 
+@memory_watched("replay")
 def replay(
     path: str | Path,
     *,

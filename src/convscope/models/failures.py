@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from convscope.errors import ConvscopeError, NetworkError
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 
 _OTHER_SIZE = re.compile(
     r"mat1 and mat2|shapes cannot be multiplied|to have \d+ channels|size of tensor|is invalid for input of size|"

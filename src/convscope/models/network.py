@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
+from convscope.memory import memory_watched
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.choose import Recommended, recommended
 from convscope.models.draws import repeatable
@@ -25,7 +26,6 @@ from convscope.models.fitting import Fit
 from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
 from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
-from convscope.models.memory import memory_watched
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec

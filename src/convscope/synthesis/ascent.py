@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import NotFiniteError
+from convscope.memory import memory_watched
 from convscope.models.failures import backward_watched
-from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.dependence import check_finite, no_gradient
