@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 import convscope as cs
+from tests.contracts import odd_networks as nets
 from tests.contracts import odd_parts as odd
 from tests.contracts.odd_parts import SIZE, Odd, raising, whole, with_modules
 from tests.networks import LABELS, seeded
@@ -49,83 +50,6 @@ def after(change: Callable[[Tensor], Any]) -> Callable[[], Odd]:
 def inside(change: Callable[[Tensor], Any]) -> Callable[[], Odd]:
     """An odd network whose last map becomes something else."""
     return lambda: Odd(inside=lambda net, x: change(x))
-
-
-class Joined(Odd):
-    """Two views of each picture as one batch."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        both = self.features(torch.cat([x, x.flip(3)])).mean((2, 3))
-        return self.head(both[: len(x)] + both[len(x) :])  # type: ignore[no-any-return]
-
-
-class Alone(Odd):
-    """Takes one picture at once, as it loses the axis of the batch."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).mean((2, 3)).view(1, 8))  # type: ignore[no-any-return]
-
-
-class Segmenting(Odd):
-    def forward(self, x: Tensor) -> Tensor:
-        return self.features(x)
-
-
-class OneDimensional(Odd):
-    def __init__(self) -> None:
-        super().__init__()
-        self.line = nn.Conv1d(8, 8, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(F.relu(self.line(self.features(x).flatten(2))).mean(2))  # type: ignore[no-any-return]
-
-
-class Sorted(Odd):
-    """Reads the highest positions, wherever they are."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).flatten(2).topk(4).values.sort(2).values.mean(2))  # type: ignore[no-any-return]
-
-
-class Split(Odd):
-    """Meant for pictures of half the size: of larger ones it makes several rows."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x).reshape(-1, 8, 16).mean(2))  # type: ignore[no-any-return]
-
-
-class Frames(Odd):
-    """Four frames of three channels, side by side as channels."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        frames = x.reshape(-1, 3, *x.shape[2:])
-        return self.head(self.features(frames).mean((2, 3)).view(len(x), -1, 8).mean(1))  # type: ignore[no-any-return]
-
-
-class TwoInputs(Odd):
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(x + y)  # type: ignore[no-any-return]
-
-
-class KeywordOnly(Odd):
-    def forward(self, *, x: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(x)  # type: ignore[no-any-return]
-
-
-class FromDict(Odd):
-    def forward(self, x: Any) -> Tensor:
-        return super().forward(x["image"])  # type: ignore[no-any-return]
-
-
-class Parameterless(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x).mean((2, 3))
-
-
-class Reused(Odd):
-    def features(self, x: Tensor) -> Tensor:
-        x = self.last(F.relu(self.first(x)))
-        return self.last(self.pool(F.relu(self.deep(x))))  # type: ignore[no-any-return]
 
 
 def normed(wrap: Callable[[nn.Module], nn.Module]) -> Callable[[], Odd]:
@@ -222,7 +146,7 @@ KINDS: dict[str, Kind] = {
     "LogSoftmax": Kind(lambda: Odd(after=lambda net, x: nn.LogSoftmax(1)(x))),
     "log_softmax": Kind(after(lambda x: F.log_softmax(x, 1))),
     "sigmoids": Kind(after(torch.sigmoid)),
-    "segmentation": Kind(Segmenting, NO_SCORES, target="deep:2"),
+    "segmentation": Kind(nets.Segmenting, NO_SCORES, target="deep:2"),
     "NaN scores": Kind(after(lambda x: x * torch.nan), FINITE, asks=True),
     "infinite scores": Kind(after(lambda x: x / 0), FINITE, asks=True),
     "NaN inside": Kind(inside(lambda x: (x * torch.nan).nan_to_num(1.0)), FINITE),
@@ -233,9 +157,9 @@ KINDS: dict[str, Kind] = {
     "constant scores": Kind(after(lambda x: torch.ones_like(x)), "does not depend on"),
     "dead activations": Kind(inside(lambda x: F.relu(x - 1e4))),
     # inputs
-    "two inputs": Kind(TwoInputs, "wrap it in a module"),
-    "a keyword alone": Kind(KeywordOnly, "wrap it in a module"),
-    "a dict as input": Kind(FromDict, "IndexError", warns="non-tuple sequence"),
+    "two inputs": Kind(nets.TwoInputs, "wrap it in a module"),
+    "a keyword alone": Kind(nets.KeywordOnly, "wrap it in a module"),
+    "a dict as input": Kind(nets.FromDict, "IndexError", warns="non-tuple sequence"),
     "one channel": Kind(lambda: Odd(channels=1), channels=1),
     "four channels": Kind(lambda: Odd(channels=4), channels=4),
     "twelve channels": Kind(lambda: Odd(channels=12), r"shape \(16, 16, 12\)", channels=12),
@@ -262,24 +186,24 @@ KINDS: dict[str, Kind] = {
     "spectral_norm": Kind(normed(parametrizations.spectral_norm)),
     "weight_norm": Kind(normed(parametrizations.weight_norm)),
     "lazy": Kind(lazy, "run it on a batch of pictures first"),
-    "no parameters": Kind(Parameterless, "no layer named|no layer whose output", target="class:1"),
+    "no parameters": Kind(nets.Parameterless, "no layer named|no layer whose output", target="class:1"),
     # modules
     "batch norm without statistics": Kind(lambda: with_modules(extra=nn.BatchNorm2d(8, track_running_stats=False))),
     "instance norm": Kind(lambda: with_modules(extra=nn.InstanceNorm2d(8, affine=True))),
     "group norm": Kind(lambda: with_modules(extra=nn.GroupNorm(2, 8))),
     "a traced child": Kind(scripted),
     "DataParallel": Kind(lambda: nn.DataParallel(Odd()), deep="module.deep"),
-    "reused": Kind(Reused),
+    "reused": Kind(nets.Reused),
     "ReLU in place": Kind(lambda: with_modules(extra=nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(inplace=True)))),
-    "an LSTM": Kind(lambda: with_modules(extra=odd.Recurrent())),
-    "tokens with a class token": Kind(lambda: with_modules(extra=odd.ClassToken())),
+    "an LSTM": Kind(lambda: with_modules(extra=nets.Recurrent())),
+    "tokens with a class token": Kind(lambda: with_modules(extra=nets.ClassToken())),
     # batches and axes
-    "views joined in the batch": Kind(Joined, deep="deep@0"),
-    "frames in the batch": Kind(Frames, r"shape \(16, 16, 12\)", channels=12, deep="deep@0"),
-    "rows of a picture": Kind(Split, "rows of scores", asks=True),
+    "views joined in the batch": Kind(nets.Joined, deep="deep@0"),
+    "frames in the batch": Kind(nets.Frames, r"shape \(16, 16, 12\)", channels=12, deep="deep@0"),
+    "rows of a picture": Kind(nets.Split, "rows of scores", asks=True),
     "squeezed": Kind(after(Tensor.squeeze)),
-    "one picture alone": Kind(Alone),
+    "one picture alone": Kind(nets.Alone),
     "channels last": Kind(inside(lambda x: x.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2))),
-    "Conv1d": Kind(OneDimensional),
-    "positions sorted": Kind(Sorted),
+    "Conv1d": Kind(nets.OneDimensional),
+    "positions sorted": Kind(nets.Sorted),
 }

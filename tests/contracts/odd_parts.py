@@ -236,26 +236,3 @@ def setting_threads(net: Odd, x: Tensor) -> Tensor:
 def as_rows(net: Odd, x: Tensor) -> Tensor:
     """Each picture split into several rows of the batch."""
     return x.reshape(-1, 8, 4, 8)
-
-
-class ClassToken(nn.Module):
-    """Positions as tokens with one more in front, mixed by attention; the first token is what goes on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.token = nn.Parameter(torch.zeros(1, 1, 8))
-        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.avg_pool2d(x, 4)  # attention is dear on large pictures
-        tokens = torch.cat([self.token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], 1)
-        return self.attention(tokens, tokens, tokens)[0][:, 0, :, None, None]  # type: ignore[no-any-return]
-
-
-class Recurrent(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.lstm = nn.LSTM(8, 8, batch_first=True)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.lstm(x.flatten(2).transpose(1, 2))[0].transpose(1, 2)[..., None]  # type: ignore[no-any-return]

@@ -37,8 +37,8 @@ def options_of(verb: str, kind: Kind) -> dict[str, object]:
             found[option] = kind.deep
     if verb == "visualize":
         found["target"] = [f"{kind.deep}:2", kind.target or "class:bee"]
-    if verb == "dream":
-        found["size"] = 64
+    if verb == "dream":  # of a layer: for a class it would look at larger crops, at more cost
+        found |= {"size": 64, "target": kind.target or f"{kind.deep}:2"}
     return found
 
 
