@@ -11,6 +11,7 @@ import torch
 from convscope.attribution.chosen import Ranking
 from convscope.attribution.fills import blurred
 from convscope.errors import InputError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.explain import MethodName, check_asked, explain
@@ -49,6 +50,7 @@ _OF_THE_MAP = ("layer", "channels", "top", "ranking")
 """The options that the map has by itself, beside its target, method and seed."""
 
 
+@memory_watched("hybrid")
 def hybrid(
     net: Network,
     image: ImageLike | Photograph,
