@@ -83,8 +83,7 @@ def of_score_cam(case: Case) -> Found:
     chosen = _chosen(case)
     channels = chosen.of(activations, None, case.options["signed"], case.layer)
     found = masks.score_cam(
-        case.net, case.picture, objective, activations, case.seen(len(channels)), layer=case.net.layer(case.layer),
-        channels=channels,
+        case.net, case.picture, objective, activations, case.seen(len(channels)), channels=channels
     )  # fmt: skip
     facts = {} if chosen.everything else _told(case, channels)
     return Found(objective, value, found if case.options["signed"] else found.relu(), scores, facts=facts)
