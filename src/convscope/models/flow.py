@@ -12,9 +12,11 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from convscope.models.axes import Dims, fresh, like, unknown
-from convscope.models.axis_rules import Call, axes_after
+from convscope.models.axis_rules import axes_after
 from convscope.models.draws import Generators, drawn, draws, parts_of
-from convscope.models.receptive import Field, field_after
+from convscope.models.field_rules import field_after
+from convscope.models.operation import Call
+from convscope.models.receptive import Field
 
 
 @dataclass(frozen=True)

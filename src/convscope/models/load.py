@@ -9,8 +9,9 @@ import torch
 
 from convscope.errors import InputError, NetworkError, UnknownNameError
 from convscope.models.catalogue import NAMED, PREFIXES, SUFFIXES, known_sources
+from convscope.models.class_scores import Output
 from convscope.models.labels import Labels, ensure_labels
-from convscope.models.network import Network, Output
+from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import InputSpec
 

@@ -18,18 +18,19 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.memory import memory_watched
-from convscope.models.adapter import Adapter, Squash
+from convscope.models.adapter import Adapter
 from convscope.models.choose import Recommended, recommended
+from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_output
 from convscope.models.draws import repeatable
 from convscope.models.failures import failure
 from convscope.models.fitting import Fit
 from convscope.models.functions import KINDS, Calls
-from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
-from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
+from convscope.models.layers import PICTURES, Layer
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
+from convscope.models.trace import Trace, trace
 from convscope.models.untouched import untouched
 
 Listener = Callable[[Any, Any], Any]
@@ -37,9 +38,6 @@ Listener = Callable[[Any, Any], Any]
 the output. It may raise StopForward."""
 
 
-Output = int | str | tuple[int | str, str] | None
-"""Which output holds the class scores, and what turns them into probabilities; see load_model."""
-_SAYABLE = ("softmax", "sigmoid")
 AT_ONCE = 16
 """How many photographs go through the network at once where many are given."""
 
@@ -85,7 +83,7 @@ class Network:
         self.options = dict(options or {})
         self.note = note
         self._output_option = output
-        self._wanted_output, self._wanted_squash = _asked(output)
+        check_output(output)
         self._lock = _lock_of(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
         self._hash: tuple[tuple[Any, ...], str] | None = None
@@ -184,71 +182,26 @@ class Network:
     def _ends(self) -> list[int]:
         """The tensors that an answer is read from: the class scores, or all outputs where there are none."""
         ends = self._trace.ends
-        port = self._output if self.has_classes else None
-        return [ends[port]] if port in ends and self.has_classes else list(ends.values())
+        if self.has_classes and self._scores.output in ends:
+            return [ends[self._scores.output]]
+        return list(ends.values())
+
+    @cached_property
+    def _scores(self) -> ClassScores:
+        return ClassScores(self.name, self._trace, self.labels, self.spec.hw, self._output_option)
 
     @property
     def has_classes(self) -> bool:
         """Whether the network gives class scores, and it is said which output holds them."""
-        try:
-            self._output  # noqa: B018 - asked whether it can be told
-        except InputError:
-            return False
-        return score_count(self._trace.outputs[self._output]) is not None
-
-    @cached_property
-    def _output(self) -> int | str | None:
-        """Which output holds the class scores."""
-        shapes = self._trace.outputs
-        if self._wanted_output is not None:
-            if self._wanted_output not in shapes:
-                known = [str(port) for port in shapes]
-                raise UnknownNameError("output", str(self._wanted_output), known)
-            return self._wanted_output
-        if "logits" in shapes:
-            return "logits"
-        flat = [port for port, shape in shapes.items() if score_count(shape) is not None]
-        if len(flat) == 1:
-            return flat[0]
-        told = ", ".join(f"{port}: {'x'.join(map(str, shape[1:]))}" for port, shape in shapes.items()) or "none"
-        if not flat:
-            told = told.removeprefix("None: ")
-            raise InputError(f"{self.name} gives no class scores (its output is {told}): {self._instead()}")
-        raise InputError(
-            f"{self.name} has several outputs of class scores ({told}): say which with load_model(..., output=...)"
-        )
-
-    def _instead(self) -> str:
-        """What can be asked of a network without class scores."""
-        maps = [layer for layer in self.layers() if layer.is_map and layer.module != PICTURES]
-        return f"ask for a layer or a channel, such as {maps[-1].name}:0" if maps else "ask for a layer or a channel"
+        return self._scores.are_there
 
     @property
     def classes(self) -> int:
-        """How many classes the network tells apart; two labels of one score name what speaks against it, and for it."""
-        shape = self._trace.outputs[self._output]
-        count = score_count(shape)
-        if count is None:
-            raise InputError(f"the output of {self.name} is {shape[1:]}, not one score for each class")
-        if not shape[0]:
-            raise InputError(
-                f"{self.name} gives no row of scores for a picture: its output is {'x'.join(map(str, shape))}"
-            )
-        if shape[0] != self._trace.batch and len(shape) > 1:
-            rows, rest = divmod(shape[0], self._trace.batch)
-            told = f"{rows} rows of scores for each picture" if not rest else f"{shape[0]} rows of scores for two"
-            raise InputError(
-                f"{self.name} gives {told} of {self.spec.height}x{self.spec.width}: is that the size it was made for "
-                "(InputSpec(size=...))?"
-            )
-        if self.labels.names and len(self.labels.names) != count:
-            if count == 1 and len(self.labels.names) == 2:
-                return 2
-            raise InputError(
-                f"{len(self.labels.names)} labels were given; {self.name} has {count} class score{'s' * (count > 1)}: "
-                f"give one label for each{', or two for the one sigmoid' * (count == 1)}"
-            )
-        return count
+        """How many classes the network tells apart; two labels of one score name what speaks against it, and for it.
+
+        Raises InputError where it tells none, or where labels and class scores do not agree.
+        """
+        return self._scores.classes
 
     def class_index(self, wanted: str | int) -> int:
         """The number of a class given by name or number; see Labels.find for what is raised."""
@@ -343,14 +296,6 @@ class Network:
 
         return logits
 
-    @property
-    def _squash(self) -> Squash | None:
-        """What turns logits into probabilities: as the user says, or what the network itself puts behind its logits."""
-        if self._wanted_squash is not None:
-            return self._wanted_squash
-        modular = next((kind for kind, port in self._trace.heads.values() if port == self._output), None)
-        return modular or self._trace.squashed.get(self._output)
-
     def _check(self, images: Tensor) -> None:
         if self.adapter.changed():
             raise InputError(
@@ -366,33 +311,13 @@ class Network:
         """The logits in what `run` returned, for so many pictures where that is told. Where only probabilities are to
         be had, their logarithms or log-odds.
 
-        Raises InputError where there is not one row of scores for each picture.
+        Raises InputError where there is not one row of scores for each picture, NetworkError where they are no numbers.
         """
-        classes, port = self.classes, self._output
-        given = ports(output)
-        tensor = given[port] if port in given else given[None]
-        if tensor.is_quantized:
-            tensor = tensor.dequantize()
-        if not tensor.is_floating_point():
-            raise NetworkError(
-                f"the class scores of {self.name} are of type {tensor.dtype}; expected floats: give the network "
-                "without what turns them into that (an argmax, say)"
-            )
-        if port in self._trace.squashed:
-            tensor = unsquashed(tensor, self._trace.squashed[port])
-        own = score_count(self._trace.outputs[port]) or 1
-        pictures = pictures or (len(tensor) if tensor.ndim > 1 else tensor.numel() // own)
-        tensor = as_scores(tensor, pictures, own)
-        if tensor.shape != (pictures, own):
-            raise InputError(
-                f"{self.name} gave {'x'.join(map(str, tensor.shape))} class scores for {pictures} "
-                f"picture{'s' * (pictures != 1)}; expected {pictures}x{own}: is the InputSpec's size the network's own?"
-            )
-        if not bool(torch.isfinite(tensor).all()):
-            raise NetworkError(
-                f"the class scores of {self.name} are not finite: look at its weights and at the range in its InputSpec"
-            )
-        return torch.cat([-tensor, tensor], 1) if classes > own else tensor
+        return self._scores.read(output, pictures)
+
+    def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
+        """Softmax of the logits; their sigmoids where there is one score, or where the network ends in sigmoids."""
+        return self._scores.probabilities(scores)
 
     @property
     def ends_in_probabilities(self) -> bool:
@@ -400,14 +325,14 @@ class Network:
 
         False where which output holds the scores is not said.
         """
-        return self.has_classes and self._output in self._trace.squashed
+        return self.has_classes and self._scores.squashed is not None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of any result of this network has to know."""
         found = [self.spec.warning] if self.spec.warning else []
-        if self.ends_in_probabilities:
-            found.append(_SQUASHED[self._trace.squashed[self._output]])
+        if self.has_classes and self._scores.squashed is not None:
+            found.append(SQUASHED[self._scores.squashed])
         if self._trace.random:
             found.append(
                 "the network draws random numbers when it runs: each picture was looked at alone, with the same ones"
@@ -434,11 +359,6 @@ class Network:
         """Whether what the network answers to a picture depends on the others of its batch."""
         norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))
         return any(norm.running_mean is None for norm in norms)
-
-    def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
-        """Softmax of the logits; their sigmoids where there is one score, or where the network ends in sigmoids."""
-        alone = scores.shape[1] == 1 or score_count(self._trace.outputs[self._output]) == 1
-        return scores.sigmoid() if alone or self._squash in ("sigmoid", "log_sigmoid") else scores.softmax(1)
 
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
@@ -505,24 +425,6 @@ def _lock_of(root: torch.nn.Module) -> threading.RLock:
     """One lock for each module, however many handles there are on it."""
     with _LOCKS_LOCK:
         return _LOCKS.setdefault(root, threading.RLock())
-
-
-_SQUASHED: Mapping[Squash, str] = {
-    "softmax": "the network gives probabilities alone: its class scores here are their logarithms",
-    "sigmoid": "the network gives probabilities alone: its class scores here are their log-odds",
-    "log_softmax": "the network gives logarithms of probabilities alone: these are its class scores here",
-    "log_sigmoid": "the network gives logarithms of probabilities alone: its class scores here are their log-odds",
-}
-
-
-def _asked(output: Output) -> tuple[int | str | None, Squash | None]:
-    """Which output was asked for, and what turns its logits into probabilities."""
-    port, squash = (
-        output if isinstance(output, tuple | list) else (None, output) if output in _SAYABLE else (output, None)
-    )
-    if squash is not None and squash not in _SAYABLE:
-        raise InputError(f"output is {output!r}; expected a position or name, 'softmax' or 'sigmoid', or both")
-    return port, squash  # type: ignore[return-value]
 
 
 def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from convscope.errors import InputError, NetworkError
+from convscope.models.class_scores import Output
 from convscope.models.efficientnet_lite import VARIANTS, EfficientNetLite, from_published
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
-from convscope.models.network import Network, Output
+from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 

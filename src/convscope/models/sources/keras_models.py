@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from convscope.errors import InputError, MissingExtraError, NetworkError, NotFetchedError, UnknownNameError
 from convscope.models.adapter import Squash
+from convscope.models.class_scores import Output
 from convscope.models.labels import Labels, ensure_labels, imagenet_labels
-from convscope.models.network import Network, Output
+from convscope.models.network import Network
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)

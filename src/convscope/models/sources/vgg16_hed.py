@@ -24,8 +24,9 @@ from torch import Tensor
 
 from convscope.errors import InputError, MissingExtraError, NetworkError
 from convscope.models.cache import cached
+from convscope.models.class_scores import Output
 from convscope.models.labels import Labels, ensure_labels
-from convscope.models.network import Network, Output
+from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
 from convscope.models.spec import InputSpec
 from convscope.models.vgg import BLOCKS, VGG16Trunk

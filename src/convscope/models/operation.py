@@ -1,0 +1,54 @@
+"""One operation of a forward pass, as the rules for axes and receptive fields see it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from convscope.models.axes import Dims
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation. given: its arguments by their names in the schema. of: the axes of a tensor that depends on the
+    picture, None for any other."""
+
+    name: str
+    pointwise: bool
+    given: Mapping[str, Any]
+    of: Callable[[Any], Dims | None]
+
+    def dims(self, *names: str) -> Dims | None:
+        """The axes of the first of these arguments that there is."""
+        value = next((self.given[name] for name in names if name in self.given), None)
+        return self.of(value) if isinstance(value, Tensor) else None
+
+    @property
+    def followed(self) -> list[Tensor]:
+        """The tensors given that depend on the picture."""
+        return [x for x in _tensors(self.given.values()) if self.of(x) is not None]
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, list | tuple):
+            found += _tensors(value)
+    return found
+
+
+def numbers(value: Any) -> list[int]:
+    """One number or several, as several."""
+    return [value] if isinstance(value, int) else list(value)
+
+
+Rule = Callable[[Call, Sequence[Tensor]], list[Dims] | None]
+"""From an operation and the tensors that it gave to their axes; None where these cannot be told."""
+
+
+def rules_for(names: str, rule: Rule) -> dict[str, Rule]:
+    """One rule for several operations, by their names in aten."""
+    return dict.fromkeys(names.split(), rule)
