@@ -226,10 +226,16 @@ class _Maker:
         key = tuple(str(options[name]) for name in ("target", "method", *_OF_THE_MAP))
         if key not in self.maps:
             heatmap = explain(
-                self.net, self.seen, options["target"], method=options["method"], watch=self.watch, **_given(options)
+                self.net, self.seen, options["target"], method=options["method"], watch=self._of_a_map,
+                **_given(options),
             )  # fmt: skip
             self.maps[key] = heatmap, self._laid(heatmap)
         return self.maps[key]
+
+    def _of_a_map(self, news: Progress) -> None:
+        """News of the map in the making, which is one of several in a series."""
+        which = f"map {len(self.maps) + 1}, {news.what}" if self.series else news.what
+        self.watch(replace(news, what=which))
 
     def _laid(self, heatmap: Heatmap) -> np.ndarray:
         heat = heatmap.arrays["coarse" if "layer" in heatmap.facts else "map"]

@@ -12,7 +12,7 @@ from convscope.errors import InputError, ResultError
 from convscope.methods.measuring import MOST_REAL
 from convscope.methods.options import check_given
 from convscope.methods.plain import fits, shown, takes_picture, takes_pictures
-from convscope.models.photograph import Fit
+from convscope.models.fitting import Fit
 from convscope.models.spec import InputSpec
 from convscope.results.recipe import Recipe
 from convscope.synthesis.starts import STARTS

@@ -12,7 +12,7 @@ from convscope.errors import InputError, NotFiniteError, Stopped
 from convscope.methods.calls import plain_number
 from convscope.methods.measuring import Real, several_of
 from convscope.methods.options import MOST_SEED, About, check_given
-from convscope.methods.picture_maker import PictureMaker
+from convscope.methods.picture_maker import Group, PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
@@ -119,8 +119,10 @@ def visualize(
     compared = Real(net, several_of(real), objectives) if real is not None else None
     maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
     try:
-        for plan, some in alike(plans, objectives):
-            maker.run(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+        maker.run([
+            Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+            for plan, some in alike(plans, objectives)
+        ])  # fmt: skip
     except KeyboardInterrupt:
         raise Stopped(f"stopped after {maker.told()}", maker.result()) from None
     result = maker.result()

@@ -48,8 +48,8 @@ class Case:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     def seen(self, total: int, told: str = "") -> Callable[[int], None]:
-        """What to call when so many of a total are done."""
-        return lambda done: self.watch(Progress(self.what, done, max(done, total), told))
+        """What to call when so many of a total are done; the total is 0 where it cannot be known."""
+        return lambda done: self.watch(Progress(self.what, done, max(done, total) if total else 0, told))
 
     def settled(self) -> tuple[Objective, Tensor | None]:
         """The objective, for which the picture is looked at once if it is the first guess; and the class scores."""
