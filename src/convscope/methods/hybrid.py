@@ -1,8 +1,9 @@
 """`convscope.hybrid`: a photograph altered where a network finds its evidence."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,8 +17,9 @@ from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.explain import MethodName, check_asked, explain
 from convscope.methods.one_picture import opened_whole, same_proportions, size_of
 from convscope.methods.options import MOST_SEED, About, check_given
+from convscope.methods.series import series_of, text_of
 from convscope.models.fitting import Fit, where_seen
-from convscope.models.network import Network
+from convscope.models.network import Network, Prediction
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.spec import InputSpec
 from convscope.objectives.expression import Objective
@@ -35,16 +37,12 @@ EffectName = Literal[
 ]  # fmt: skip
 MOST, MOST_OF_SERIES = 1600, 640
 """The long side where no size is asked for, of one picture and of those of a series."""
-MOST_VARIATIONS = 64
 MOST_BYTES = 2_000_000_000
 """Of all pictures of a series."""
+OF_THE_WHOLE: Fit = "pad"
+"""How the picture is brought to the network's size for the map, unless a fit is given."""
 USUAL = 0.5
 """The factor of added colours."""
-VARIED: Mapping[str, type] = {
-    "target": str, "method": str, "layer": str, "top": int, "ranking": str, "effect": str, "intensity": float,
-    "colours": str, "hot": float, "soft": float, "lines": int,
-}  # fmt: skip
-"""What a series can vary, and of which type it is."""
 _OF_THE_MAP = ("layer", "channels", "top", "ranking")
 """The options that the map has by itself, beside its target, method and seed."""
 
@@ -79,15 +77,20 @@ def hybrid(
     size: Annotated[
         int | None, About("pixels on the long side; the photograph's own, at most 1600, in a series 640", 16, 8192)
     ] = None,
-    fit: Annotated[Fit, About("how the picture is brought to the network's size for the map")] = "pad",
+    fit: Annotated[
+        Fit | None,
+        About("how the picture is brought to the network's size; for the map padded, for the first guess cropped"),
+    ] = None,
     seed: Annotated[int, About("of what is random in the map", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Variations:
     """A photograph, altered only where a heatmap is hot: an artist's class activation map.
 
     The map is that of `explain` for a target (any objective; the first guess unless named), of all channels or of few,
-    laid over the whole photograph at its own size. Each map counts from zero to its own maximum: what is hot in one
-    picture of a series may be weak beside another, `values` and `explain` tell.
+    laid over the whole photograph at its own size. Unless a fit is given, the first guess is that of `explain`, which
+    sees the middle, and the map is made of the whole; a note says where the two views disagree. Each map counts from
+    zero to its own maximum: what is hot in one picture of a series may be weak beside another, `values` and `explain`
+    tell.
 
     effect: see `convscope.render.effects.EFFECTS`. colours with hot=0 and soft=0 is what programs of 2018 did: the
     photograph plus the "heatmap intensity factor" times the map's colours. vary: options of VARIED by name, each with
@@ -99,10 +102,10 @@ def hybrid(
     Source: the artworks of F. Calvino's essay on convnets and one's own paintings (2018), figure 9, as described in
     its text.
     """
-    series = _series(vary)
+    series = series_of(vary)
     options: dict[str, Any] = {
-        "target": _text(target), "effect": effect, "intensity": intensity, "hot": hot, "soft": soft, "colours": colours,
-        "lines": lines, "vary": series or None, "method": method, "layer": layer,
+        "target": text_of(target), "effect": effect, "intensity": intensity, "hot": hot, "soft": soft,
+        "colours": colours, "lines": lines, "vary": series or None, "method": method, "layer": layer,
         "channels": None if channels is None else list(channels), "top": top, "ranking": ranking, "size": size,
         "fit": fit, "seed": seed,
     }  # fmt: skip
@@ -122,51 +125,6 @@ def hybrid(
         )
     shown = None if other is None else _swapped(other, photograph)
     return _Maker(net, image, photograph, shown, options, series, watch).made(cases)
-
-
-def _text(target: Objective | str | int | None) -> str | int | None:
-    return str(target) if isinstance(target, Objective) else target
-
-
-def _series(vary: Mapping[str, Sequence[Any]] | str | None) -> dict[str, list[Any]]:
-    """What varies, by option. Raises InputError."""
-    expected = "expected such as 'intensity: 0.3, 1, 2' or 'top: 4, 64; effect: blur, invert'"
-    if vary is None:
-        return {}
-    if isinstance(vary, str):
-        parts = [part.partition(":") for part in vary.split(";") if part.strip()]
-        twice = [
-            name.strip() for i, (name, _, _) in enumerate(parts) if name.strip() in {p[0].strip() for p in parts[:i]}
-        ]
-        if twice:
-            raise InputError(f"vary names {twice[0]} twice; expected all its values after one name")
-        vary = {name.strip(): [word.strip() for word in words.split(",")] for name, _, words in parts}
-    if not isinstance(vary, Mapping) or not 1 <= len(vary) <= 2:
-        raise InputError(f"vary is of {_listed(vary)}; {expected}, one option or two")
-    found: dict[str, list[Any]] = {}
-    for name, values in vary.items():
-        if name not in VARIED:
-            raise InputError(f"vary is of {name!r}; expected one of {', '.join(VARIED)}")
-        if isinstance(values, str) or not isinstance(values, Iterable) or not (several := [*map(plain_number, values)]):
-            raise InputError(f"vary has no values of {name}; {expected}")
-        try:
-            found[name] = [_value(name, value) for value in several]
-        except (TypeError, ValueError):
-            raise InputError(f"vary of {name} is {several}; expected {VARIED[name].__name__}s; {expected}") from None
-    if (count := int(np.prod([len(values) for values in found.values()]))) > MOST_VARIATIONS:
-        raise InputError(f"vary makes {count} pictures; expected at most {MOST_VARIATIONS}")
-    return found
-
-
-def _listed(vary: Any) -> str:
-    return ", ".join(map(str, vary)) or "nothing" if isinstance(vary, Mapping) else repr(vary)
-
-
-def _value(name: str, value: Any) -> Any:
-    kind = VARIED[name]
-    if name == "target":
-        return _text(value)
-    return kind(value) if not isinstance(value, kind) else value
 
 
 def _check(net: Network, options: Mapping[str, Any], swapping: bool) -> None:
@@ -199,8 +157,9 @@ class _Maker:
         self, net: Network, image: ImageLike | Photograph, photograph: Photograph, other: Photograph | None,
         options: dict[str, Any], series: Mapping[str, Sequence[Any]], watch: Watch,
     ) -> None:  # fmt: skip
-        self.net, self.photograph, self.other = net, photograph, other
-        self.seen = net.photograph(image, fit=options["fit"])
+        self.net, self.image, self.photograph, self.other = net, image, photograph, other
+        self.fit: Fit = options["fit"] or OF_THE_WHOLE
+        self.seen = net.photograph(image, fit=self.fit)
         self.options, self.series, self.watch = options, series, watch
         self.maps: dict[tuple[str, ...], tuple[Heatmap, np.ndarray]] = {}
 
@@ -225,12 +184,31 @@ class _Maker:
         """The heatmap, and its heat over the whole photograph, in [0,1]."""
         key = tuple(str(options[name]) for name in ("target", "method", *_OF_THE_MAP))
         if key not in self.maps:
+            target = options["target"]
+            if target is None and self.options["fit"] is None and METHODS[options["method"]].targeted:
+                target = self.guess.index
             heatmap = explain(
-                self.net, self.seen, options["target"], method=options["method"], watch=self._of_a_map,
-                **_given(options),
+                self.net, self.seen, target, method=options["method"], watch=self._of_a_map, **_given(options)
             )  # fmt: skip
             self.maps[key] = heatmap, self._laid(heatmap)
         return self.maps[key]
+
+    @cached_property
+    def guess(self) -> Prediction:
+        """The first guess of the view that `explain` and `predict` take."""
+        return self.net.predict(self.image, top=1)[0][0]
+
+    def _views(self) -> list[str]:
+        """A note where the view of the guess and that of the map disagree."""
+        if "guess" not in vars(self):
+            return []
+        whole = self.net.predict(self.seen, top=1)[0][0]
+        if whole.index == self.guess.index:
+            return []
+        return [
+            f"the network sees {_said(self.guess)} in the middle of the picture, as explain does, and {_said(whole)} "
+            f"in the whole of it: the map is of {self.guess.label} in the whole; give a target or a fit for another"
+        ]
 
     def _of_a_map(self, news: Progress) -> None:
         """News of the map in the making, which is one of several in a series."""
@@ -242,7 +220,7 @@ class _Maker:
         if heatmap.facts.get("from_lowest"):
             heat = heat - heat.min()
         source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
-        left, top, right, bottom = where_seen(source, (height, width), self.options["fit"])
+        left, top, right, bottom = where_seen(source, (height, width), self.fit)
         box = left / width, top / height, right / width, bottom / height
         large = whole_heat(heat, box, size_of(self.photograph)).clip(0)
         most = float(large.max())
@@ -269,6 +247,7 @@ class _Maker:
         first = found[0][0]
         cold = sum(not heat.any() for _, heat in found)
         notes = [f"nothing is hot in {cold} of {len(found)} maps"] if cold else []
+        notes += self._views()
         if len(cases) < wanted:
             notes.append(f"stopped after {len(cases)} of {wanted} pictures: replay makes all of them")
         captions = [_caption(case, heatmap) for case, (heatmap, _) in zip(cases, found, strict=True)]
@@ -277,9 +256,7 @@ class _Maker:
         )  # fmt: skip
         words = [
             *([] if "effect" in self.series else [EFFECTS[self.options["effect"]].about]),
-            {"pad": "the whole picture was seen", "crop": "its middle was seen", "stretch": "seen stretched"}[
-                self.options["fit"]
-            ],
+            {"pad": "the whole picture was seen", "crop": "its middle was seen", "stretch": "seen stretched"}[self.fit],
             *([] if set(self.series) & {"target", "method", *_OF_THE_MAP} else [first.facts["subtitle"]]),
         ]
         return Variations(
@@ -306,6 +283,10 @@ class _Maker:
         if "target" in self.series:
             return "variations"
         return f"variations on {first.facts['title']}" if self.series else str(first.facts["title"])
+
+
+def _said(guess: Prediction) -> str:
+    return f"{guess.label} ({100 * guess.probability:.1f} %)"
 
 
 def _caption(case: Mapping[str, Any], heatmap: Heatmap) -> str:

@@ -96,7 +96,8 @@ def comes_before(net: Network, layer: str, objective: Objective) -> bool:
 class Found:
     """What a method found. map: `h w`, of the picture's size or coarser, unscaled. coarse: where it is not the map.
     attribution: by channel of the picture, `c h w`, where there is such. scores: of the classes, where seen. value: of
-    the objective; None where there was none to compute."""
+    the objective; None where there was none to compute. about: what this map tells, where the method's own words would
+    not be true of it."""
 
     objective: Objective
     value: float | None
@@ -107,6 +108,7 @@ class Found:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True)
