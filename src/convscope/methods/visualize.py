@@ -60,7 +60,7 @@ def visualize(
     seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Pictures:
-    """Pictures that drive targets as high as can be, by gradient ascent on the input.
+    """Pictures that drive targets high, by gradient ascent on the input; how high is in `values`.
 
     target: one target or a list of them, made as one batch: "block3_conv1:0-63" is a sheet of filters,
     "class:zebra" a class, "layer:3@4,5" a neuron, and any sum with penalties: "class:zebra - 0.5*tv()". Each picture
