@@ -5,13 +5,15 @@ import torch
 from torch import Tensor, nn
 
 import convscope as cs
+from convscope.attribution.cam import enlarge
 from convscope.models.efficientnet_lite import SameConv2d
 from convscope.taps.record import record
 from tests.networks import MODULES, SPEC, shared
 
 
-def measured(net: cs.Network, layer: str) -> tuple[int, int]:
-    """The extent of the pixels whose change moves the middle position of a layer, in float64."""
+def measured(net: cs.Network, layer: str) -> tuple[tuple[int, int], tuple[float, float]]:
+    """The extent of the pixels whose change moves the middle position of a layer, in float64, and its centre, from
+    which the strides to that position are taken off: the centre of the first position."""
     height, width = net.spec.hw
     generator = torch.Generator().manual_seed(0)
     picture = torch.rand((1, 3, height, width), generator=generator, dtype=torch.float64)
@@ -29,7 +31,9 @@ def measured(net: cs.Network, layer: str) -> tuple[int, int]:
                 if not torch.equal(now, base[0, :, y, x]):
                     moved[(i, slice(None)) if axis == 0 else (slice(None), i)] |= True
     rows, columns = moved.all(1).nonzero(), moved.all(0).nonzero()
-    return int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
+    stride = net.layer(layer).stride or (0, 0)
+    start = (int(rows.max() + rows.min()) / 2 - y * stride[0], int(columns.max() + columns.min()) / 2 - x * stride[1])
+    return (int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)), start
 
 
 class Shapes(nn.Module):
@@ -63,7 +67,69 @@ def test_by_hand_and_by_perturbation() -> None:
         "head": (None, None),
     }
     for name in ("long", "stride", "dilated", "pool"):
-        assert measured(net, name) == net.layer(name).receptive_field
+        assert measured(net, name) == (net.layer(name).receptive_field, net.layer(name).start)
+
+
+class Shifted(nn.Module):
+    """Padding on one side, a slice from the second column on, every other row, branches that look to other sides."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pad, self.conv = nn.ZeroPad2d((0, 3, 2, 0)), nn.Conv2d(3, 4, 3, stride=2)
+        self.left, self.right = nn.Conv2d(4, 4, (1, 3)), nn.Conv2d(4, 4, (1, 3))
+        self.both, self.last, self.head = nn.Identity(), nn.Conv2d(4, 4, 3, 2, 1), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(self.pad(x))[:, :, ::2, 1:]
+        x = self.both(self.left(nn.functional.pad(x, (2, 0))) + self.right(nn.functional.pad(x, (0, 2))))
+        return self.head(self.last(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize("spec", [SPEC, cs.InputSpec(size=(41, 38), range=(0, 1), mean=0.5, std=1.0)])
+def test_where_a_field_lies_with_padding_on_one_side_and_branches(spec: cs.InputSpec) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = Shifted().double()
+    net = cs.load_model(module, input=spec)
+    for name in ("conv", "left", "right", "both"):
+        assert measured(net, name) == (net.layer(name).receptive_field, net.layer(name).start)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MODULES if kind != "keras"])
+def test_where_the_fields_of_networks_of_every_kind_lie(kind: str) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = MODULES[kind]().double()
+    net = cs.load_model(module, input=SPEC)
+    layer = net.recommended_layer()
+    assert layer.receptive_field is not None
+    if max(layer.receptive_field) < 20:  # so that the picture's edge does not cut it
+        assert measured(net, layer.name) == (layer.receptive_field, layer.start)
+
+
+def test_a_map_is_drawn_where_its_cells_see() -> None:
+    """One cell on: the middle of what is hot is the centre of that cell's field, to half a pixel."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = cs.load_model(Shifted(), input=cs.InputSpec(size=64, range=(0, 1), mean=0.5, std=1.0))
+    layer = net.layer("last")
+    assert layer.start is not None
+    assert layer.stride is not None
+    rows, columns = layer.shape[1:]
+    for y, x in ((2, 3), (rows - 3, columns - 4)):
+        cell = torch.zeros(1, rows, columns)
+        cell[0, y, x] = 1
+        drawn = enlarge(cell, (64, 64), layer)[0]
+        at = torch.arange(64.0)
+        assert float((drawn.sum(1) * at).sum() / drawn.sum()) == pytest.approx(
+            layer.start[0] + y * layer.stride[0], abs=0.5
+        )
+        assert float((drawn.sum(0) * at).sum() / drawn.sum()) == pytest.approx(
+            layer.start[1] + x * layer.stride[1], abs=0.5
+        )
+        top, left, bottom, right = layer.sees(y, x, (64, 64)) or (0, 0, 0, 0)
+        assert top <= layer.start[0] + y * layer.stride[0] < bottom
+        assert left <= layer.start[1] + x * layer.stride[1] < right
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ seeded, and put back, while one such network runs at a time.
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -96,6 +96,14 @@ def changed(before: tuple[Any, Any], after: tuple[Any, Any]) -> tuple[Source, ..
     return tuple(found)
 
 
+def put_back(before: tuple[Any, Any], sources: Sequence[Source]) -> None:
+    """The random states of some sources as they were."""
+    if "python" in sources:
+        random.setstate(before[0])
+    if "numpy" in sources:
+        np.random.set_state(before[1])
+
+
 @contextmanager
 def repeatable(sources: tuple[Source, ...]) -> Iterator[None]:
     """The same random numbers each time from the sources that a network draws from; all are left as they were."""
@@ -113,5 +121,4 @@ def repeatable(sources: tuple[Source, ...]) -> Iterator[None]:
             with Redirected():
                 yield
         finally:
-            random.setstate(before[0])
-            np.random.set_state(before[1])
+            put_back(before, sources)

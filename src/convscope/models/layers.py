@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.axes import unknown
-from convscope.models.draws import Source, changed, repeatable, states
+from convscope.models.draws import Source, changed, put_back, repeatable, states
 from convscope.models.flow import Flow, Graph, Known
 from convscope.models.heads import Squashers, head_of
 from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
@@ -127,10 +127,11 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         given, written = _followed(adapter, sample, listening, watched)
         drawn = changed(before, states())
         if drawn:  # by this pass, or by another thread: look again
-            with repeatable(drawn):
-                before = states()
+            with untouched(adapter.root, written), repeatable(drawn):
+                again = states()
                 adapter.forward(sample)
-                drawn = tuple(source for source in drawn if source in changed(before, states()))
+                drawn = tuple(source for source in drawn if source in changed(again, states()))
+            put_back(before, drawn)
     heads: dict[tuple[str, int], tuple[Squash, Port]] = {}
     squashed: dict[Port, Squash] = {}
     for port, tensor in given.items():

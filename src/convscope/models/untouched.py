@@ -16,30 +16,34 @@ class Written:
     module: nn.Module
     name: str
 
-    def get(self) -> tuple[Any, Any]:
-        """What is there now, and a copy of what it holds."""
+    def lend(self, lent: dict[int, Tensor]) -> tuple[Any, Any]:
+        """What is there now, and a copy of what it holds. A tensor gives its place to a copy, for a pass to write into:
+        gradients may need what was written after the pass is over. lent: the copies, by the tensor's id."""
         value = _entries(self.module).get(self.name, _ABSENT)
         if isinstance(value, Tensor):
-            return value, value.detach().clone()
-        return value, value.copy() if isinstance(value, list | dict) else value
+            if id(value) not in lent:
+                copy = value.detach().clone()
+                lent[id(value)] = nn.Parameter(copy, False) if isinstance(value, nn.Parameter) else copy
+            self._home()[self.name] = lent[id(value)]
+        return value, value.copy() if isinstance(value, list | dict) else None
 
     def put_back(self, was: tuple[Any, Any]) -> None:
-        """The inverse of get."""
+        """The inverse of lend."""
         value, copy = was
-        home = next(
-            (part for part in (self.module._parameters, self.module._buffers) if self.name in part), vars(self.module)
-        )
+        home = self._home()
         if value is _ABSENT:
             home.pop(self.name, None)
             return
-        if isinstance(value, Tensor) and copy is not None:
-            overwrite(value, copy)
-        elif isinstance(value, list):
+        if isinstance(value, list):
             value[:] = copy
         elif isinstance(value, dict):
             value.clear()
             value.update(copy)
         home[self.name] = value
+
+    def _home(self) -> dict[str, Any]:
+        parts: list[dict[str, Any]] = [self.module._parameters, self.module._buffers]
+        return next((part for part in parts if self.name in part), vars(self.module))
 
 
 class _Absent:
@@ -113,14 +117,14 @@ def untouched(root: nn.Module, written: Sequence[Written] = ()) -> Iterator[None
     """Run `root` in evaluation mode with frozen parameters, then put every flag back as it was.
 
     Frozen parameters mean that a backward pass computes no gradient for weights, and that no graph is kept below
-    the first tensor that asks for one. written: what else is put back. Weights made under inference_mode are left
-    alone: they ask for no gradient whatever their flag says.
+    the first tensor that asks for one. written: what else is put back.
     """
     modules = list(root.modules())  # walked once: this is done for every pass
     modes = [(module, module.training) for module in modules]
     values = [value for module in modules for value in module._parameters.values() if value is not None]
-    wanting = [value for value in values if value.requires_grad and not value.is_inference()]
-    before = [place.get() for place in written]
+    wanting = [value for value in values if value.requires_grad]
+    lent: dict[int, Tensor] = {}
+    before = [place.lend(lent) for place in written]
     try:
         for module, training in modes:
             if training:
@@ -133,6 +137,7 @@ def untouched(root: nn.Module, written: Sequence[Written] = ()) -> Iterator[None
             if module.training != training:
                 module.training = training
         for parameter in wanting:
-            parameter.requires_grad_(True)
+            with torch.inference_mode(parameter.is_inference()):  # of one made in that mode it is allowed there alone
+                parameter.requires_grad_(True)
         for place, was in zip(written, before, strict=True):
             place.put_back(was)
