@@ -282,7 +282,7 @@ def test_ctrl_c_while_a_map_is_made_to_be_assessed_leaves_nothing(tmp_path: Path
     )  # fmt: skip
     time.sleep(12)
     work.send_signal(signal.SIGINT)
-    _, told = work.communicate(timeout=60)
+    _, told = work.communicate(timeout=240)
     assert work.returncode == 130, told
     assert "Traceback" not in told
     assert not out.exists()
@@ -306,7 +306,7 @@ def test_ctrl_c_saves_what_is_done(tmp_path: Path) -> None:
     assert work.stderr is not None
     line = work.stderr.readline()  # the first news of progress
     work.send_signal(signal.SIGINT)
-    stdout, stderr = work.communicate(timeout=60)
+    stdout, stderr = work.communicate(timeout=240)
     assert "of 5000" in line
     assert "s left" in line
     assert work.returncode == 130, stderr

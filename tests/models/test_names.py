@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 import convscope as cs
+from convscope.taps.tap import Tap
 from tests.networks import SPEC, noise, seeded
 
 
@@ -112,6 +113,7 @@ def test_every_objective_reads_back(objective: cs.Objective) -> None:
 NUMBERS = """
 import numpy as np, torch
 import convscope as cs
+from convscope.taps.tap import Tap
 spec = cs.InputSpec(size=np.int64(32), range=(0, 1), mean=np.float32(0.5), std=np.float64(0.5))
 module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
 net = cs.load_model(module, input=spec)
@@ -132,3 +134,57 @@ def test_keras_names_do_not_depend_on_what_was_loaded_before() -> None:
     first, second = (cs.load_model("keras:MobileNetV3Small", weights="none") for _ in range(2))
     assert [layer.name for layer in first.layers()] == [layer.name for layer in second.layers()]
     assert first.weights_hash() == second.weights_hash()
+
+
+class Flat(nn.Module):
+    """A residual network written out in one forward, with sums of three kinds and a concatenation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 6, 4, 4)
+        self.one, self.two, self.three = (nn.Conv2d(6, 6, 3, padding=1) for _ in range(3))
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x + self.one(x).relu()
+        y = self.two(x)
+        y += x
+        x = torch.add(y, self.three(y)).relu()
+        return self.head(torch.cat([x, x.square()], 1).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_sums_that_no_module_gives_are_layers() -> None:
+    """The law of the recommended layer holds for each of them, and they are what their functions gave."""
+    module = seeded(Flat)
+    net = cs.load_model(module, input=SPEC)
+    names = [layer.name for layer in net.layers()]
+    assert [name for name in names if name.startswith(("sum", "cat"))] == ["sum#0", "sum#1", "sum#2", "cat"]
+    assert (net.layer("sum#1").kind, net.layer("sum#1").shape, net.layer("sum#1").parameters) == ("Sum", (6, 8, 8), 0)
+    assert net.recommended_layer().name == "cat"
+    one, two = noise(1), noise(2)
+    with torch.no_grad():
+        x = module.eval().stem(net.spec.preprocess(one))  # type: ignore[operator]
+        x = x + module.one(x).relu()  # type: ignore[operator]
+        first = cs.record(net, one, ["sum#0", "sum#1", "sum#2", "cat", "scores"])
+        assert torch.allclose(first["sum#0"], x, atol=1e-6)
+        for name in ("sum#0", "sum#1", "sum#2", "cat"):
+            mixed = cs.record(net, two, ["scores"], replaced={Tap(name): first[name]})
+            assert torch.allclose(mixed.scores, first.scores, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["sum#0", "sum#1", "sum#2", "cat"])
+def test_sums_are_asked_for_as_modules_are(layer: str) -> None:
+    net = cs.load_model(seeded(Flat), input=SPEC)
+    photo = noise()[0]
+    heat = cs.explain(net, photo, 1, layer=layer, method="layer_cam", signed=True).arrays["coarse"]
+    recording = cs.record(net, noise(), [layer, "scores"], gradients=True)
+    gradient = recording.gradients(recording.scores[:, 1], [layer])[Tap(layer)]
+    assert np.allclose(heat, (gradient.relu() * recording[layer]).sum(1)[0].detach().numpy(), atol=1e-6)
+    assert heat.any()
+    made = cs.visualize(net, f"{layer}:1", steps=3)
+    assert np.isfinite(made.arrays["values"]).all()
+    drops = cs.explain(net, photo, f"{layer}:2", method="occlusion", patch=8, stride=8)
+    assert not any("whole picture" in note for note in drops.notes)
+    assert drops.arrays["map"].any()
+    assert cs.activations(net, photo, [layer]).arrays[layer].shape == net.layer(layer).shape

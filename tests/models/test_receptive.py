@@ -108,12 +108,12 @@ def test_where_the_fields_of_networks_of_every_kind_lie(kind: str) -> None:
 
 
 def test_a_map_is_drawn_where_its_cells_see() -> None:
-    """One cell on: the middle of what is hot is the centre of that cell's field, to half a pixel."""
+    """One cell on: the middle of what is hot is the centre of what that cell sees, to half a pixel."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         net = cs.load_model(Shifted(), input=cs.InputSpec(size=64, range=(0, 1), mean=0.5, std=1.0))
     layer = net.layer("last")
-    assert layer.start is not None
+    assert layer.centre is not None
     assert layer.stride is not None
     rows, columns = layer.shape[1:]
     for y, x in ((2, 3), (rows - 3, columns - 4)):
@@ -122,14 +122,14 @@ def test_a_map_is_drawn_where_its_cells_see() -> None:
         drawn = enlarge(cell, (64, 64), layer)[0]
         at = torch.arange(64.0)
         assert float((drawn.sum(1) * at).sum() / drawn.sum()) == pytest.approx(
-            layer.start[0] + y * layer.stride[0], abs=0.5
+            layer.centre[0] + y * layer.stride[0], abs=0.5
         )
         assert float((drawn.sum(0) * at).sum() / drawn.sum()) == pytest.approx(
-            layer.start[1] + x * layer.stride[1], abs=0.5
+            layer.centre[1] + x * layer.stride[1], abs=0.5
         )
         top, left, bottom, right = layer.sees(y, x, (64, 64)) or (0, 0, 0, 0)
-        assert top <= layer.start[0] + y * layer.stride[0] < bottom
-        assert left <= layer.start[1] + x * layer.stride[1] < right
+        assert top <= layer.centre[0] + y * layer.stride[0] < bottom
+        assert left <= layer.centre[1] + x * layer.stride[1] < right
 
 
 @pytest.mark.parametrize(
@@ -206,3 +206,16 @@ def test_positions_that_are_put_elsewhere_have_no_field() -> None:
 def test_norms_over_the_whole_map_see_all_of_it(how: str) -> None:
     field = cs.load_model(Strided(how).eval(), input=SPEC).layer("two").receptive_field
     assert field in (None, (32, 32))
+
+
+def test_the_centre_follows_what_kernels_have_learned() -> None:
+    """A kernel with all its weight on one side looks there; with none learned, it looks to the middle of its window."""
+    module = nn.Sequential(nn.Conv2d(3, 4, 5, 2, 1, bias=False), nn.ReLU(), nn.Conv2d(4, 4, (1, 3), bias=False))
+    with torch.no_grad():
+        module[0].weight.fill_(1.0)  # type: ignore[union-attr, operator]
+        module[2].weight.zero_()  # type: ignore[union-attr, operator]
+        module[2].weight[..., 2] = -1.0  # type: ignore[union-attr, index]
+    net = cs.load_model(module, input=SPEC)
+    assert net.layer("1").start == net.layer("1").centre == (1.0, 1.0)
+    assert net.layer("2").start == (1.0, 3.0)
+    assert net.layer("2").centre == (1.0, 5.0)

@@ -41,9 +41,8 @@ TIMM = words("""
 KERAS = words("""
     ConvNeXtTiny MobileNetV2 MobileNetV3Small DenseNet121 InceptionV3 Xception ResNet50V2 EfficientNetB0 VGG16
 """)
-NOT_WHOLE = {"vit_b_16", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "crossvit_9_240", "ConvNeXtTiny"}
-"""Those whose late layers are lists of tokens with one that has no position, or whose last sums no layer gives: a note
-has to say so."""
+NOT_WHOLE = {"vit_b_16", "vit_tiny_patch16_224", "deit_tiny_patch16_224", "crossvit_9_240"}
+"""Those whose late layers are lists of tokens with one that has no position: a note has to say so."""
 
 
 def torchvision_module(name: str) -> Any:

@@ -26,7 +26,7 @@ NETWORKS = {
 
 def centre(net: cs.Network, layer: str, y: int, x: int) -> tuple[float, float]:
     """The middle (row, column) of the pixels that a position depends on, each counted by how much: the mean of the
-    gradient's magnitude over pictures of noise and directions among the channels. The picture is so large that its
+    gradient's square over pictures of noise and directions among the channels. The picture is so large that its
     edges cut nothing off."""
     generator = torch.Generator().manual_seed(0)
     total = torch.zeros(net.spec.hw)
@@ -37,7 +37,7 @@ def centre(net: cs.Network, layer: str, y: int, x: int) -> tuple[float, float]:
             for _ in range(4):
                 direction = torch.randn(maps.shape, generator=generator)
                 (gradient,) = torch.autograd.grad((maps * direction).sum(), picture, retain_graph=True)
-                total += gradient.abs().sum((0, 1))
+                total += gradient.square().sum((0, 1))
     rows, columns = (torch.arange(side, dtype=torch.float32) for side in total.shape)
     return float((total.sum(1) * rows).sum() / total.sum()), float((total.sum(0) * columns).sum() / total.sum())
 
@@ -46,10 +46,10 @@ def centre(net: cs.Network, layer: str, y: int, x: int) -> tuple[float, float]:
 def test_a_cell_lies_where_it_sees(name: str) -> None:
     net = network(name, NETWORKS[name], SIZE)
     layer = net.recommended_layer()
-    assert layer.start is not None
+    assert layer.centre is not None
     assert layer.stride is not None
     y, x = layer.shape[1] // 2, layer.shape[2] // 2
-    told = layer.start[0] + y * layer.stride[0], layer.start[1] + x * layer.stride[1]
+    told = layer.centre[0] + y * layer.stride[0], layer.centre[1] + x * layer.stride[1]
     found = centre(net, layer.name, y, x)
     spread = (y + 0.5) * net.spec.height / layer.shape[1] - 0.5
     print(f"{name:20} {layer.name:25} told {told} found {found[0]:.1f} {found[1]:.1f}; evenly spread {spread:.1f}")

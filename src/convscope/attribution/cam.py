@@ -136,12 +136,13 @@ def enlarge(
 ) -> Float[Tensor, "k hh ww"]:
     """Maps at the picture's size, interpolated linearly between the centres of what the cells see.
 
-    layer: the layer that the maps are of, whose receptive field says where these centres lie; without it, or where it
-    has none, the cells are spread evenly over the picture. Beyond the outermost centres a map goes on as it is there.
+    layer: the layer that the maps are of, which says where these centres lie (Layer.centre); without it, or where they
+    are not known, the cells are spread evenly over the picture. Beyond the outermost centres a map goes on as it is
+    there.
     """
-    if layer is None or layer.start is None or layer.stride is None:
+    if layer is None or layer.centre is None or layer.stride is None:
         return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-    down, across = (_between(maps.shape[1 + i], size[i], layer.start[i], layer.stride[i]).to(maps) for i in (0, 1))
+    down, across = (_between(maps.shape[1 + i], size[i], layer.centre[i], layer.stride[i]).to(maps) for i in (0, 1))
     return down @ maps @ across.T
 
 

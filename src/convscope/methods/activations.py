@@ -36,7 +36,8 @@ def activations(
     included, unless named. The forward pass stops after the last of them.
 
     Returns arrays `c h w`, one per layer (float32, unscaled; vectors have h = w = 1), and per channel the mean, the
-    maximum, where it is, and the share of zeros. Raises UnknownNameError for a layer that is not there.
+    maximum, where it is, the pixels that it sees (`box`: top, left, bottom, right; None where that is not known) and
+    the share of zeros. Raises UnknownNameError for a layer that is not there.
     """
     if scale not in ("channel", "shared"):
         raise InputError(f"scale is {scale!r}; expected 'channel' or 'shared'")
@@ -52,7 +53,9 @@ def activations(
         kept = _kept(layer, maps.shape[0], channels)
         maps = maps[kept]
         arrays[layer.name] = maps.cpu().numpy().copy()
-        facts[layer.name] = {"kind": layer.kind, "channels": kept, **channel_statistics(maps)}
+        statistics = channel_statistics(maps)
+        boxes = [layer.sees(row, column, net.spec.hw) for row, column in statistics["where"]]
+        facts[layer.name] = {"kind": layer.kind, "channels": kept, **statistics, "box": boxes}
     options: dict[str, Any] = {"layers": [layer.name for layer in chosen] if layers is not None else None, "fit": fit}
     options |= {"channels": None if channels is None else list(channels), "scale": scale}
     return Activations(

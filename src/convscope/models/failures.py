@@ -23,6 +23,10 @@ def failure(error: Exception) -> str:
     told = f"({type(error).__name__}: {text})"
     if isinstance(error, TypeError) and _OTHER_ARGUMENTS.search(text):
         return f"{told}: it takes more than one picture; wrap it in a module whose forward takes that alone"
+    if isinstance(error, KeyError) or (isinstance(error, IndexError) and "indices" in text):
+        return (
+            f"{told}: if it takes more than a tensor of pictures (a dictionary, say), wrap it in a module that does not"
+        )
     if "nference tensor" in text:
         return f"{told}: its weights were made under torch.inference_mode(); make or load it outside of that"
     if _OTHER_SIZE.search(text):

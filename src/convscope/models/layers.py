@@ -12,6 +12,7 @@ from convscope.models.adapter import Adapter, Squash
 from convscope.models.axes import unknown
 from convscope.models.draws import Source, changed, put_back, repeatable, states
 from convscope.models.flow import Flow, Graph, Known
+from convscope.models.functions import KINDS, Calls
 from convscope.models.heads import Squashers, head_of
 from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
 from convscope.models.receptive import Field
@@ -39,7 +40,8 @@ class Layer:
     tokens: whether the output is a list without positions on the picture; its shape is (c, n, 1).
     stride: pixels (down, across) between neighbouring positions; receptive_field: pixels (height, width) that one
         position can see, at most the picture; start: the pixel (row, column) at the centre of what the first position
-        sees, the picture's first pixel being 0. All None for vectors and where they are undefined.
+        sees, the picture's first pixel being 0; centre: the same with pixels counted by how much they matter, by the
+        energy of the kernels: where a map is drawn. All None for vectors and where they are undefined.
     layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
     """
 
@@ -52,6 +54,7 @@ class Layer:
     stride: tuple[int, int] | None = None
     receptive_field: tuple[int, int] | None = None
     start: tuple[float, float] | None = None
+    centre: tuple[float, float] | None = None
     module: str = ""
     call: int = 0
     port: Port = None
@@ -61,7 +64,7 @@ class Layer:
     @property
     def is_feature(self) -> bool:
         """Whether it computes something, and does not merely pool, drop or shape what it is given."""
-        return not any(word in self.kind.lower() for word in _NOT_FEATURES)
+        return _is_feature(self.kind)
 
     @property
     def is_map(self) -> bool:
@@ -85,12 +88,19 @@ class _Firing:
     """What one call of a module gave at one port."""
 
     module: str
+    kind: str
     call: int
     port: Port
     shape: tuple[int, ...]
     layout: Layout | None
     known: Known | None
     shared: bool = False
+
+    @property
+    def is_map(self) -> bool:
+        """Whether it has positions."""
+        known = self.layout is not None and not self.layout.tokens
+        return known and len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1
 
 
 @dataclass(frozen=True)
@@ -140,15 +150,15 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
             heads[head.call] = head.squash, port
         elif head is not None:
             squashed[port] = head.squash
-    named = [
-        (_layer(adapter, firing, listening.calls, (sample.shape[-2], sample.shape[-1])), firing)
-        for firing in listening.firings
-    ]
-    first = Layer(
-        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), PICTURES,
-        layout=MAP,
-    )  # fmt: skip
     flow = listening.flow
+    ends = {port: known.node for port, tensor in given.items() if (known := flow.known(tensor)) is not None}
+    firings = _worth_listing(listening.firings, flow.graph, list(ends.values()))
+    layers = _named(adapter, firings, listening.calls, (sample.shape[-2], sample.shape[-1]))
+    named = [(layer, firing) for layer, firing in zip(layers, firings, strict=True)]
+    first = Layer(
+        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), (0.0, 0.0),
+        PICTURES, layout=MAP,
+    )  # fmt: skip
     return Trace(
         layers=(first, *(layer for layer, _ in named)),
         heads=heads,
@@ -158,7 +168,7 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         random=(*(("torch",) if flow.drew else ()), *drawn),
         written=written,
         nodes={layer.name: firing.known.node for layer, firing in named if firing.known is not None},
-        ends={port: known.node for port, tensor in given.items() if (known := flow.known(tensor)) is not None},
+        ends=ends,
         graph=flow.graph,
     )
 
@@ -170,7 +180,7 @@ def _followed(
     handles = [module.register_forward_hook(listening.to(name)) for name, module in adapter.modules().items()]
     flow = listening.flow
     try:
-        with flow, listening.squashers:
+        with flow, listening.squashers, Calls(listening.call):
             given = ports(adapter.forward(sample))
     finally:
         for handle in handles:
@@ -193,7 +203,7 @@ class _Listening:
         self.flow, self.squashers = Flow(sample, own), Squashers()
         self.firings: list[_Firing] = []
         self.squashing: list[tuple[tuple[str, int], Squash, Tensor, Tensor]] = []
-        self.calls: dict[str, int] = dict.fromkeys(adapter.modules(), 0)
+        self.calls: dict[str, int] = dict.fromkeys([*adapter.modules(), *KINDS], 0)
 
     def to(self, name: str) -> Any:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -203,19 +213,24 @@ class _Listening:
 
         return hook
 
+    def call(self, kind: str, inputs: Any, output: Tensor) -> None:
+        """A sum or concatenation was made."""
+        self._note(kind, None, output, inputs)
+        self.calls[kind] += 1
+
     def _note(self, name: str, port: Port, tensor: Tensor, inputs: Any) -> None:
         known = self.flow.known(tensor)
         dims = known.dims if known is not None else unknown(tensor.shape)
         layout = None if tensor.is_complex() else layout_of(dims, tensor.shape, self.batch)
-        call = self.calls[name]
+        call, kind = self.calls[name], KINDS[name] if name in KINDS else type(self.adapter.modules()[name]).__name__
         shape = tuple(tensor.shape[1:]) if layout is None else _shape(layout, tensor, self.batch)
         rows = 1 if layout is None else layout.rows
         if layout is None or rows > MOST_ROWS:
-            self.firings.append(_Firing(name, call, port, tuple(tensor.shape[1:]), None, known))
+            self.firings.append(_Firing(name, kind, call, port, tuple(tensor.shape[1:]), None, known))
         for row in range(rows if layout is not None and rows <= MOST_ROWS else 0):
             assert layout is not None
-            self.firings.append(_Firing(name, call, port, shape, replace(layout, row=row), known, rows > 1))
-        if math.prod(tensor.shape[2:]) == 1:
+            self.firings.append(_Firing(name, kind, call, port, shape, replace(layout, row=row), known, rows > 1))
+        if math.prod(tensor.shape[2:]) == 1 and name not in KINDS:
             found = self.adapter.squashed(name, inputs)
             if found is not None:
                 self.squashing.append(((name, call), found[1], tensor, tensor.clone()))
@@ -235,6 +250,10 @@ def map_layers(layers: Sequence[Layer]) -> list[Layer]:
 _NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding", "permute", "rearrange", "reshape")
 
 
+def _is_feature(kind: str) -> bool:
+    return not any(word in kind.lower() for word in _NOT_FEATURES)
+
+
 def ports(output: Any) -> dict[Port, Tensor]:
     """The tensors that a module gave: {None: tensor} for a plain one, else by position or key."""
     if isinstance(output, Tensor):
@@ -249,25 +268,56 @@ def ports(output: Any) -> dict[Port, Tensor]:
     return {}
 
 
-def _layer(adapter: Adapter, firing: _Firing, calls: Mapping[str, int], size: tuple[int, int]) -> Layer:
+def _worth_listing(firings: Sequence[_Firing], graph: Graph, ends: Sequence[int]) -> list[_Firing]:
+    """All that modules gave; of sums and concatenations that no module gave those maps through which all goes, and
+    after which no module gives one like it before the next."""
+    passed = set().union(*(graph.passed_by_all([end]) for end in ends))
+    cuts = [firing for firing in firings if firing.is_map and firing.known is not None and firing.known.node in passed]
+    modular = sorted(
+        firing.known.node for firing in cuts if firing.module not in KINDS and firing.known and _is_feature(firing.kind)
+    )
+    plain = [firing for firing in cuts if firing.module in KINDS and firing.known and firing.known.node not in modular]
+    kept = []
+    nodes = [firing.known.node for firing in plain if firing.known is not None]
+    for firing, node, until in zip(plain, nodes, [*nodes[1:], len(graph.parents)], strict=False):
+        if not any(node < other < until for other in modular):
+            kept.append(firing)
+    return [firing for firing in firings if firing.module not in KINDS or any(firing is one for one in kept)]
+
+
+def _named(
+    adapter: Adapter, firings: Sequence[_Firing], calls: Mapping[str, int], size: tuple[int, int]
+) -> list[Layer]:
+    """The layers of these firings. Calls of a module are numbered as they were made, sums as they are listed."""
     modules = adapter.modules()
-    name = firing.module
-    while name in RESERVED or (name != firing.module and name in modules):
-        name += "_"
-    if calls[firing.module] > 1:
-        name += f"#{firing.call}"
+    listed = {kind: [firing for firing in firings if firing.module == kind] for kind in KINDS}
+    found = []
+    for firing in firings:
+        name = firing.module.strip("<>")
+        while name in RESERVED or (name != firing.module and name in modules):
+            name += "_"
+        several = listed.get(firing.module)
+        if several is None and calls[firing.module] > 1:
+            name += f"#{firing.call}"
+        elif several is not None and len(several) > 1:
+            name += f"#{next(i for i, other in enumerate(several) if other is firing)}"
+        found.append(_layer(adapter, firing, name, size))
+    return found
+
+
+def _layer(adapter: Adapter, firing: _Firing, name: str, size: tuple[int, int]) -> Layer:
     if firing.port is not None:
         name += f"[{firing.port}]"
     if firing.shared and firing.layout is not None:
         name += f"@{firing.layout.row}"
-    module = modules[firing.module]
+    module = adapter.modules().get(firing.module)
     layer = Layer(
         name=name,
-        kind=type(module).__name__,
+        kind=firing.kind,
         channels=firing.shape[0] if firing.shape else 1,
         shape=firing.shape,
-        parameters=sum(value.numel() for name, value in module.named_parameters() if adapter.is_weight(name)),
-        container=adapter.is_container(firing.module),
+        parameters=_parameters(adapter, module),
+        container=module is not None and adapter.is_container(firing.module),
         module=firing.module,
         call=firing.call,
         port=firing.port,
@@ -276,6 +326,13 @@ def _layer(adapter: Adapter, firing: _Firing, calls: Mapping[str, int], size: tu
     )
     field = None if firing.known is None or not layer.is_map else firing.known.field
     return layer if field is None else _placed(layer, field, size)
+
+
+def _parameters(adapter: Adapter, module: nn.Module | None) -> int:
+    """How many numbers are learned in a module and below it."""
+    if module is None:
+        return 0
+    return sum(value.numel() for name, value in module.named_parameters() if adapter.is_weight(name))
 
 
 def _placed(layer: Layer, field: Field, size: tuple[int, int]) -> Layer:
@@ -287,4 +344,5 @@ def _placed(layer: Layer, field: Field, size: tuple[int, int]) -> Layer:
         stride=(int(field.stride[0]), int(field.stride[1])),
         receptive_field=(int(min(field.size[0], size[0])), int(min(field.size[1], size[1]))),
         start=field.start,
+        centre=field.centre,
     )

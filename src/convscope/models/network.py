@@ -6,7 +6,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +22,7 @@ from convscope.models.choose import Recommended, recommended
 from convscope.models.draws import repeatable
 from convscope.models.failures import failure
 from convscope.models.fitting import Fit
+from convscope.models.functions import KINDS, Calls
 from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
 from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
@@ -273,16 +274,19 @@ class Network:
         with self._lock:
             try:
                 for name, listener in listeners.items():
-                    if name != PICTURES:
+                    if name in modules:
                         handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
                 for name, calls in heads.items():
                     handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name, calls), owner)))
+                told = {kind: listeners[kind] for kind in KINDS if kind in listeners}
+                functions = Calls(lambda kind, inputs, output: told[kind](inputs, output) if kind in told else None)
                 with self._failing(images), self._as_found(), way.folding(tuple(listeners)):
                     prepared = self.spec.preprocess(images.to(self.device, self.dtype))
                     if PICTURES in listeners:
                         replaced = listeners[PICTURES]((), prepared)
                         prepared = prepared if replaced is None else replaced
-                    return self.adapter.forward(way.prepared(prepared))
+                    with functions if told else nullcontext():
+                        return self.adapter.forward(way.prepared(prepared))
             except StopForward:
                 return None
             finally:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from convscope.models.axes import Dims, kind_of
@@ -24,26 +25,36 @@ Pair = tuple[float, float]
 @dataclass(frozen=True)
 class Field:
     """`size`: the pixels (height, width) that one position sees (infinite: all); `stride`: pixels between positions;
-    `start`: the pixel (row, column) at the centre of what the first position sees, the first pixel being 0."""
+    `start`: the pixel (row, column) at the centre of what the first position sees, the first pixel being 0; `centre`:
+    the same, each pixel counted by how much it matters, as the energy of the kernels on the way tells. Of kernels that
+    are symmetric, or have not learned, the two are one; padding on one side is often unlearned by the kernels."""
 
     size: Pair = (1.0, 1.0)
     stride: Pair = (1.0, 1.0)
     start: Pair = (0.0, 0.0)
+    centre: Pair = (0.0, 0.0)
 
-    def window(self, kernel: Any, stride: Any, dilation: Any = 1, padding: Any = 0) -> "Field":
-        """The field behind a window that slides over this map."""
+    def window(
+        self, kernel: Any, stride: Any, dilation: Any = 1, padding: Any = 0, middle: Pair | None = None
+    ) -> "Field":
+        """The field behind a window that slides over this map. middle: where in the window the weights have their
+        centre of mass, in steps from its first; half-way unless given."""
         k, s, d, p = _pair(kernel), _pair(stride), _pair(dilation), _pair(padding)
-        size, step, start = zip(*(self._along(i, k[i], s[i], d[i], p[i]) for i in (0, 1)), strict=True)
-        return Field(size, step, start)
-
-    def _along(self, i: int, kernel: int, stride: int, dilation: int, padding: int) -> tuple[float, float, float]:
-        reach = (kernel - 1) * dilation
-        size = self.size[i] + reach * self.stride[i] if reach else self.size[i]
-        return size, self.stride[i] * stride, self.start[i] + (reach / 2 - padding) * self.stride[i]
+        reach = [(k[i] - 1) * d[i] for i in (0, 1)]
+        weighted = middle or ((k[0] - 1) / 2, (k[1] - 1) / 2)
+        size, step, start, centre = [], [], [], []
+        for i in (0, 1):
+            size.append(self.size[i] + reach[i] * self.stride[i] if reach[i] else self.size[i])
+            step.append(self.stride[i] * s[i])
+            start.append(self.start[i] + (reach[i] / 2 - p[i]) * self.stride[i])
+            centre.append(self.centre[i] + (weighted[i] * d[i] - p[i]) * self.stride[i])
+        return Field((size[0], size[1]), (step[0], step[1]), (start[0], start[1]), (centre[0], centre[1]))
 
     def moved(self, down: float, right: float) -> "Field":
         """The field of a map whose first position is so many positions further."""
-        return replace(self, start=(self.start[0] + down * self.stride[0], self.start[1] + right * self.stride[1]))
+        by = down * self.stride[0], right * self.stride[1]
+        start, centre = ((at[0] + by[0], at[1] + by[1]) for at in (self.start, self.centre))
+        return replace(self, start=start, centre=centre)
 
     def everywhere(self) -> "Field":
         """Positions where they were, each of which sees the whole picture."""
@@ -51,19 +62,21 @@ class Field:
 
     def joined(self, other: "Field") -> "Field":
         """Two maps put together: what either sees; positions are those of the one that has some."""
-        size, stride, start = zip(*(_joined_along(self, other, i) for i in (0, 1)), strict=True)
-        return Field(size, stride, start)
+        size, stride, start, centre = zip(*(_joined_along(self, other, i) for i in (0, 1)), strict=True)
+        return Field(size, stride, start, centre)
 
 
-def _joined_along(one: Field, other: Field, i: int) -> tuple[float, float, float]:
+def _joined_along(one: Field, other: Field, i: int) -> tuple[float, float, float, float]:
+    """Size, stride, start and centre of two maps put together, on one side."""
     if math.isinf(one.stride[i]) or math.isinf(other.stride[i]):
         placed = other if math.isinf(one.stride[i]) else one
-        return max(one.size[i], other.size[i]), placed.stride[i], placed.start[i]
+        return max(one.size[i], other.size[i]), placed.stride[i], placed.start[i], placed.centre[i]
     if math.isinf(one.size[i]) or math.isinf(other.size[i]):
-        return math.inf, one.stride[i], (other if math.isinf(one.size[i]) else one).start[i]
+        placed = other if math.isinf(one.size[i]) else one
+        return math.inf, one.stride[i], placed.start[i], placed.centre[i]
     low = min(field.start[i] - (field.size[i] - 1) / 2 for field in (one, other))
     high = max(field.start[i] + (field.size[i] - 1) / 2 for field in (one, other))
-    return high - low + 1, one.stride[i], (low + high) / 2
+    return high - low + 1, one.stride[i], (low + high) / 2, (one.centre[i] + other.centre[i]) / 2
 
 
 GLOBAL = Field((math.inf, math.inf), (math.inf, math.inf))
@@ -118,21 +131,36 @@ def _on_map(call: Call) -> tuple[Dims, bool] | None:
     return dims, kinds[0] == "w" or kinds[1] == "h"
 
 
-def _slid(field: Field, call: Call, kernel: Any, stride: Any, dilation: Any, padding: Any) -> Field | None:
+def _slid(
+    field: Field, call: Call, kernel: Any, stride: Any, dilation: Any, padding: Any, middle: Pair | None = None
+) -> Field | None:
     found = _on_map(call)
     if found is None:
         return None
     window = [_pair(value) for value in (kernel, stride, dilation, padding)]
     if found[1]:
-        window = [(b, a) for a, b in window]
-    return field.window(*window)
+        window, middle = [(b, a) for a, b in window], middle and (middle[1], middle[0])
+    return field.window(window[0], window[1], window[2], window[3], middle)
+
+
+def _middle(weight: Tensor) -> Pair | None:
+    """Where kernels `out in kh kw` have their centre of mass, in steps from the first: the gradient's energy behind
+    independent kernels is spread by their squares."""
+    if weight.shape[2:].numel() == 1 or not weight.is_floating_point():
+        return None
+    energy = weight.detach().double().square().sum((0, 1))
+    whole = float(energy.sum())
+    if not 0 < whole < math.inf:
+        return None
+    down, across = (torch.arange(side, dtype=torch.float64, device=energy.device) for side in energy.shape)
+    return float((energy.sum(1) * down).sum()) / whole, float((energy.sum(0) * across).sum()) / whole
 
 
 def _convolution(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     weight, stride, padding, dilation, transposed = args[1], *args[3:7]
     if transposed or weight.ndim != 4 or call.dims("weight") is not None:
         return None
-    return _slid(field, call, tuple(weight.shape[2:]), stride, dilation, padding)
+    return _slid(field, call, tuple(weight.shape[2:]), stride, dilation, padding, _middle(weight))
 
 
 def _pool(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
@@ -210,7 +238,7 @@ def _reduction(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     if kept & {"h", "w"}:
         axes = [i for i, kind in enumerate("hw") if kind in gone]
         pairs = [[math.inf if i in axes else value[i] for i in (0, 1)] for value in (field.size, field.stride)]
-        return Field((pairs[0][0], pairs[0][1]), (pairs[1][0], pairs[1][1]), field.start)
+        return Field((pairs[0][0], pairs[0][1]), (pairs[1][0], pairs[1][1]), field.start, field.centre)
     return GLOBAL
 
 

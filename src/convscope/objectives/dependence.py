@@ -22,11 +22,15 @@ def no_gradient(net: Network, images: Tensor, objective: Objective, tap: Tap | N
     return InputError(f"{objective} does not depend on {where}: {instead}")
 
 
+OTHER = 7919
+"""The seed of a picture that is not likely to be the one that is asked about."""
+
+
 @torch.no_grad()
 def _depends(net: Network, image: Tensor, objective: Objective, tap: Tap | None) -> bool:
     """Whether the objective's value changes with the picture, or with what the layer gives."""
     taps = sorted(objective.taps())
-    noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(0)).to(image)
+    noise = torch.rand(image.shape, generator=torch.Generator().manual_seed(OTHER)).to(image)
     if tap is None:
         values = [objective.value(record(net, one, taps)) for one in (image, noise)]
     else:

@@ -7,6 +7,8 @@ from typing import Any
 
 from convscope.errors import ResultError
 
+MOST_NOTE = 10_000
+"""Letters of a note: a sentence or two have fewer."""
 FORMAT = 1
 """Raised when an older convscope could no longer read a recipe."""
 
@@ -45,7 +47,7 @@ class Recipe:
             or not isinstance(values.get("method"), str)
             or not all(isinstance(values.get(part), dict) for part in parts)
             or not isinstance(values.get("notes", []), list)
-            or not all(isinstance(note, str) for note in values.get("notes", []))
+            or not all(isinstance(note, str) and len(note) <= MOST_NOTE for note in values.get("notes", []))
         ):
             raise ResultError("the recipe in the file cannot be read; expected one written by convscope")
         if values.get("format") != FORMAT or isinstance(values["format"], bool):

@@ -60,5 +60,16 @@ def _pair(pair: tuple[int, int] | None) -> str:
 
 
 def _described(layer: Any) -> dict[str, Any]:
-    names = ("name", "kind", "channels", "shape", "parameters", "stride", "receptive_field", "container")
+    names = (
+        "name",
+        "kind",
+        "channels",
+        "shape",
+        "parameters",
+        "stride",
+        "receptive_field",
+        "start",
+        "centre",
+        "container",
+    )
     return {name: getattr(layer, name) for name in names}
