@@ -1,5 +1,7 @@
 """News of long work: no rate before it can be known, counts over the whole call."""
 
+import io
+
 import pytest
 
 import convscope as cs
@@ -84,6 +86,18 @@ def test_a_number_of_steps_that_nobody_knows_is_not_told() -> None:
     news.clear()
     cs.explain(shared("plain"), noise(), method="integrated_gradients", steps=8, watch=news.append)
     assert (news[-1].done, news[-1].total) == (8, 8)
+
+
+def test_a_bar_of_no_known_length_and_of_another_piece_of_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal
+    with Watcher() as watch:
+        watch._console.file = io.StringIO()
+        for news in (Progress("a", 5, 0), Progress("a", 9, 0), Progress("b", 1, 4)):
+            watch(news)
+        assert watch._bars is not None
+        (task,) = watch._bars.tasks
+        assert (task.description, task.completed, task.total) == ("b", 1, 4)
+        assert task.speed is None, "nothing is known of the pace of b yet"
 
 
 def test_assess_counts_the_points_of_its_curves() -> None:

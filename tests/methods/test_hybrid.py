@@ -57,7 +57,7 @@ def test_a_series_is_a_sheet_of_single_pictures() -> None:
 
 
 def test_maps_that_several_share_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convscope.methods import hybrid as home
+    from convscope.methods import variation_maker as home
 
     asked: list[object] = []
     plain = home.explain
