@@ -11,24 +11,22 @@ from torch import Tensor
 from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.methods.calls import counted, recipe_of
 from convscope.methods.frames import Frames
-from convscope.methods.measuring import Real, size_seen
+from convscope.methods.measuring import Real, reached
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.objectives.diversity import Apart
 from convscope.objectives.expression import Objective, taps_of
 from convscope.objectives.text import parse_target
-from convscope.objectives.units import Logit, Probability
+from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import RULED_STEPS, evaluate
+from convscope.synthesis.ascent import RULED_STEPS
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
-from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.starts import start_pictures
-from convscope.synthesis.transforms import Plain
 from convscope.taps.batching import pictures_at_once
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.taps.tap import SCORES_TAP
 
 
 @dataclass(frozen=True)
@@ -179,7 +177,7 @@ class PictureMaker:
         every = self.options["variants"]
         options["target"] = [str(objective) for objective in self.objectives[::every]]
         pictures = torch.cat(self.pictures)
-        values, probabilities = self._measure(pictures)
+        values, probabilities = reached(self.net, self.objectives, pictures, self.size)
         names = [self._caption(objective) for objective in self.objectives]
         if every > 1:
             names = [f"{name} · {i % every + 1}" for i, name in enumerate(names)]
@@ -242,23 +240,3 @@ class PictureMaker:
         if isinstance(objective, Logit) and isinstance(objective.label, int):
             return self.net.labels.name(objective.label)
         return str(objective)
-
-    def _measure(self, pictures: Tensor) -> tuple[np.ndarray, list[float | None]]:
-        """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
-        values, probabilities = [], []
-        seen_at: dict[tuple[Tap, ...], Size] = {}
-        for index, objective in enumerate(self.objectives):
-            taps = tuple(taps_of([objective]))
-            if taps not in seen_at:
-                seen_at[taps] = size_seen(self.net, taps, self.size)
-            picture = resized(pictures[index : index + 1], seen_at[taps])
-            asked: list[Objective] = [objective]
-            is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
-            if is_class:
-                asked.append(Probability(objective.label))  # type: ignore[attr-defined]
-            with torch.no_grad():
-                repeated = picture.expand(len(asked), -1, -1, -1)
-                found = evaluate(self.net, asked, repeated, Plain(), torch.Generator()).tolist()
-            values.append(found[0])
-            probabilities.append(found[1] if is_class else None)
-        return np.asarray(values, dtype=np.float32), probabilities
