@@ -171,6 +171,11 @@ DEEP = {
 """A late layer with positions and kernels in each network."""
 
 
+def deep(kind: str) -> str:
+    """The late layer of a kind; that of the odd ones is named so."""
+    return DEEP.get(kind, "deep")
+
+
 def network(kind: str) -> cs.Network:
     """A fresh network of a kind, in training mode with gradients on, as users hand theirs over."""
     module = seeded(MODULES[kind])

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 import convscope as cs
 from convscope.attribution.cam import enlarge
+from convscope.taps.record import record
+from convscope.taps.tap import SCORES_TAP, Tap
 from tests.networks import LABELS, MODULES, SPEC, network, noise, seeded, shared
 
 PAIRS = [
@@ -65,7 +67,6 @@ def test_by_the_formula(kind: str) -> None:
     net = shared(kind)
     layer = net.recommended_layer().name
     result = cs.explain(net, noise(4), 2)
-    found = net.layer(layer)
     with torch.no_grad():
         maps = cs.record(net, noise(4), [layer])[layer].double()
     alpha = torch.zeros(maps.shape[1], dtype=torch.float64)
@@ -73,26 +74,16 @@ def test_by_the_formula(kind: str) -> None:
     for channel in range(maps.shape[1]):
         delta = torch.zeros_like(maps)
         delta[:, channel] = eps
-        alpha[channel] = (_pushed(net, found, delta) - _pushed(net, found, -delta)) / (2 * eps)
+        alpha[channel] = (_pushed(net, layer, maps + delta) - _pushed(net, layer, maps - delta)) / (2 * eps)
     alpha /= maps.shape[2] * maps.shape[3]
     expected = (alpha.view(1, -1, 1, 1) * maps).sum(1)[0].relu().numpy()
     assert np.abs(result.arrays["coarse"] - expected).max() < 0.03 * max(expected.max(), 1e-3)
 
 
-def _pushed(net: cs.Network, layer: object, delta: Tensor) -> float:
-    """The score of class 2 with `delta` added to one call of a layer."""
-    calls = iter(range(100))
-
-    def push(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
-        if next(calls) != layer.call:  # type: ignore[attr-defined]
-            return output
-        return output + layer.layout.write(delta.float(), output)  # type: ignore[union-attr]
-
-    handle = net.adapter.modules()[layer.module].register_forward_hook(push)  # type: ignore[attr-defined]
+def _pushed(net: cs.Network, layer: str, maps: Tensor) -> float:
+    """The score of class 2 with these maps at a layer."""
     with torch.no_grad():
-        score = float(net.scores(net.run(noise(4)))[0, 2])
-    handle.remove()
-    return score
+        return float(record(net, noise(4), [SCORES_TAP], replaced={Tap(layer): maps.float()}).scores[0, 2])
 
 
 class Planted(nn.Module):

@@ -2,7 +2,6 @@
 
 import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,41 +10,12 @@ from torch import Tensor, nn
 
 import convscope as cs
 from convscope.methods.verbs import VERBS as NAMED
+from tests.contracts.as_found import assert_as_found, snapshot
 from tests.contracts.verbs import VERBS, WRONG
 from tests.networks import DEEP, LABELS, MODULES, SPEC, network, noise, seeded, shared
 
 every_verb = pytest.mark.parametrize("verb", VERBS)
 every_kind = pytest.mark.parametrize("kind", MODULES)
-
-
-def snapshot(net: cs.Network) -> dict[str, Any]:
-    """All that a call must leave as it was."""
-    root = net.adapter.root
-    modules = {id(m): m for m in (*root.modules(), *net.adapter.modules().values())}
-    return {
-        "hooks": [
-            (len(m._forward_hooks), len(m._forward_pre_hooks), len(m._backward_hooks), len(m._backward_pre_hooks))
-            for m in modules.values()
-        ],
-        "identities": list(modules),
-        "training": [m.training for m in modules.values()],
-        "requires_grad": [p.requires_grad for p in root.parameters()],
-        "grads": [p.grad is None for p in root.parameters()],
-        "values": {name: value.clone() for name, value in root.state_dict().items() if isinstance(value, Tensor)},
-        "random": torch.get_rng_state(),
-        "numpy": np.random.get_state()[1].tolist(),
-        "strides": [p.stride() for p in root.parameters()],
-    }
-
-
-def assert_as_found(before: dict[str, Any], after: dict[str, Any]) -> None:
-    for name, value in before.items():
-        if name == "values":
-            assert all(torch.equal(value[key], after["values"][key]) for key in value)
-        elif isinstance(value, Tensor):
-            assert torch.equal(value, after[name]), name
-        else:
-            assert value == after[name], name
 
 
 def test_the_contracts_cover_every_verb() -> None:

@@ -6,19 +6,19 @@ from typing import Any
 
 import convscope as cs
 from convscope.results.result import Result
-from tests.networks import DEEP, noise
+from tests.networks import deep, noise
 
 
 def _activations(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    return cs.activations(net, noise(), **options)
+    return cs.activations(net, options.pop("image", noise()), **options)
 
 
 def _weights(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    return cs.weights(net, options.get("layer", DEEP[kind]))
+    return cs.weights(net, options.get("layer", deep(kind)))
 
 
 def _visualize(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    target = options.pop("target", [f"{DEEP[kind]}:2", "class:bee"])
+    target = options.pop("target", [f"{deep(kind)}:2", "class:bee"])
     return cs.visualize(net, target, steps=3, **options)
 
 
@@ -57,7 +57,7 @@ def _by(method: str, **more: Any) -> Callable[..., Result]:
 
 def _invert(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     picture = options.pop("image", noise())
-    return cs.invert(net, picture, options.pop("layers", DEEP[kind]), steps=3, **options)
+    return cs.invert(net, picture, options.pop("layers", deep(kind)), steps=3, **options)
 
 
 def _report(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:

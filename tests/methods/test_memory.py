@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 from tests.networks import LABELS, SPEC, shared
 
 

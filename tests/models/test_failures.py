@@ -93,7 +93,7 @@ def test_a_gradient_that_is_cut_is_told_from_an_objective_that_does_not_depend(h
     net = cs.load_model(seeded(lambda: Cut(how)), input=SPEC)
     with pytest.raises(cs.ConvscopeError, match="cuts the gradient"):
         ASKS[ask](net)
-    with pytest.raises(cs.ConvscopeError, match="no gradient reaches the picture"):
+    with pytest.raises(cs.ConvscopeError, match="reaches the picture"):
         cs.visualize(net, "class:1", steps=1)
 
 

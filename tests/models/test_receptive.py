@@ -63,10 +63,11 @@ def test_by_hand_and_by_perturbation() -> None:
         "long": ((3, 5), (1, 1)),
         "stride": ((5, 7), (2, 2)),
         "dilated": ((13, 15), (2, 2)),
+        "sum": ((13, 15), (2, 2)),
         "pool": ((15, 17), (4, 4)),
         "head": (None, None),
     }
-    for name in ("long", "stride", "dilated", "pool"):
+    for name in ("long", "stride", "dilated", "sum", "pool"):
         assert measured(net, name) == (net.layer(name).receptive_field, net.layer(name).start)
 
 

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.attribution.chosen import EVERY, Chosen, only
-from convscope.errors import InputError
+from convscope.errors import InputError, NotFiniteError
 from convscope.models.layers import Layer
 from convscope.models.network import Network
-from convscope.objectives.dependence import no_gradient
+from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP, Tap
@@ -68,6 +68,7 @@ def gradient_cam(
     recording = record(net, image, sorted(needed), gradients=True)
     bound = tuple(objectives(recording) if callable(objectives) else objectives)
     activations = recording[tap].detach()
+    check_activations(activations, layer)
     maps, values, channels = [], [], []
     with torch.enable_grad():
         for objective in bound:
@@ -75,6 +76,7 @@ def gradient_cam(
             gradient = recording.gradients(value, [tap]).get(tap)
             if gradient is None:
                 raise no_gradient(net, image, objective, tap)
+            check_finite(gradient, objective)
             weights = _weights(kind, activations, gradient)
             if not chosen.everything:
                 channels.append(tuple(chosen.of(activations, weights, signed, layer)))
@@ -84,6 +86,12 @@ def gradient_cam(
     stacked = torch.stack(maps)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
     return Cam(bound, stacked if signed else stacked.relu(), torch.cat(values), scores, tuple(channels))
+
+
+def check_activations(activations: Tensor, layer: str) -> None:
+    """Raises NotFiniteError where a layer gives infinite values, or none."""
+    if not bool(torch.isfinite(activations).all()):
+        raise NotFiniteError(f"the layer {layer!r} gives values that are not finite (NaN or infinite)")
 
 
 def check_map(net: Network, layer: str) -> None:

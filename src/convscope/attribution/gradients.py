@@ -11,7 +11,7 @@ from torch import Tensor
 from convscope.models.failures import backward_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
-from convscope.objectives.dependence import no_gradient
+from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.taps.batching import in_batches
@@ -60,8 +60,9 @@ def slope(
         if values.requires_grad:
             with backward_watched(net.name):
                 (gradient,) = torch.autograd.grad(values.sum(), leaf, allow_unused=True)
-    if gradient is None:
-        raise no_gradient(net, pictures, objective)
+        if gradient is None:
+            raise no_gradient(net, pictures, objective)
+    check_finite(gradient, objective)
     scores = recording.scores.detach() if SCORES_TAP in recording else None
     return Slope(objective, values.detach(), gradient, scores, acting.note if acting is not None else "")
 

@@ -47,6 +47,8 @@ class Incremental:
             raise NotFollowedError(self.tape.unclear)
         if any(_over_the_batch(step) for step in self.tape.steps):
             raise NotFollowedError("it normalises over the pictures of a batch")
+        if any(_keeps_a_state(step) for step in self.tape.steps):
+            raise NotFollowedError("it has a recurrent layer, which keeps a state for each picture")
         self.clean: Recording = self.tape.recording
         self._given = [values_in((step.args, step.kwargs)) for step in self.tape.steps]
         self._last = {value.number: index for index, values in enumerate(self._given) for value in values}
@@ -79,7 +81,10 @@ class Incremental:
                         self.largest = max(self.largest, tensor_of(result).numel())
             for number in ending:
                 found.pop(number, None)
-        return {tap: self._whole(value, found, count) for tap, value in self.tape.taps.items()}
+        whole = {tap: self._whole(value, found, count) for tap, value in self.tape.taps.items()}
+        if any(len(tensor) != count for tensor in whole.values()):
+            raise NotFollowedError("it joins or splits the pictures of a batch")
+        return whole
 
     def _carried_out(
         self, step: Step, given: Sequence[Value], found: dict[int, Found], count: int
@@ -122,6 +127,12 @@ def _over_the_batch(step: Step) -> bool:
     given = zip(step.op._schema.arguments, step.args, strict=False)
     trained = any(argument.name == "training" and value is True for argument, value in given)
     return trained and "batch_norm" in step.op._schema.name
+
+
+def _keeps_a_state(step: Step) -> bool:
+    """Whether an operation is given, beside what depends on the picture, a state of the size of the batch. With another
+    batch some of these end the whole process."""
+    return any(word in step.op._schema.name for word in ("rnn", "lstm", "gru"))
 
 
 _SHAPED = {aten.view.default, aten._unsafe_view.default, aten.reshape.default}

@@ -14,7 +14,7 @@ from convscope.attribution.gradients import AT_ONCE
 from convscope.errors import InputError
 from convscope.models.failures import backward_watched
 from convscope.models.network import Network
-from convscope.objectives.dependence import no_gradient
+from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
@@ -241,4 +241,5 @@ class _Way:
                 found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
         if found is None:
             raise no_gradient(self.net, self.image, self.objective, self.tap)
+        check_finite(found, self.objective)
         return values.tolist(), found

@@ -7,9 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.attribution.cam import enlarge
 from convscope.errors import Stopped
-from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.taps.batching import in_batches, looks_at_once
@@ -45,11 +43,12 @@ def masked_values(
 
 def score_cam(
     net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, activations: Float[Tensor, "1 k rows columns"],
-    seen: Callable[[int], None], *, layer: Layer, channels: Sequence[int] | None = None,
+    seen: Callable[[int], None], *, channels: Sequence[int] | None = None,
 ) -> Float[Tensor, "rows columns"]:  # fmt: skip
     """The channels of a layer, weighted by the softmax of what the objective is on the picture behind each of them.
 
-    layer: whose channels they are. channels: those to try; all unless given. Signed, at the layer's resolution.
+    channels: those to try; all unless given. Signed, at the layer's resolution. The masks are spread evenly over the
+    picture, as the paper has them.
 
     Source: Wang et al., "Score-CAM" (2020), equations 3 to 6; the baseline of equation 3 falls out of the softmax.
     """
@@ -57,7 +56,7 @@ def score_cam(
     size = image.shape[-2], image.shape[-1]
 
     def masks(first: int, last: int) -> Tensor:
-        maps = enlarge(tried[first:last].float(), size, layer)[:, None]
+        maps = F.interpolate(tried[first:last, None].float(), size, mode="bilinear", align_corners=False)
         low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
         return ((maps - low) / (high - low).clamp_min(1e-8)).to(image.dtype)
 

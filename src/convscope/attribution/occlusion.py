@@ -9,8 +9,9 @@ from torch import Tensor
 
 from convscope.attribution.incremental import Incremental, NotFollowedError
 from convscope.errors import NetworkError
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 from convscope.models.network import Network
+from convscope.objectives.dependence import unlike
 from convscope.objectives.expression import Objective, Scaled, Sum, taps_of
 from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import Recording, record
@@ -97,7 +98,7 @@ class Occluder:
         two in one batch, in the middle and at the edge, covered with noise, which changes more than any fill."""
         rows, columns = self.positions.shape
         places = np.array([[rows // 2, columns // 2], [rows - 1, columns - 1]])
-        noise = torch.rand(self.image.shape, generator=torch.Generator().manual_seed(0)).to(self.image)
+        noise = unlike(self.image)
         try:
             with memory_watched("the clean activations"):
                 run = Incremental(self.net, self.image, self.taps, self.way)

@@ -14,6 +14,7 @@ import typer
 from rich.console import Console, RenderableType
 
 from convscope.errors import ConvscopeError, Stopped
+from convscope.memory import memory_watched
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
 MOST_NAMED = 6
@@ -33,7 +34,8 @@ class Outcome:
 def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
     """Do the work of a command and tell what came of it. Ends in an exit code where that is not 0."""
     try:
-        _say(work(), as_json)
+        with memory_watched("the whole of the command"):
+            _say(work(), as_json)
     except Stopped as stopped:
         outcome = stopped.result if isinstance(stopped.result, Outcome) else Outcome()
         print(f"{stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """`convscope.activations`: what each layer answers to a photograph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -9,6 +9,7 @@ import torch
 
 from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
+from convscope.memory import memory_watched
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import About
 from convscope.models.fitting import Fit
@@ -21,6 +22,7 @@ from convscope.taps.record import record
 Scale = Literal["channel", "shared"]
 
 
+@memory_watched("activations")
 def activations(
     net: Network,
     image: ImageLike | Photograph,
@@ -61,7 +63,13 @@ def activations(
     return Activations(
         arrays,
         dict.fromkeys(arrays, ("c", "h", "w")),
-        recipe_of("activations", net, options, photograph=photograph, notes=_left_out(net) if layers is None else ()),
+        recipe_of(
+            "activations",
+            net,
+            options,
+            photograph=photograph,
+            notes=(*(_left_out(net) if layers is None else ()), *_odd(arrays)),
+        ),
         {"scale": scale, "layers": facts},
     )
 
@@ -70,6 +78,12 @@ def _left_out(net: Network) -> tuple[str, ...]:
     """A note on the layers that cannot be shown as channels."""
     odd = [layer.name for layer in net.layers() if not layer.container and layer.layout is None]
     return (f"left out, as the axes of their outputs are unknown: {', '.join(odd)}",) if odd else ()
+
+
+def _odd(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """A note on the layers that give infinite values, or none."""
+    odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    return (f"these layers give values that are not finite (NaN or infinite): {', '.join(odd)}",) if odd else ()
 
 
 def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Layer]:

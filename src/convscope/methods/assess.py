@@ -9,6 +9,7 @@ from torch import Tensor
 
 from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
 from convscope.errors import InputError, NetworkError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.explain import explain
@@ -34,6 +35,7 @@ STAYS, LIKE_EDGES = 0.5, 0.5
 """The rank correlations above which a map is said not to depend on the network, and to be much like edges."""
 
 
+@memory_watched("assess")
 def assess(
     net: Network,
     image: ImageLike | Photograph,

@@ -9,6 +9,7 @@ import torch
 
 from convscope.attribution.cam import enlarge
 from convscope.errors import ConvscopeError, InputError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import counted, describe, plain_number, recipe_of
 from convscope.methods.explain import COARSE, check_asked, explain
@@ -31,6 +32,7 @@ Maps = list[list[list[Heatmap]]]
 """Heatmaps by method, network and target."""
 
 
+@memory_watched("compare")
 def compare(
     net: Network | Sequence[Network],
     image: ImageLike | Photograph,

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.memory import memory_watched
 from convscope.methods.calls import plain_number
 from convscope.methods.explain import in_words
 from convscope.methods.measuring import measured
@@ -40,6 +41,7 @@ from convscope.taps.tap import SCORES_TAP
 Target = Objective | str | int
 
 
+@memory_watched("dream")
 def dream(
     net: Network,
     image: ImageLike | Photograph,
@@ -149,7 +151,8 @@ class _Dreamer(OnePicture):
         if not keep:
             return self.objective
         scale = _scale(self.net, self.objective, self.photograph.tensor())
-        return self.objective + keep * scale * Keep(_middle(self.net))
+        middle = _middle(self.net)
+        return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
 
     @cached_property
     def _way(self) -> Quick:
@@ -209,9 +212,10 @@ def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Tr
     return lambda _: transform
 
 
-def _middle(net: Network) -> str:
+def _middle(net: Network) -> str | None:
+    """The layer that keeps the photograph; None where no layer has positions."""
     maps = map_layers(net.layers())
-    return maps[len(maps) // 2].name
+    return maps[len(maps) // 2].name if maps else None
 
 
 @torch.no_grad()

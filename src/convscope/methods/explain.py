@@ -15,6 +15,7 @@ from convscope.attribution.chosen import Ranking
 from convscope.attribution.fills import is_fill
 from convscope.attribution.integrated import RuleName
 from convscope.errors import InputError, Stopped, UnknownNameError
+from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.attributions.case import Case, Found, Method, recommended_for
 from convscope.methods.calls import plain_number, recipe_of
@@ -42,6 +43,7 @@ _STRONGEST = re.compile(
 )
 
 
+@memory_watched("explain")
 def explain(
     net: Network,
     image: ImageLike | Photograph,

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from convscope.attribution.chosen import Ranking
 from convscope.errors import InputError
+from convscope.memory import memory_watched
 from convscope.methods.calls import plain_number
 from convscope.methods.explain import MethodName, check_asked
 from convscope.methods.one_picture import opened_whole, same_proportions, size_of
@@ -31,6 +32,7 @@ MOST_BYTES = 2_000_000_000
 """Of all pictures of a series."""
 
 
+@memory_watched("hybrid")
 def hybrid(
     net: Network,
     image: ImageLike | Photograph,

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from convscope.errors import InputError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.activations import choose_layers
 from convscope.methods.calls import plain_number, recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
@@ -31,6 +32,7 @@ Variation = Literal["without", "with", "both"]
 MOST_LAYERS = 5
 
 
+@memory_watched("invert")
 def invert(
     net: Network,
     image: ImageLike | Photograph,

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from convscope.errors import NotFiniteError, OutOfMemoryError
+from convscope.memory import memory_watched
 from convscope.methods.calls import counted, recipe_of
 from convscope.methods.frames import Frames
 from convscope.methods.measuring import Real, reached
@@ -81,7 +82,8 @@ class PictureMaker:
             done = self.steps_before
             total = done + self.making.total * -(-len(rest) // at_once) + self.steps_after
             try:
-                self._make(rest[:at_once], done, total)
+                with memory_watched(f"making pictures of {self.size[0]}x{self.size[1]}"):
+                    self._make(rest[:at_once], done, total)
                 self.steps_before = done + self.making.total
             except NotFiniteError as error:
                 self.batch = None

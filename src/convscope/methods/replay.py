@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from convscope.errors import ResultError
+from convscope.memory import memory_watched
 from convscope.methods.activations import activations
 from convscope.methods.assess import assess
 from convscope.methods.compare import compare
@@ -33,6 +34,7 @@ Inputs = dict[str, Any]
 Given = Network | str | Path
 
 
+@memory_watched("replay")
 def replay(
     path: str | Path,
     *,

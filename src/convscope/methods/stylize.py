@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from convscope.errors import InputError
+from convscope.memory import memory_watched
 from convscope.methods.activations import choose_layers
 from convscope.methods.calls import counted, plain_number
 from convscope.methods.one_picture import open_mask, opened_whole, size_of
@@ -20,6 +21,7 @@ from convscope.synthesis.optimisers import OptimiserName
 StyleStart = Literal["content", "noise", "style"]
 
 
+@memory_watched("stylize")
 def stylize(
     net: Network,
     content: ImageLike,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import torch
 
 from convscope.errors import InputError, NotFiniteError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.calls import plain_number
 from convscope.methods.measuring import Real, several_of
 from convscope.methods.options import MOST_SEED, About, check_given
@@ -30,6 +31,7 @@ from convscope.synthesis.starts import STARTS
 Target = Objective | str | int
 
 
+@memory_watched("visualize")
 def visualize(
     net: Network,
     target: Target | Sequence[Target],

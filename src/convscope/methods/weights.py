@@ -1,11 +1,13 @@
 """`convscope.weights`: what a layer has learned."""
 
 from convscope.inspection.kernels import kernel_of, sees_colours
+from convscope.memory import memory_watched
 from convscope.methods.calls import recipe_of
 from convscope.models.network import Network
 from convscope.results.weights import Weights
 
 
+@memory_watched("weights")
 def weights(net: Network, layer: str) -> Weights:
     """The learned weights of a layer.
 

@@ -7,7 +7,7 @@ seeded, and put back, while one such network runs at a time.
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
@@ -68,6 +68,15 @@ def _with_generator(func: Any) -> Any | None:
     return getattr(func.overloadpacket, wanted, None)
 
 
+def parts_of(mode: TorchDispatchMode, func: Any, args: Any, kwargs: Any) -> Any:
+    """Under torch.inference_mode() operations made of others come whole: what it gives, with `mode` shown the others;
+    NotImplemented for an operation that is not made of others."""
+    if not torch.is_inference_mode_enabled():
+        return NotImplemented
+    with mode:
+        return func.decompose(*args, **kwargs)
+
+
 class Redirected(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While active, this thread's operations draw from a generator of their own, the same numbers each time."""
 
@@ -77,6 +86,9 @@ class Redirected(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        whole = parts_of(self, func, args, kwargs)
+        if whole is not NotImplemented:
+            return whole
         if draws(func, args, kwargs):
             return drawn(func, args, kwargs, self._generators)
         return func(*args, **kwargs)
@@ -96,8 +108,8 @@ def changed(before: tuple[Any, Any], after: tuple[Any, Any]) -> tuple[Source, ..
     return tuple(found)
 
 
-def put_back(before: tuple[Any, Any], sources: Sequence[Source]) -> None:
-    """The random states of some sources as they were."""
+def restore(before: tuple[Any, Any], sources: tuple[Source, ...]) -> None:
+    """Python's and NumPy's random states as they were, of those sources that were drawn from."""
     if "python" in sources:
         random.setstate(before[0])
     if "numpy" in sources:
@@ -121,4 +133,4 @@ def repeatable(sources: tuple[Source, ...]) -> Iterator[None]:
             with Redirected():
                 yield
         finally:
-            put_back(before, sources)
+            restore(before, ("python", "numpy"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from convscope.errors import ConvscopeError, NetworkError
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 
 _OTHER_SIZE = re.compile(
     r"mat1 and mat2|shapes cannot be multiplied|to have \d+ channels|size of tensor|is invalid for input of size|"
@@ -29,6 +29,8 @@ def failure(error: Exception) -> str:
         )
     if "nference tensor" in text:
         return f"{told}: its weights were made under torch.inference_mode(); make or load it outside of that"
+    if "ninitialized parameter" in text:
+        return f"{told}: its lazy modules have no weights yet; run it on a batch of pictures first"
     if _OTHER_SIZE.search(text):
         return f"{told}: is the InputSpec (size, channels) the one it was made for?"
     return told

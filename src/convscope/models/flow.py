@@ -13,7 +13,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from convscope.models.axes import Dims, fresh, like, unknown
 from convscope.models.axis_rules import Call, axes_after
-from convscope.models.draws import Generators, drawn, draws
+from convscope.models.draws import Generators, drawn, draws, parts_of
 from convscope.models.receptive import Field, field_after
 
 
@@ -96,6 +96,9 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
+        whole = parts_of(self, func, args, kwargs)
+        if whole is not NotImplemented:
+            return whole
         self._keep_what_is_written(func, args, kwargs)
         if draws(func, args, kwargs):
             self.drew = True

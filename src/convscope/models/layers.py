@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.axes import unknown
-from convscope.models.draws import Source, changed, put_back, repeatable, states
+from convscope.models.draws import Source, changed, repeatable, restore, states
 from convscope.models.flow import Flow, Graph, Known
 from convscope.models.functions import KINDS, Calls
 from convscope.models.heads import Squashers, head_of
@@ -138,10 +138,10 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         drawn = changed(before, states())
         if drawn:  # by this pass, or by another thread: look again
             with untouched(adapter.root, written), repeatable(drawn):
-                again = states()
+                seeded = states()
                 adapter.forward(sample)
-                drawn = tuple(source for source in drawn if source in changed(again, states()))
-            put_back(before, drawn)
+                drawn = tuple(source for source in drawn if source in changed(seeded, states()))
+            restore(before, drawn)
     heads: dict[tuple[str, int], tuple[Squash, Port]] = {}
     squashed: dict[Port, Squash] = {}
     for port, tensor in given.items():
@@ -238,7 +238,7 @@ class _Listening:
 
 def _shape(layout: Layout, tensor: Tensor, batch: int) -> tuple[int, ...]:
     """A layer's shape without the batch, channels first."""
-    shape = tuple(layout.read(tensor, batch, "").shape[1:])
+    shape = tuple(layout.read(torch.empty(tensor.shape, device="meta"), batch, "").shape[1:])
     return shape[:1] if layout.vector else shape
 
 

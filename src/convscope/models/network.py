@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
+from convscope.memory import memory_watched
 from convscope.models.adapter import Adapter, Squash
 from convscope.models.choose import Recommended, recommended
 from convscope.models.draws import repeatable
@@ -26,7 +27,6 @@ from convscope.models.functions import KINDS, Calls
 from convscope.models.heads import as_scores, score_count, unsquashed
 from convscope.models.labels import Labels
 from convscope.models.layers import PICTURES, Layer, Trace, ports, trace
-from convscope.models.memory import memory_watched
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
@@ -230,6 +230,10 @@ class Network:
         count = score_count(shape)
         if count is None:
             raise InputError(f"the output of {self.name} is {shape[1:]}, not one score for each class")
+        if not shape[0]:
+            raise InputError(
+                f"{self.name} gives no row of scores for a picture: its output is {'x'.join(map(str, shape))}"
+            )
         if shape[0] != self._trace.batch and len(shape) > 1:
             rows, rest = divmod(shape[0], self._trace.batch)
             told = f"{rows} rows of scores for each picture" if not rest else f"{shape[0]} rows of scores for two"
@@ -301,6 +305,8 @@ class Network:
 
     def quickened(self) -> Quick:
         """A quicker way to run the network as it is now, for `run`; of no use once its weights change."""
+        if any(place.holds_tensor for place in self._trace.written):  # it is known by its weights, which change
+            return PLAIN
         generator = torch.Generator().manual_seed(0)
         shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
         noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
@@ -416,7 +422,12 @@ class Network:
     @property
     def one_at_a_time(self) -> bool:
         """Whether pictures have to go through alone: the network takes one, mixes them, or draws random numbers."""
-        return self._trace.batch == 1 or bool(self._trace.random) or self.mixes_pictures
+        return self.takes_one or bool(self._trace.random) or self.mixes_pictures
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether the network fails on more than one picture at once."""
+        return self._trace.batch == 1
 
     @cached_property
     def mixes_pictures(self) -> bool:

@@ -17,10 +17,10 @@ from PIL import Image
 from torch import Tensor
 
 from convscope.errors import ImageError
+from convscope.memory import memory_watched
 from convscope.models.arrays import array_values, channels_last
 from convscope.models.decoding import check_size, decoded_file, decoded_picture, reason
 from convscope.models.fitting import WHOLE, Fit, Shrunk, most_shrinking, resize
-from convscope.models.memory import memory_watched
 from convscope.models.pixels import as_channels, picture_values
 from convscope.models.spec import InputSpec
 

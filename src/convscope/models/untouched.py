@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Written:
-    """Something of its own that a network's forward pass writes: a parameter, a buffer, or a plain attribute."""
+    """Something of its own that a network's forward pass writes: a parameter, a buffer, a module, or a plain
+    attribute."""
 
     module: nn.Module
     name: str
@@ -34,15 +35,21 @@ class Written:
         if value is _ABSENT:
             home.pop(self.name, None)
             return
-        if isinstance(value, list):
+        if isinstance(value, list) and copy is not None:
             value[:] = copy
-        elif isinstance(value, dict):
+        elif isinstance(value, dict) and copy is not None:
             value.clear()
             value.update(copy)
         home[self.name] = value
 
-    def _home(self) -> dict[str, Any]:
-        parts: list[dict[str, Any]] = [self.module._parameters, self.module._buffers]
+    @property
+    def holds_tensor(self) -> bool:
+        """Whether it is a parameter or buffer."""
+        return self.name in self.module._parameters or self.name in self.module._buffers
+
+    def _home(self) -> Any:
+        """Where the module keeps it."""
+        parts = (self.module._parameters, self.module._buffers, self.module._modules)
         return next((part for part in parts if self.name in part), vars(self.module))
 
 
@@ -55,9 +62,10 @@ _KEPT_BY_TORCH = ("training", "_parameters", "_buffers", "_modules", "_non_persi
 
 
 def _entries(module: nn.Module) -> dict[str, Any]:
-    """What a module holds under a name, but for other modules and what torch itself keeps there."""
+    """What a module holds under a name, but for what torch itself keeps there."""
     plain = {name: value for name, value in vars(module).items() if name not in _KEPT_BY_TORCH and "hook" not in name}
-    return plain | module._parameters | module._buffers
+    parts = (module._parameters, module._buffers, module._modules)  # of a scripted module, no dicts
+    return plain | {name: value for part in parts for name, value in part.items()}
 
 
 class Watched:
@@ -100,10 +108,10 @@ def _size(value: Any) -> int | None:
 
 
 def _is_state(value: Any) -> bool:
-    """Whether a value is one that a forward pass leaves behind: a tensor, a count, several tensors."""
+    """Whether a value is one that a forward pass leaves behind: a tensor, a module, a count, several tensors."""
     if isinstance(value, list | tuple):
         return bool(value) and all(isinstance(part, Tensor) for part in value)
-    return isinstance(value, Tensor) or (isinstance(value, int | float) and not isinstance(value, bool))
+    return isinstance(value, Tensor | nn.Module) or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def overwrite(tensor: Tensor, values: Tensor) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from convscope.errors import ResultError
+from convscope.memory import memory_watched
 from convscope.results.files import check_ending, png_bytes, write_whole
 from convscope.results.npz import npz_bytes
 from convscope.results.recipe import Recipe
@@ -72,6 +73,7 @@ class Result(ABC):
         axes = {name: list(names) for name, names in self.axes.items()}
         return {"recipe": self.recipe.to_dict(), "facts": dict(self.facts), "axes": axes}
 
+    @memory_watched("drawing the result")
     def png(self, name: str | None = None) -> bytes:
         """The picture (or that one of `pictures`) as PNG, with the recipe and which one it is inside."""
         if name is None:
@@ -81,6 +83,7 @@ class Result(ABC):
             raise ResultError(f"this result has no picture {name!r}; it has {', '.join(pictures)}")
         return png_bytes(pictures[name], recipe_and_facts(self) | {"picture": name})
 
+    @memory_watched("drawing the result")
     def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.npz` keeps every array exactly, `.png` is the picture with the recipe inside.
 
@@ -93,6 +96,7 @@ class Result(ABC):
             return write_whole(path, npz_bytes(self.arrays, self.about()))
         return write_whole(path, self.png(picture))
 
+    @memory_watched("drawing the result")
     def save_pictures(self, folder: str | Path) -> list[Path]:
         """Write each of `pictures` into a folder as PNG with the recipe inside; returns the files."""
         written: dict[str, Path] = {}

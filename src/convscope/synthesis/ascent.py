@@ -13,10 +13,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import NotFiniteError
+from convscope.memory import memory_watched
 from convscope.models.failures import backward_watched
-from convscope.models.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
+from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.images import Image
 from convscope.synthesis.transforms import Looks, Transform
@@ -140,6 +141,7 @@ class _Climber:
             if not bool(torch.isfinite(values).all()):
                 told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
                 raise NotFiniteError(f"the objective is {told} (step {self.index})")
+            check_finite(slope, self.objectives[0])
             for parameter in self.image.parameters():
                 parameter.grad = None
             pictures.backward(-(self.change(slope) if self.change else slope))
@@ -169,6 +171,8 @@ def climb(
     slope: Tensor | None = None
     with guard or nullcontext():
         for part in _parts(net, objectives, leaf, transform, generator, way, beside):
+            if not part.requires_grad:
+                raise no_gradient(net, leaf, objectives[0])
             with backward_watched(net.name):
                 (gradient,) = torch.autograd.grad(part.sum(), leaf, allow_unused=True)
             values = part.detach() if values is None else values + part.detach()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from convscope.errors import OutOfMemoryError
-from convscope.models.memory import memory_watched
+from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.taps.tap import SCORES_TAP, Tap
 

@@ -149,6 +149,8 @@ def record(
     if not wanted:
         raise InputError("nothing to record: name at least one layer")
     changed = dict(replaced or {})
+    if net.takes_one and len(images) > 1 and not gradients and not changed:
+        return _one_by_one(net, images, wanted, way)
     layers = {tap: tap.resolve(net) for tap in [*wanted, *changed] if tap != SCORES_TAP}
     for layer in layers.values():
         check_axes(layer)
@@ -174,6 +176,12 @@ def record(
         if whole:
             kept[SCORES_TAP] = net.scores(output, len(images))
     return Recording(net, {tap: kept[tap] for tap in wanted}, images)
+
+
+def _one_by_one(net: Network, images: Tensor, taps: Iterable[Tap], way: Quick) -> Recording:
+    """What `record` gives, for a network that takes one picture at once."""
+    alone = [record(net, image, taps, way=way) for image in torch.split(images, 1)]
+    return Recording(net, {tap: torch.cat([one[tap] for one in alone]) for tap in taps}, images)
 
 
 def check_axes(layer: Layer) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
+from convscope.models.draws import parts_of
 from convscope.models.network import Network
 from convscope.models.quick import Quick
 from convscope.taps.record import Recording, record
@@ -70,6 +71,9 @@ class _Taking(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        whole = parts_of(self, func, args, kwargs)
+        if whole is not NotImplemented:
+            return whole
         flat = tree_flatten((args, kwargs))[0]
         alive = [x for x in flat if isinstance(x, Tensor) and id(x) in self.of]
         if not alive:

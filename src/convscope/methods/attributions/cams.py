@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution import masks
-from convscope.attribution.cam import Kind, check_map, eigen_cam, gradient_cam
+from convscope.attribution.cam import Kind, check_activations, check_map, eigen_cam, gradient_cam
 from convscope.attribution.chosen import Chosen, check_channels
 from convscope.attribution.gradients import asked
 from convscope.methods.attributions.case import Case, Found, layer_at
@@ -56,6 +56,7 @@ def _activations(case: Case, objective: Objective) -> tuple[Tensor, float, Tenso
     with torch.no_grad():
         recording = record(case.net, case.picture, [*taps, case.layer])
         value = float(objective.value(recording)[0])
+    check_activations(recording[case.layer], case.layer)
     return recording[case.layer], value, recording.scores if SCORES_TAP in recording else None
 
 
@@ -67,6 +68,7 @@ def of_eigen_cam(case: Case) -> Found:
     if not case.net.has_classes:
         with torch.no_grad():
             maps = record(case.net, case.picture, [case.layer])[case.layer]
+        check_activations(maps, case.layer)
         found = eigen_cam(maps)
         return Found(LayerNorm2(case.layer), None, found if case.options["signed"] else found.relu(), None)
     objective, _ = case.settled()
@@ -81,8 +83,7 @@ def of_score_cam(case: Case) -> Found:
     chosen = _chosen(case)
     channels = chosen.of(activations, None, case.options["signed"], case.layer)
     found = masks.score_cam(
-        case.net, case.picture, objective, activations, case.seen(len(channels)), layer=case.net.layer(case.layer),
-        channels=channels,
+        case.net, case.picture, objective, activations, case.seen(len(channels)), channels=channels
     )  # fmt: skip
     facts = {} if chosen.everything else _told(case, channels)
     return Found(objective, value, found if case.options["signed"] else found.relu(), scores, facts=facts)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from convscope.errors import ResultError, Stopped
+from convscope.memory import memory_watched
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.report import parts
@@ -26,6 +27,7 @@ from convscope.results.pictures import Pictures
 FILE = "report.html"
 
 
+@memory_watched("report")
 def report(
     net: Network,
     image: ImageLike | Photograph,
