@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 class Progress:
     """One piece of news from work in progress.
 
-    `done` of `total` steps of the piece of work called `what` are finished; `note` is a short figure worth
-    showing beside it (the value reached, say). `now` gives the pictures as they are, `n h w c` in [0,1], where the work
-    makes pictures; it is asked before the next step, or not at all.
+    `done` of `total` steps of the piece of work called `what` are finished; the total is 0 where nobody can know it
+    yet. `done` falls only where another piece of work begins. `note` is a short figure worth showing beside it (the
+    value reached, say). `now` gives the pictures as they are, `n h w c` in [0,1], where the work makes pictures; it is
+    asked before the next step, or not at all.
     """
 
     what: str

@@ -129,6 +129,37 @@ def test_a_gap_that_stays_is_noted() -> None:
     assert any("take more steps" in note for note in found.notes)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"tolerance": 0.001}, "; adds up to the difference from the baseline"),
+        ({"steps": 1, "rule": "left"}, "; misses {share:.0%} of the difference from the baseline"),
+        ({"steps": 1, "rule": "midpoint"}, None),
+        ({"steps": 4, "rule": "left"}, None),
+        ({"steps": 24, "rule": "right"}, None),
+        ({"tolerance": 0.5}, None),
+    ],
+)
+def test_the_title_of_integrated_gradients_says_what_the_gap_is(options: dict[str, object], words: str | None) -> None:
+    found = cs.explain(network("plain"), noise(1), 1, method="integrated_gradients", **options)  # type: ignore[arg-type]
+    share = abs(found.facts["gap"] / found.facts["difference"])
+    said, warned = found.facts["subtitle"], any("the attributions miss" in note for note in found.notes)
+    if words is not None:
+        assert said.endswith(words.format(share=share))
+    assert ("adds up to the difference" in said) == (share <= 0.01)
+    assert ("misses" in said) == warned
+    if share > 0.01 and not warned:
+        assert said.endswith(f"adds up to within {share:.0%} of the difference from the baseline")
+
+
+def test_the_board_says_so_too() -> None:
+    methods = ["integrated_gradients steps=1 rule=left", "integrated_gradients"]
+    rough, fine = cs.compare(network("plain"), noise(1), [1, 2], methods=methods).facts["methods"]
+    assert rough["about"].startswith("misses ")
+    assert rough["about"].endswith("of the difference from the baseline, one of the maps")
+    assert fine["about"] == "adds up to the difference from the baseline"
+
+
 def test_a_thousand_steps_hold_no_more_than_a_batch(batch_sizes: list[int]) -> None:
     net, picture = network("plain"), noise(1)
     cs.explain(net, picture, 1, method="integrated_gradients", steps=1000)

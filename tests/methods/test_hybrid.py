@@ -57,7 +57,7 @@ def test_a_series_is_a_sheet_of_single_pictures() -> None:
 
 
 def test_maps_that_several_share_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from convscope.methods import hybrid as home
+    from convscope.methods import variation_maker as home
 
     asked: list[object] = []
     plain = home.explain
@@ -191,3 +191,65 @@ def test_targets_by_number_and_a_caption_of_their_names() -> None:
 def test_the_thinnest_pictures(shape: tuple[int, int, int]) -> None:
     picture = np.random.default_rng(0).random(shape).astype(np.float32)
     assert cs.hybrid(network("plain"), picture, 1, size=16, lines=3).arrays["images"].shape[3] == 3
+
+
+# --- which class: that of explain, whatever view the map has -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wide(photograph: str) -> Image.Image:
+    """A cup of coffee in the middle of a wide picture, cats at its sides: the whole is seen as another class."""
+    side = Image.open(photograph).convert("RGB").resize((448, 448))
+    middle = Image.open(Path(photograph).with_name("coffee.jpg")).convert("RGB").resize((448, 448))
+    picture = Image.new("RGB", (3 * 448, 448))
+    for i, part in enumerate((side, middle, side)):
+        picture.paste(part, (i * 448, 0))
+    return picture
+
+
+def test_every_verb_names_the_same_class(lite0: cs.Network, wide: Image.Image, tmp_path: Path) -> None:
+    guess, whole = (lite0.predict(wide, top=1, **fit)[0][0] for fit in ({}, {"fit": "pad"}))  # type: ignore[arg-type]
+    assert guess.label != whole.label, "or nothing is shown"
+    page = cs.report(lite0, wide, tmp_path, filters=1, filter_steps=1, class_steps=1)
+    named = {
+        "explain": cs.explain(lite0, wide).facts["target"],
+        "hybrid": cs.hybrid(lite0, wide, size=64).facts["targets"][0],
+        "compare": cs.compare(lite0, wide, methods="grad_cam", guesses=1).facts["targets"][0],
+        "report": f"class:{page.facts['guesses'][0]['index']}",
+    }
+    assert named == dict.fromkeys(named, f"class:{guess.index}")
+
+
+def test_where_the_views_disagree_a_note_says_both(lite0: cs.Network, wide: Image.Image) -> None:
+    guess, whole = lite0.predict(wide, top=1)[0][0], lite0.predict(wide, top=1, fit="pad")[0][0]
+    made = cs.hybrid(lite0, wide, size=64)
+    (note,) = [note for note in made.notes if "in the middle" in note]
+    assert f"{guess.label} ({100 * guess.probability:.1f} %) in the middle" in note
+    assert f"{whole.label} ({100 * whole.probability:.1f} %) in the whole" in note
+    asked = cs.hybrid(lite0, wide, guess.index, size=64, fit="pad")
+    assert np.array_equal(asked.arrays["images"], made.arrays["images"]), "the map is of the whole"
+    assert made.facts["title"] == asked.facts["title"]
+    for sure in (
+        cs.hybrid(lite0, wide.crop((448, 0, 896, 448)), size=64),
+        asked,
+        cs.hybrid(lite0, wide, size=64, method="eigen_cam"),
+    ):
+        assert not any("in the middle" in note for note in sure.notes)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_fit_that_is_given_is_that_of_the_guess(lite0: cs.Network, wide: Image.Image, fit: str) -> None:
+    guess = lite0.predict(wide, top=1, fit=fit)[0][0]  # type: ignore[arg-type]
+    made = cs.hybrid(lite0, wide, size=64, fit=fit)  # type: ignore[arg-type]
+    assert made.facts["targets"] == [f"class:{guess.index}"]
+    assert not any("in the middle" in note for note in made.notes)
+
+
+def test_the_choice_of_the_class_replays(lite0: cs.Network, wide: Image.Image, tmp_path: Path) -> None:
+    wide.save(tmp_path / "wide.png")
+    for options in ({}, {"fit": "pad"}, {"vary": "method: grad_cam, eigen_cam"}):
+        made = cs.hybrid(lite0, tmp_path / "wide.png", size=64, **options)  # type: ignore[arg-type]
+        again = cs.replay(made.save(tmp_path / "made.png"))
+        assert again.image().tobytes() == made.image().tobytes()
+        assert again.facts["targets"] == made.facts["targets"]
+        assert again.notes == made.notes

@@ -17,6 +17,8 @@ from convscope.errors import ConvscopeError, Stopped
 from convscope.memory import memory_watched
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
+MOST_NAMED = 6
+"""How many files are named each by itself."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,20 @@ def _tell(outcome: Outcome, as_json: bool, more: dict[str, Any] | None = None) -
         files = [str(file) for file in outcome.files]
         print(json.dumps({"files": files, **outcome.data, **(more or {})}, ensure_ascii=False))
         return
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    console = console_of()
     for line in outcome.shown:
         console.print(line)
-    for file in outcome.files if len(outcome.files) <= 6 else [*outcome.files[:3], "...", *outcome.files[-1:]]:
+    for file in _listed(outcome.files):
         console.print(str(file))
+
+
+def console_of(*, stderr: bool = False) -> Console:
+    """Where a command prints. Names and labels are shown as they are: `[bold]` and `:100:` mean nothing to it."""
+    return Console(stderr=stderr, highlight=False, soft_wrap=not stderr, markup=False, emoji=False)
+
+
+def _listed(files: Sequence[Path | str]) -> list[Path | str]:
+    """The files that are named: all, or of many the first, how many follow, and the last."""
+    if len(files) <= MOST_NAMED:
+        return [*files]
+    return [*files[:3], f"... and {len(files) - 4} more, to", files[-1]]

@@ -115,8 +115,8 @@ def _assessed(
     total = 2 * (1 + MOVED) * len(fractions) + len(chosen)
     done = 0
 
-    def seen(_: int) -> None:
-        watch(Progress("assessing", min(done, total), total, ""))
+    def seen(more: int) -> None:
+        watch(Progress("assessing", min(done + more, total), total, ""))
 
     way = net.quickened()
     curves: dict[str, np.ndarray] = {}

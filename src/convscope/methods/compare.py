@@ -12,7 +12,7 @@ from convscope.errors import ConvscopeError, InputError, Stopped
 from convscope.memory import memory_watched
 from convscope.methods.attributions import METHODS
 from convscope.methods.calls import counted, describe, plain_number, recipe_of
-from convscope.methods.explain import check_asked, explain
+from convscope.methods.explain import COARSE, check_asked, explain
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.ways import Way, way_of
 from convscope.models.fitting import Fit
@@ -194,7 +194,7 @@ def _board(
     notes = [*notes, *(note for rows in found for row in rows for one in row for note in one.notes)]
     methods = [
         {
-            "title": way.title, "method": way.method, "about": way.about.about, "look": rows[0][0].look,
+            "title": way.title, "method": way.method, "about": _about(way, rows), "look": rows[0][0].look,
             "from_lowest": bool(rows[0][0].facts.get("from_lowest")),
         }
         for way, rows in zip(ways, found, strict=True)
@@ -215,6 +215,15 @@ def _board(
             + (f", {counted(len(nets), 'network')}" if len(nets) > 1 else f" of {nets[0].name}"),
         },
     )  # fmt: skip
+
+
+def _about(way: Way, rows: Sequence[Sequence[Heatmap]]) -> str:
+    """What the maps of a method tell: its own words, unless they are not true of some of them."""
+    maps = [one.facts["about"] for row in rows for one in row]
+    told = [about for about in maps if about not in (COARSE, way.about.about)]
+    if not told:
+        return way.about.about
+    return f"{told[0]}{', one of the maps' if len(maps) > 1 else ''}"
 
 
 def _title(heatmap: Heatmap) -> str:

@@ -340,9 +340,10 @@ def _facts(net: Network, chosen: Method, found: Found, layer: str | None, method
     facts: dict[str, Any] = {"target": str(asked), "method": method}
     facts |= {"layer": layer} if layer else {}
     facts["look"] = chosen.look if layer is None or found.attribution is not None else "region"
-    about = COARSE if chosen.coarse and _is_coarse(net, layer) else chosen.about
+    about = COARSE if chosen.coarse and _is_coarse(net, layer) else found.about or chosen.about
     facts |= {
         "title": f"the layer {asked}" if found.value is None else f"{in_words(net, asked)}  {figure(found.value)}",
+        "about": about,
         "subtitle": f"{chosen.title}{at}; {about}",
     }
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:

@@ -12,10 +12,12 @@ from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.models.photograph import listed
 from convscope.objectives.expression import Objective, taps_of
+from convscope.objectives.units import Logit, Probability
 from convscope.synthesis.ascent import evaluate
 from convscope.synthesis.plan import runs_at
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.tiles import Tiles
+from convscope.synthesis.transforms import Plain
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -39,6 +41,29 @@ def size_seen(net: Network, taps: Sequence[Tap], size: Size) -> Size:
     tile = min(size[0], TILE), min(size[1], TILE)
     own = SCORES_TAP in taps or net.spec.fixed_size or runs_at(net, taps, tile) != tile
     return net.spec.hw if own else size
+
+
+def reached(
+    net: Network, objectives: Sequence[Objective], pictures: Tensor, size: Size
+) -> tuple[np.ndarray, list[float | None]]:  # fmt: skip
+    """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
+    values, probabilities = [], []
+    seen_at: dict[tuple[Tap, ...], Size] = {}
+    for index, objective in enumerate(objectives):
+        taps = tuple(taps_of([objective]))
+        if taps not in seen_at:
+            seen_at[taps] = size_seen(net, taps, size)
+        picture = resized(pictures[index : index + 1], seen_at[taps])
+        asked: list[Objective] = [objective]
+        is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
+        if is_class:
+            asked.append(Probability(objective.label))  # type: ignore[attr-defined]
+        with torch.no_grad():
+            repeated = picture.expand(len(asked), -1, -1, -1)
+            found = evaluate(net, asked, repeated, Plain(), torch.Generator()).tolist()
+        values.append(found[0])
+        probabilities.append(found[1] if is_class else None)
+    return np.asarray(values, dtype=np.float32), probabilities
 
 
 class Real:

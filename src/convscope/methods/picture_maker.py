@@ -1,6 +1,7 @@
 """The pictures of one call of visualize, batch after batch: kept as far as they are, measured, and told."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,24 +12,31 @@ from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.memory import memory_watched
 from convscope.methods.calls import counted, recipe_of
 from convscope.methods.frames import Frames
-from convscope.methods.measuring import Real, size_seen
+from convscope.methods.measuring import Real, reached
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.objectives.diversity import Apart
 from convscope.objectives.expression import Objective, taps_of
 from convscope.objectives.text import parse_target
-from convscope.objectives.units import Logit, Probability
+from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import RULED_STEPS, evaluate
+from convscope.synthesis.ascent import RULED_STEPS
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, as_array, begun, make
 from convscope.synthesis.plan import Plan
-from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.starts import start_pictures
-from convscope.synthesis.transforms import Plain
 from convscope.taps.batching import pictures_at_once
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.taps.tap import SCORES_TAP
+
+
+@dataclass(frozen=True)
+class Group:
+    """Targets that are looked at alike, and how their pictures are made."""
+
+    objectives: Sequence[Objective]
+    plan: Plan
+    making: Making
 
 
 class PictureMaker:
@@ -50,29 +58,33 @@ class PictureMaker:
         self.blocked: list[str] = []
         self.ruled: list[str] = []
         self.skipped: list[str] = []
-        self.steps_done = self.steps_before = self.halved = 0
+        self.steps_done = self.steps_before = self.steps_after = self.halved = 0
+        self.wanted = 0
         self.batch: tuple[Sequence[Objective], Image] | None = None
 
-    def run(self, objectives: Sequence[Objective], plan: Plan, making: Making) -> None:
-        """Make the pictures of targets that share a plan, batch after batch."""
-        self.making = making
-        if plan.transform.describe() not in self.transforms:
-            self.transforms.append(plan.transform.describe())
+    def run(self, groups: Sequence[Group]) -> None:
+        """Make the pictures of every group, batch after batch."""
+        self.wanted = sum(len(group.objectives) for group in groups) * int(self.options["variants"])
+        at_once = [self._at_once(group) for group in groups]
+        self.steps_after = sum(self._steps(group, many) for group, many in zip(groups, at_once, strict=True))
+        for group, many in zip(groups, at_once, strict=True):
+            self.steps_after -= self._steps(group, many)
+            self._run(group, many)
+
+    def _run(self, group: Group, at_once: int) -> None:
+        self.making = group.making
+        if group.plan.transform.describe() not in self.transforms:
+            self.transforms.append(group.plan.transform.describe())
         variants = self.options["variants"]
         before = len(self.objectives)
-        wanted = [objective for objective in objectives for _ in range(variants)]
-        at_once = pictures_at_once(self.net, taps_of(objectives), plan.transform.looks, plan.look_size)
-        if variants > 1:
-            at_once = variants
-        elif self.making.optimiser == "lbfgs":  # one step length and one curvature, which pictures cannot share
-            at_once = 1
-        done = self.steps_before
+        wanted = [objective for objective in group.objectives for _ in range(variants)]
         while rest := wanted[len(self.objectives) - before :]:
-            total = done + self.making.total * -(-len(rest) // at_once)
+            done = self.steps_before
+            total = done + self.making.total * -(-len(rest) // at_once) + self.steps_after
             try:
                 with memory_watched(f"making pictures of {self.size[0]}x{self.size[1]}"):
                     self._make(rest[:at_once], done, total)
-                done = self.steps_before = done + self.making.total
+                self.steps_before = done + self.making.total
             except NotFiniteError as error:
                 self.batch = None
                 if len(rest[:at_once]) == 1 or variants > 1:
@@ -86,6 +98,19 @@ class PictureMaker:
                 at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
                 self.halved = at_once
 
+    def _at_once(self, group: Group) -> int:
+        """How many pictures of a group are made as one batch."""
+        if self.options["variants"] > 1:
+            return int(self.options["variants"])
+        if group.making.optimiser == "lbfgs":  # one step length and one curvature, which pictures cannot share
+            return 1
+        transform = group.plan.transform
+        return pictures_at_once(self.net, taps_of(group.objectives), transform.looks, group.plan.look_size)
+
+    def _steps(self, group: Group, at_once: int) -> int:
+        count = len(group.objectives) * int(self.options["variants"])
+        return group.making.total * -(-count // at_once)
+
     @torch.inference_mode(False)
     def _make(self, batch: Sequence[Objective], done: int, total: int) -> None:
         options, count = self.options, len(batch)
@@ -98,7 +123,7 @@ class PictureMaker:
         self.batch, self.steps_done = (batch, image), 0
         self.frames.begin(image)
         moved, ruled = torch.zeros(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
-        what = self._caption(batch[0]) if count == 1 else f"{count} pictures"
+        what = self._caption(batch[0]) if self.wanted == 1 else f"{self.wanted} pictures"
         values: list[Tensor] = []
         for moment in make(self.net, self._pursued(batch), self.making, image, generator):
             moved, ruled = moved | moment.step.moved, ruled | moment.step.ruled
@@ -154,7 +179,7 @@ class PictureMaker:
         every = self.options["variants"]
         options["target"] = [str(objective) for objective in self.objectives[::every]]
         pictures = torch.cat(self.pictures)
-        values, probabilities = self._measure(pictures)
+        values, probabilities = reached(self.net, self.objectives, pictures, self.size)
         names = [self._caption(objective) for objective in self.objectives]
         if every > 1:
             names = [f"{name} · {i % every + 1}" for i, name in enumerate(names)]
@@ -217,23 +242,3 @@ class PictureMaker:
         if isinstance(objective, Logit) and isinstance(objective.label, int):
             return self.net.labels.name(objective.label)
         return str(objective)
-
-    def _measure(self, pictures: Tensor) -> tuple[np.ndarray, list[float | None]]:
-        """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
-        values, probabilities = [], []
-        seen_at: dict[tuple[Tap, ...], Size] = {}
-        for index, objective in enumerate(self.objectives):
-            taps = tuple(taps_of([objective]))
-            if taps not in seen_at:
-                seen_at[taps] = size_seen(self.net, taps, self.size)
-            picture = resized(pictures[index : index + 1], seen_at[taps])
-            asked: list[Objective] = [objective]
-            is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
-            if is_class:
-                asked.append(Probability(objective.label))  # type: ignore[attr-defined]
-            with torch.no_grad():
-                repeated = picture.expand(len(asked), -1, -1, -1)
-                found = evaluate(self.net, asked, repeated, Plain(), torch.Generator()).tolist()
-            values.append(found[0])
-            probabilities.append(found[1] if is_class else None)
-        return np.asarray(values, dtype=np.float32), probabilities

@@ -13,7 +13,7 @@ from convscope.memory import memory_watched
 from convscope.methods.calls import plain_number
 from convscope.methods.measuring import Real, several_of
 from convscope.methods.options import MOST_SEED, About, check_given
-from convscope.methods.picture_maker import PictureMaker
+from convscope.methods.picture_maker import Group, PictureMaker
 from convscope.methods.presets import VISUALIZE, filled
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
@@ -62,7 +62,7 @@ def visualize(
     seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
 ) -> Pictures:
-    """Pictures that drive targets as high as can be, by gradient ascent on the input.
+    """Pictures that drive targets high, by gradient ascent on the input; how high is in `values`.
 
     target: one target or a list of them, made as one batch: "block3_conv1:0-63" is a sheet of filters,
     "class:zebra" a class, "layer:3@4,5" a neuron, and any sum with penalties: "class:zebra - 0.5*tv()". Each picture
@@ -121,8 +121,10 @@ def visualize(
     compared = Real(net, several_of(real), objectives) if real is not None else None
     maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
     try:
-        for plan, some in alike(plans, objectives):
-            maker.run(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+        maker.run([
+            Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+            for plan, some in alike(plans, objectives)
+        ])  # fmt: skip
     except KeyboardInterrupt:
         raise Stopped(f"stopped after {maker.told()}", maker.result()) from None
     result = maker.result()

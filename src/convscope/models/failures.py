@@ -13,13 +13,15 @@ _OTHER_SIZE = re.compile(
     r"Expected more than 1 value|incompatible with the layer|inhomogeneous|not divisible|[Pp]adding size should be less"
 )
 """What torch and Keras say where a picture has not the size or the channels that the network was made for."""
+_OTHER_ARGUMENTS = re.compile(r"(forward|call)\(\).*(argument|positional)|missing a required argument")
+"""What Python and Keras say where one picture is not all that a forward pass takes."""
 
 
 def failure(error: Exception) -> str:
     """The reason of a failure in brackets, and what is to be done where that can be told."""
     text = " ".join(str(error).split())[:300] or "no reason given"
     told = f"({type(error).__name__}: {text})"
-    if isinstance(error, TypeError) and "forward" in text and ("argument" in text or "positional" in text):
+    if isinstance(error, TypeError) and _OTHER_ARGUMENTS.search(text):
         return f"{told}: it takes more than one picture; wrap it in a module whose forward takes that alone"
     if isinstance(error, KeyError) or (isinstance(error, IndexError) and "indices" in text):
         return (

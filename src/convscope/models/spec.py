@@ -95,8 +95,9 @@ class InputSpec:
         """One line for whoever shows a result, where a part is unknown."""
         if not self.unknown:
             return None
+        known = "is" if len(self.unknown) == 1 else "are"
         return (
-            f"the network's input {', '.join(self.unknown)} are unknown, so pictures go in as plain [0,1] values: "
+            f"the network's input {', '.join(self.unknown)} {known} unknown, so pictures go in as plain [0,1] values: "
             "give them with load_model(..., input=InputSpec(size=..., range=..., mean=..., std=...))"
         )
 

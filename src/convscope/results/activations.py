@@ -6,10 +6,11 @@ import numpy as np
 from PIL import Image
 
 from convscope.render.colour import colourise, own_scale, scale_of
-from convscope.render.grid import Bar, columns_for, sheet, stacked, tile_size
+from convscope.render.grid import Bar, columns_for, paragraph, sheet, stacked, tile_size
 from convscope.results.result import Result
 
-OVERVIEW_LAYERS, OVERVIEW_CHANNELS = 12, 16
+OVERVIEW_LAYERS, OVERVIEW_CHANNELS = 40, 16
+"""How many layers one picture shows, and how many channels of each."""
 
 
 class Activations(Result):
@@ -25,10 +26,34 @@ class Activations(Result):
         names = list(self.arrays)
         if len(names) == 1:
             return self.sheet(names[0])
-        chosen = names
-        if len(names) > OVERVIEW_LAYERS:
-            chosen = [names[round(i)] for i in np.linspace(0, len(names) - 1, OVERVIEW_LAYERS)]
-        return stacked([self.sheet(name, most=OVERVIEW_CHANNELS) for name in chosen])
+        rows = [self.sheet(name, most=OVERVIEW_CHANNELS) for name in self._shown()]
+        width = max(row.width for row in rows)
+        return stacked([*rows, *([paragraph(self.cuts, width)] if self.cuts else [])])
+
+    def _shown(self) -> list[str]:
+        """The layers of the picture: all, or of many some from the first to the last."""
+        names = list(self.arrays)
+        if len(names) <= OVERVIEW_LAYERS:
+            return names
+        return [names[round(i)] for i in np.linspace(0, len(names) - 1, OVERVIEW_LAYERS)]
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """The layers and the channels that are not in the one picture."""
+        shown, told = self._shown(), []
+        if len(self.arrays) == 1:
+            return ()
+        if missing := [name for name in self.arrays if name not in shown]:
+            told.append(
+                f"the picture shows {len(shown)} of {len(self.arrays)} layers; for the others name them, or save into "
+                f"a folder. Not shown: {', '.join(missing)}"
+            )
+        if more := sum(len(self.arrays[name]) > OVERVIEW_CHANNELS for name in shown):
+            told.append(
+                f"the picture shows the first {OVERVIEW_CHANNELS} channels of a layer, and {more} of its layers have "
+                "more: name one layer, or save into a folder, for all"
+            )
+        return tuple(told)
 
     def sheet(self, name: str, most: int | None = None) -> Image.Image:
         """One layer's channels (at most `most` of them) as a labelled picture."""

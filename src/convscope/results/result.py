@@ -59,6 +59,15 @@ class Result(ABC):
         """What a reader of this result has to know."""
         return self.recipe.notes
 
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """What `image()` leaves out of the arrays, in words; nothing is left out in silence."""
+        return ()
+
+    def notes_in(self, path: str | Path) -> tuple[str, ...]:
+        """What a reader of the file has to know: a picture may show less than the result holds."""
+        return self.notes + (self.cuts if Path(path).suffix.lower() == ".png" else ())
+
     def about(self) -> dict[str, Any]:
         """The recipe, facts and axes as plain JSON."""
         axes = {name: list(names) for name, names in self.axes.items()}

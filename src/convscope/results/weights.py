@@ -45,11 +45,12 @@ class Weights(Result):
             return sheet(tiles, tile=tile, columns=columns, title=title, subtitle=about, numbered=True, bar=bar)
         if height * width == 1:
             matrix = colourise(weights[:, :, 0, 0], -reach, reach, "signed")
+            each = "" if (many := _in_a_pixel(outs, ins)) <= 1 else f"; a pixel is the mean of about {many:.2g} weights"
             return sheet(
                 [matrix], tile=_matrix_size(outs, ins), columns=1, title=title, bar=bar,
-                subtitle=f"{about}; a row for each output channel, a column for each input channel",
+                subtitle=f"{about}; a row for each output channel, a column for each input channel{each}",
             )  # fmt: skip
-        rows, columns = min(outs, MOST_OUT), min(ins, MOST_IN)
+        rows, columns = self._tiles()
         tiles = [colourise(weights[o, i], -reach, reach, "signed") for o in range(rows) for i in range(columns)]
         factor = max(1, 24 // max(height, width))
         shown = "" if (rows, columns) == (outs, ins) else f"; the first {rows} out by {columns} in are shown"
@@ -57,6 +58,26 @@ class Weights(Result):
             tiles, tile=(height * factor, width * factor), columns=columns, title=title, bar=bar,
             subtitle=f"{about}; a row for each output channel, a column for each input channel{shown}",
         )  # fmt: skip
+
+    def _tiles(self) -> tuple[int, int]:
+        """The rows and columns of a mosaic of kernels."""
+        return min(len(self.arrays["weights"]), MOST_OUT), min(self.arrays["weights"].shape[1], MOST_IN)
+
+    @property
+    def cuts(self) -> tuple[str, ...]:
+        """The kernels that are not in the mosaic, and what a pixel of a large matrix stands for."""
+        outs, ins, height, width = self.arrays["weights"].shape
+        if height * width == 1 and not self.facts["colour"]:
+            many = _in_a_pixel(outs, ins)
+            told = (
+                f"a pixel of the picture is the mean of about {many:.2g} weights: save as .npz for each of {outs}x{ins}"
+            )
+            return (told,) if many > 1 else ()
+        if self.facts["colour"] or ins == 1 or (outs, ins) == self._tiles():
+            return ()
+        rows, columns = self._tiles()
+        told = f"the first {rows} of {outs} channels out by the first {columns} of {ins} in"
+        return (f"the picture shows the kernels of {told}: save as .npz for all",)
 
 
 def _in_colour(kernel: np.ndarray, reach: float) -> UInt8[np.ndarray, "h w 3"]:
@@ -69,3 +90,9 @@ def _matrix_size(rows: int, columns: int) -> tuple[int, int]:
     if factor >= 1:
         factor = int(factor)
     return max(1, round(rows * factor)), max(1, round(columns * factor))
+
+
+def _in_a_pixel(rows: int, columns: int) -> float:
+    """How many numbers of a matrix a pixel of its picture stands for."""
+    drawn = _matrix_size(rows, columns)
+    return rows * columns / (drawn[0] * drawn[1])

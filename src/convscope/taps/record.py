@@ -168,7 +168,8 @@ def record(
         module: _listener(group, len(images), scale, kept, finished, gradients, changed)
         for module, group in by_module.items()
     }
-    with torch.inference_mode(False), torch.set_grad_enabled(torch.is_grad_enabled() or gradients):
+    wanted_on = torch.is_grad_enabled() or gradients  # asked before: leaving inference mode switches gradients on
+    with torch.inference_mode(False), torch.set_grad_enabled(wanted_on):
         output = net.run(images, listeners, way=way)
         missing = [str(tap) for tap in layers if tap not in kept]
         if missing:

@@ -73,5 +73,5 @@ def main(
         files,
         {"layers": rows},
         [f"{len(result.arrays)} layer{'s' * (len(result.arrays) > 1)} of {net.name}"],
-        result.notes,
+        result.notes_in(target),
     )

@@ -72,4 +72,5 @@ def main(
             else "another machine, version or number of threads?"
         )
         said = f"NOT the same pixels ({why})"
-    return Outcome([saved], {"same_pixels": same}, [said], result.notes)
+    notes = result.notes if which is not None else result.notes_in(saved)
+    return Outcome([saved], {"same_pixels": same}, [said], notes)

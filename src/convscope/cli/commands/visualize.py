@@ -41,7 +41,7 @@ def main(
     ] = None,
     **options: Any,
 ) -> Outcome:
-    """What a filter, a neuron, a layer or a class looks for: a picture that drives it as high as can be.
+    """What a filter, a neuron, a layer or a class looks for: a picture made to drive it high.
 
     Several targets, or a range of channels, make one sheet. The picture carries its recipe: convscope replay makes
     it again.

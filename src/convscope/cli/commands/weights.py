@@ -23,4 +23,4 @@ def main(
     check_ending(target)
     result = weights(common.load(), layer)
     file = result.save(target)
-    return Outcome([file], {"layer": layer, "shape": list(result.arrays["weights"].shape)}, (), result.notes)
+    return Outcome([file], {"layer": layer, "shape": list(result.arrays["weights"].shape)}, (), result.notes_in(target))

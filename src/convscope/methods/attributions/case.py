@@ -48,8 +48,8 @@ class Case:
         return self.picture.shape[-2], self.picture.shape[-1]
 
     def seen(self, total: int, told: str = "") -> Callable[[int], None]:
-        """What to call when so many of a total are done."""
-        return lambda done: self.watch(Progress(self.what, done, max(done, total), told))
+        """What to call when so many of a total are done; the total is 0 where it cannot be known."""
+        return lambda done: self.watch(Progress(self.what, done, max(done, total) if total else 0, told))
 
     def settled(self) -> tuple[Objective, Tensor | None]:
         """The objective, for which the picture is looked at once if it is the first guess; and the class scores."""
@@ -96,7 +96,8 @@ def comes_before(net: Network, layer: str, objective: Objective) -> bool:
 class Found:
     """What a method found. map: `h w`, of the picture's size or coarser, unscaled. coarse: where it is not the map.
     attribution: by channel of the picture, `c h w`, where there is such. scores: of the classes, where seen. value: of
-    the objective; None where there was none to compute."""
+    the objective; None where there was none to compute. about: what this map tells, where the method's own words would
+    not be true of it."""
 
     objective: Objective
     value: float | None
@@ -107,6 +108,7 @@ class Found:
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    about: str = ""
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,8 @@ def of_smooth_grad(case: Case) -> Found:
 
 TOLERANCE = 0.01
 """The gap of integrated gradients that is allowed unless one is given, in parts of the difference."""
+ALLOWED = 0.05
+"""The gap from which on a map says that it does not add up, unless more was allowed."""
 
 
 def check_integrated(net: Network, options: Mapping[str, Any]) -> None:
@@ -123,12 +125,14 @@ def of_integrated_gradients(case: Case) -> Found:
     share = abs(found.gap) / max(abs(difference), 1e-12)
     facts = {"gap": found.gap, "difference": difference, "steps": found.steps, "baseline_score": found.base}
     notes: tuple[str, ...] = ()
-    if share > max(0.05, tolerance):
+    about = "" if share <= TOLERANCE else f"adds up to within {share:.0%} of the difference from the baseline"
+    if share > max(ALLOWED, tolerance):
+        about = f"misses {share:.0%} of the difference from the baseline"
         notes = (
             f"the attributions miss {share:.0%} of the difference that they should add up to: take more steps, or "
             "another baseline",
         )
     return Found(
         objective, found.value, reduced(found.attribution, options["signed"], False), scores,
-        attribution=found.attribution if layer is None else None, facts=facts, notes=notes,
+        attribution=found.attribution if layer is None else None, facts=facts, notes=notes, about=about,
     )  # fmt: skip

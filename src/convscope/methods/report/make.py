@@ -13,6 +13,7 @@ from convscope.memory import memory_watched
 from convscope.methods.calls import recipe_of
 from convscope.methods.options import MOST_SEED, About, check_given
 from convscope.methods.report import parts
+from convscope.methods.report.filters import filters as filters_of
 from convscope.methods.report.parts import Findings
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
@@ -60,7 +61,7 @@ def report(
         maker.part("heatmaps", lambda _: parts.evidence(found))
         maker.part("layers", lambda _: parts.depth(found))
         for layer in chosen:
-            made = partial(parts.filters, found, layer, filter_steps)
+            made = partial(filters_of, found, layer, filter_steps)
             maker.part(f"filters of {layer.name}", made, filter_steps)
         maker.part("first weights", lambda _: parts.first_weights(found))
         maker.part("class picture", partial(parts.class_picture, found, class_steps), class_steps)

@@ -16,8 +16,8 @@ from convscope.methods.weights import weights
 from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
-from convscope.objectives.units import Channel, Logit
-from convscope.progress import Watch
+from convscope.objectives.units import Logit
+from convscope.progress import Progress, Watch
 from convscope.render.colour import as_rgb, colourise, own_scale
 from convscope.render.overlay import overlay
 from convscope.render.page import data_uri, pixels_uri
@@ -30,6 +30,8 @@ TOP = 5
 CAMS = 3
 CARDS, CARD_CHANNELS = 12, 4
 STAGES = 3
+LONGER = 3
+"""How many times the steps a picture is given that reached less than the photograph."""
 
 
 @dataclass
@@ -110,7 +112,7 @@ def depth(found: Findings) -> None:
     shown = spread(stages(found.net), CARDS)
     if not shown:
         return
-    answers, blanks = _answers(found, shown)
+    answers, blanks = answers_of(found, shown)
     cards = []
     for layer in shown:
         maps, blank = answers[layer.name], blanks[layer.name]
@@ -124,49 +126,12 @@ def depth(found: Findings) -> None:
                 "tiles": [{"channel": channel, "picture": _tile(maps[channel], signed)} for channel in best],
             }
         )
-    found.page["depth"] = {"cards": cards, "total": len(found.net.layers()) - 1}
+    found.page["depth"] = {"cards": cards, "total": len(stages(found.net))}
 
 
 def stage_layers(net: Network) -> list[Layer]:
     """A stage in each third of the network."""
     return spread(stages(net), STAGES)
-
-
-def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
-    """The channels of a stage that answer most: the answer, and beside it the picture the channel looks for."""
-    answers, blanks = _answers(found, [layer])
-    maps = answers[layer.name]
-    best = strongest_channels(maps, blanks[layer.name], found.filters)
-    made = visualize(
-        found.net, [Channel(layer.name, channel) for channel in best], steps=steps, seed=found.seed, watch=watch
-    )
-    units = []
-    for channel, tile, value in zip(best, made.tiles(), made.arrays["values"], strict=True):
-        units.append(
-            {
-                "name": f"{layer.name}:{channel}",
-                "answer": _spotlight(found, layer, maps[channel]),
-                "mean": figure(float(maps[channel].mean())),
-                "picture": pixels_uri(tile, quality=92),
-                "reached": figure(float(value)),
-            }
-        )
-    stage = {
-        "name": layer.name,
-        "shape": shape_of(layer),
-        "units": units,
-        "notes": [*(note for note in made.notes if "gradient" in note), *_beaten(best, maps, made)],
-    }
-    found.page["filters"] = [*(found.page["filters"] or ()), stage]
-
-
-def _beaten(channels: list[int], maps: Tensor, made: Pictures) -> list[str]:
-    """A note on channels for which the made picture reaches less than the photograph gives."""
-    reached = zip(channels, made.arrays["values"].tolist(), strict=True)
-    short = [str(channel) for channel, value in reached if value < float(maps[channel].mean())]
-    if not short:
-        return []
-    return [f"of {', '.join(short)} the made picture reaches less than the photograph: take more --filter-steps"]
 
 
 def first_weights(found: Findings) -> None:
@@ -177,29 +142,45 @@ def first_weights(found: Findings) -> None:
 
 
 def class_picture(found: Findings, steps: int, watch: Watch) -> None:
-    """What the network looks for in the class it guessed first; the PNG in the page carries its recipe."""
+    """What the network looks for in the class it guessed first; the PNG in the page carries its recipe.
+
+    A picture that scores less than the photograph is made again with more steps.
+    """
     if not found.guesses:
         return
     guess = found.guesses[0]
     made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
     show_class_picture(found, made)
+    if made.arrays["values"][0] < guess.score:
+        again = visualize(
+            found.net, Logit(guess.index), steps=LONGER * steps, seed=found.seed, watch=beyond(watch, guess.label)
+        )  # fmt: skip
+        show_class_picture(found, again)
+
+
+def beyond(watch: Watch, what: str) -> Watch:
+    """A watch of steps beyond those that were counted: the count stands still, the note goes on."""
+    return lambda news: watch(Progress(news.what, 1, 1, f"{what} again: {news.note}"))
 
 
 def show_class_picture(found: Findings, made: Pictures) -> None:
-    """Put a class picture, finished or not, on the page."""
-    guess = found.guesses[0]
+    """Put a class picture, finished or not, on the page; of two the one that scores more."""
+    guess, value = found.guesses[0], float(made.arrays["values"][0])
+    if found.page["dream"] and found.page["dream"]["value"] >= value:
+        return
     share = made.facts["probabilities"][0]
     found.page["dream"] = {
         "label": guess.label,
         "picture": data_uri(made.png()),
         "probability": None if share is None else 100 * share,
-        "score": figure(float(made.arrays["values"][0])),
+        "value": value,
+        "score": figure(value),
         "photo_score": figure(guess.score),
         "steps": made.recipe.options["steps"],
     }
 
 
-def _answers(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def answers_of(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The maps of layers on the photograph, and on a blank (mid grey) picture."""
     both = found.picture, torch.full_like(found.picture, 0.5)
     with torch.no_grad():
@@ -214,7 +195,7 @@ def _tile(channel: Tensor, signed: bool) -> str:
     return pixels_uri(colourise(values, *own_scale(values, signed=signed), "signed" if signed else "inferno"))
 
 
-def _spotlight(found: Findings, layer: Layer, channel: Tensor) -> str:
+def spotlight(found: Findings, layer: Layer, channel: Tensor) -> str:
     """The photograph, lit where a channel answers above zero; on the channel's own scale."""
     heat = enlarge(channel[None].relu(), (found.rgb.shape[0], found.rgb.shape[1]), layer)[0].numpy()
     return pixels_uri(overlay(found.rgb, heat, 0.0, float(heat.max()), strength=0.85), quality=90)

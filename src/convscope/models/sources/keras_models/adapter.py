@@ -1,0 +1,97 @@
+"""A Keras model as a network: its layers by name, its logits, its kernels."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from convscope.models.adapter import Squash
+from convscope.models.sources.keras_models.backend import keras_on_torch
+from convscope.models.sources.keras_models.contract import format_of
+from convscope.models.sources.keras_models.layers import groups_others, named_layers
+
+
+class KerasAdapter:
+    """A Keras 3 model on the torch backend, with the names of its layers (`outer/inner` where models nest)."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._modules = named_layers(model)
+        self._format = format_of(model)
+
+    @property
+    def root(self) -> nn.Module:
+        root: nn.Module = self._model
+        return root
+
+    def copied(self) -> "KerasAdapter":
+        return KerasAdapter(copy.deepcopy(self._model))
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        return self._modules
+
+    def changed(self) -> bool:
+        now = named_layers(self._model)
+        return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
+
+    def is_container(self, name: str) -> bool:
+        return groups_others(self._modules[name])
+
+    def is_weight(self, name: str) -> bool:
+        return not name.endswith("/seed_generator_state")  # of Dropout and augmentation
+
+    def forward(self, images: Tensor) -> Any:
+        return self._model(images if self._format == "channels_first" else images.permute(0, 2, 3, 1), training=False)
+
+    def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
+        layer: Any = self._modules[name]
+        keras = keras_on_torch()
+        if not inputs or not isinstance(inputs[0], Tensor):
+            return None
+        if isinstance(layer, keras.layers.Softmax):
+            return inputs[0], "softmax"
+        activation = getattr(layer, "activation", None)
+        functions = keras.activations
+        kinds: dict[Any, Squash] = {
+            functions.softmax: "softmax", functions.log_softmax: "softmax", functions.sigmoid: "sigmoid",
+            functions.log_sigmoid: "sigmoid",
+        }  # fmt: skip
+        if activation not in kinds:
+            return None
+        if isinstance(layer, keras.layers.Activation):
+            return inputs[0], kinds[activation]
+        if isinstance(layer, keras.layers.Dense):
+            return _dense_logits(layer, inputs[0]), kinds[activation]
+        return None
+
+    def kernel(self, name: str) -> Tensor | None:
+        layer: Any = self._modules[name]
+        keras = keras_on_torch()
+        value = getattr(getattr(layer, "kernel", None), "value", None)
+        if not isinstance(value, Tensor):
+            return None
+        value = value.detach()
+        if isinstance(layer, keras.layers.DepthwiseConv2D):
+            height, width, channels, multiplier = value.shape
+            return value.permute(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+        if isinstance(layer, keras.layers.Conv2DTranspose):
+            return value.permute(2, 3, 0, 1)
+        if value.ndim == 4:
+            return value.permute(3, 2, 0, 1)
+        return value.T if value.ndim == 2 else None
+
+
+def _dense_logits(layer: Any, inputs: Tensor) -> Tensor:
+    """What a Dense layer gives before its activation."""
+    if getattr(layer, "quantization_mode", None):  # its kernel has a scale: let the layer itself multiply
+        activation = layer.activation
+        try:
+            layer.activation = keras_on_torch().activations.linear
+            quantised: Tensor = layer.quantized_call(inputs)  # `call` would take the small numbers as they are
+            return quantised
+        finally:
+            layer.activation = activation
+    logits = torch.matmul(inputs, layer.kernel.value)
+    return logits if layer.bias is None else logits + layer.bias.value
