@@ -317,3 +317,19 @@ def test_ctrl_c_saves_what_is_done(tmp_path: Path) -> None:
     with Image.open(out) as picture:
         assert picture.size == (224, 224)
     assert [path.name for path in tmp_path.iterdir()] == ["half.png"]
+
+
+@pytest.mark.parametrize("loaded", ["typer", "torch._C"])
+def test_ctrl_c_before_any_work_is_one_line(loaded: str, photograph: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "convscope", "explain", photograph]
+    work = subprocess.Popen([*command, "--out", str(tmp_path / "a.png")], stderr=subprocess.PIPE, text=True)
+    assert work.stderr is not None
+    lines = iter(work.stderr.readline, "")
+    assert any(line.split("|")[-1].strip() == loaded for line in lines)
+    work.send_signal(signal.SIGINT)
+    rest = list(lines)
+    work.stderr.close()
+    assert work.wait(timeout=240) == 130
+    assert rest[-1] == "stopped\n"
+    assert not any("Traceback" in line for line in rest)
+    assert list(tmp_path.iterdir()) == []

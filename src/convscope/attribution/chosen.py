@@ -42,6 +42,8 @@ class Chosen:
         check_channels(among, count, layer)
         if self.top is None:
             return among
+        if self.top > len(among):
+            raise InputError(f"top is {self.top}; expected at most the {len(among)} channels that {layer!r} has")
         if self.ranking == "activation" or weights is None:
             strength = activations.mean((0, 2, 3))
         else:

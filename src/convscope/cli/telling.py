@@ -3,7 +3,9 @@
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +35,7 @@ class Outcome:
 
 def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
     """Do the work of a command and tell what came of it. Ends in an exit code where that is not 0."""
+    _stopped_as_usual()
     try:
         with memory_watched("the whole of the command"):
             _say(work(), as_json)
@@ -51,6 +54,13 @@ def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
             traceback.print_exc()
         _fail(error, as_json)
         raise typer.Exit(EXIT_ERROR) from None
+
+
+def _stopped_as_usual() -> None:
+    """From here on Ctrl-C is a KeyboardInterrupt, whose work is kept; before, it ended the program at once."""
+    here = threading.current_thread() is threading.main_thread()
+    if here and getattr(signal.getsignal(signal.SIGINT), "__module__", "") in ("convscope.__main__", "__main__"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _fail(error: Exception, as_json: bool) -> None:

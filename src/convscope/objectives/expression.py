@@ -73,6 +73,9 @@ class Objective(ABC):
             return NotImplemented
         return Sum(_terms(self) + _terms(other))
 
+    def __radd__(self, other: object) -> "Objective":
+        return self if other == 0 else NotImplemented  # so that sum() adds objectives
+
     def __sub__(self, other: "Objective") -> "Objective":
         return self + (-other) if isinstance(other, Objective) else NotImplemented
 
