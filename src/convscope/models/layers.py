@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from torch import Tensor
@@ -50,7 +50,7 @@ class Layer:
     call: int = 0
     port: Port = None
     tokens: bool = False
-    layout: Layout | None = None
+    layout: Layout | None = field(default=None, repr=False)
 
     @property
     def is_feature(self) -> bool:
@@ -94,7 +94,7 @@ def ports(output: Any) -> dict[Port, Tensor]:
     if isinstance(output, Mapping):
         return {str(key): value for key, value in output.items() if isinstance(value, Tensor)}
     if is_dataclass(output) and not isinstance(output, type):
-        named = {field.name: getattr(output, field.name) for field in fields(output)}
+        named = {part.name: getattr(output, part.name) for part in fields(output)}
         return {name: value for name, value in named.items() if isinstance(value, Tensor)}
     if isinstance(output, tuple | list):
         return {i: value for i, value in enumerate(output) if isinstance(value, Tensor)}
