@@ -172,7 +172,8 @@ def test_what_saw_everything_and_what_is_not_known() -> None:
     net = cs.load_model(Gate(), input=cs.InputSpec(size=20, range=(0, 1), mean=0.0, std=1.0))
     assert net.layer("act").receptive_field == (20, 20)
     assert net.layer("act").stride == (1, 1)
-    assert net.layer("up").receptive_field is None
+    assert net.layer("up").receptive_field == (20, 20)
+    assert (net.layer("up").stride, net.layer("up").start) == ((0.5, 0.5), (0.75, 0.75))
 
 
 class Strided(nn.Module):

@@ -270,7 +270,8 @@ def _heatmap(
     axes |= dict.fromkeys(found.arrays, ("rows", "columns"))
     chosen_layer = case.recommended.note if case.recommended else ""
     empty = EMPTY if not bool(found.map.any()) else ""
-    notes = [*found.notes, *(note for note in (chosen_layer, empty, chosen.caveat) if note)]
+    spread = SPREAD.format(at) if at and found.coarse is None and net.layer(at).centre is None else ""
+    notes = [*found.notes, *(note for note in (chosen_layer, spread, empty, chosen.caveat) if note)]
     return Heatmap(
         arrays | dict(found.arrays),
         axes,
@@ -282,6 +283,7 @@ def _heatmap(
     )  # fmt: skip
 
 
+SPREAD = "where the cells of {!r} lie is not known exactly: the map is spread evenly over the picture"
 EMPTY = "the map is zero everywhere: nothing here speaks for the target; signed maps show what speaks against it"
 
 

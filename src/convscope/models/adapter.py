@@ -20,6 +20,10 @@ class Adapter(Protocol):
     def root(self) -> nn.Module:
         """The network, whose parameters and modes are guarded."""
 
+    @property
+    def plain_modules(self) -> bool:
+        """Whether attributes that a forward pass assigns are the network's own doing, and none of the framework's."""
+
     def copied(self) -> "Adapter":
         """The same network again, with weights of its own."""
 

@@ -1,12 +1,16 @@
 """What operations that compute do to axes: reductions, products, convolutions, pooling, padding."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from torch import Tensor
 
-from convscope.models.axes import Dim, Dims, Kind, fresh, like, unknown
+from convscope.models.axes import Dim, Dims, Kind, fresh, kind_of, like, unknown
 from convscope.models.operation import Call, Rule, numbers, rules_for
 
+_REDUCTIONS = (
+    "mean", "sum", "amax", "amin", "max", "min", "var", "std", "var_mean", "std_mean", "logsumexp", "norm",
+    "linalg_vector_norm", "prod", "median", "any", "all", "argmax", "argmin", "nansum",
+)  # fmt: skip
 _FACTORS = (("mat1", "mat2"), ("batch1", "batch2"), ("self", "mat2"), ("input", "weight"), ("self", "vec"))
 
 
@@ -25,6 +29,28 @@ def reduced_dims(call: Call) -> set[int]:
     count = call.given["self"].ndim
     asked = call.given.get("dim")
     return {i % count for i in numbers(asked)} if asked is not None and numbers(asked) else set(range(count))
+
+
+def over_pictures(call: Call) -> bool:
+    """Whether an operation works across the pictures of a batch: a mean over them, a softmax, a norm with statistics
+    of the batch, a product."""
+    given = call.given
+
+    def pictures(dims: Dims | None, axes: Iterable[int]) -> bool:
+        return dims is not None and any(piece.kind == "b" for i in axes for piece in dims[i])
+
+    if call.name in _REDUCTIONS:
+        dims = call.dims("self")
+        return dims is not None and pictures(dims, reduced_dims(call))
+    if call.name in ("_softmax", "_log_softmax", "cumsum", "sort", "topk"):
+        return pictures(call.dims("self"), [given.get("dim", -1)])
+    if call.name == "native_batch_norm" and given.get("training"):
+        dims = call.dims("input")
+        return dims is not None and pictures(dims, [i for i in range(len(dims)) if i != 1])
+    if call.name in ("mm", "addmm", "bmm", "baddbmm", "linear"):
+        a, b = product_operands(call)
+        return pictures(call.dims(a), [-1]) or (call.name != "linear" and pictures(call.dims(b), [-2]))
+    return False
 
 
 def mixed(dim: Dim) -> Kind:
@@ -86,7 +112,14 @@ def _convolution(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     dims = call.dims("input")
     if dims is None or len(dims) != outs[0].ndim or outs[0].ndim not in (3, 4):
         return None
-    return [(dims[0], fresh("c", outs[0].shape[1]), *positions(dims, outs[0].shape))]
+    shape = outs[0].shape
+    first, channels = dims[0], fresh("c", shape[1])
+    pictures = call.batch[0].size if call.batch else 1
+    if len(first) == 1 and kind_of(first) == "?" and shape[0] == pictures:
+        first = call.batch  # of an axis of that size in this place nothing else can be meant
+    elif dims[1] and pictures > 1 and dims[1][0] in call.batch and call.given.get("groups", 1) % pictures == 0:
+        channels = (*call.batch, *fresh("c", shape[1] // pictures))  # kernels of its own for each picture
+    return [(first, channels, *positions(dims, shape))]
 
 
 def _pooled(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -115,8 +148,7 @@ def _shuffled(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
 
 COMPUTING: dict[str, Rule] = {
     **rules_for(
-        "mean sum amax amin max min var std var_mean std_mean logsumexp norm linalg_vector_norm prod median any all "
-        "argmax argmin nansum",
+        " ".join(_REDUCTIONS),
         _reduced,
     ),
     **rules_for("mm addmm bmm baddbmm linear mv", _product),

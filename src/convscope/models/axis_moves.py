@@ -144,6 +144,23 @@ def _indexed(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :])]
 
 
+def _halved(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
+    dims = call.dims("self")
+    if dims is None:
+        return None
+    at = call.given.get("dim", -1) % len(dims)
+    return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :])]
+
+
+def _unfolded(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
+    """Windows along one axis: the windows are positions, what is in one of them counts among the channels."""
+    dims = call.dims("self")
+    if dims is None:
+        return None
+    at = call.given["dimension"] % len(dims)
+    return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :], fresh("c", outs[0].shape[-1]))]
+
+
 def _sorted(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     dims = call.dims("self")
     if dims is None:
@@ -166,5 +183,7 @@ MOVES: dict[str, Rule] = {
     **rules_for("cat concat", _cat),
     **rules_for("stack", _stack),
     **rules_for("index index_select", _indexed),
-    **rules_for("sort topk", _sorted),
+    **rules_for("sort topk gather", _sorted),
+    **rules_for("glu", _halved),
+    **rules_for("unfold", _unfolded),
 }

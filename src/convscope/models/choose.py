@@ -59,7 +59,7 @@ def recommended(
     if not through:
         return Recommended(_named(_coarsest(kept), layers, nodes), _NONE.format(_coarsest(kept).name)) if kept else None
     chosen = _named(through[-1], layers, nodes)
-    return Recommended(chosen, _told(chosen, layers, nodes))
+    return Recommended(chosen, _told(chosen, layers, nodes, graph, ends))
 
 
 _ROUND = "the map is that of {!r}, the last layer with the fewest positions; paths go round it"
@@ -90,11 +90,16 @@ def _computes(layer: Layer, layers: Sequence[Layer], nodes: Mapping[str, int], g
     return not graph.made_by[node].lstrip("_").startswith(_POOLS)
 
 
-def _told(chosen: Layer, layers: Sequence[Layer], nodes: Mapping[str, int]) -> str:
+def _told(chosen: Layer, layers: Sequence[Layer], nodes: Mapping[str, int], graph: Graph, ends: Sequence[int]) -> str:
     """What is to be said where much is computed behind the chosen layer that has no positions, or goes past it."""
     if chosen.layout is not None and chosen.layout.rows > 1:
         return f"{chosen.name!r} is the first of {chosen.layout.rows} rows that this layer gives for each picture"
     node = nodes[chosen.name]
+    if graph.left and node not in graph.passed_by_all([*ends, *graph.left]):
+        return (
+            "a number taken from the picture leaves torch within the network (.item(), float(), an if): what it does "
+            f"past {chosen.name!r} is not followed"
+        )
     behind = [
         layer
         for layer in layers
@@ -106,8 +111,8 @@ def _told(chosen: Layer, layers: Sequence[Layer], nodes: Mapping[str, int]) -> s
     tokens = [layer for layer in behind if layer.tokens or layer.layout is None]
     if len(tokens) > 2:
         return (
-            f"{chosen.name!r} is an early layer: the {len(behind)} layers with weights behind it, such as "
-            f"{tokens[-1].name!r}, give lists of tokens or other outputs whose positions on the picture are not known"
+            f"behind {chosen.name!r} lie {len(behind)} layers with weights, such as {tokens[-1].name!r}, most of them "
+            "without positions on the picture (lists of tokens, vectors)"
         )
     maps = [layer for layer in behind if layer.is_map]
     if len(maps) > 2:

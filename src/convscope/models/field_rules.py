@@ -32,8 +32,11 @@ def field_after(
     if rule is not None:
         return rule(field, call, args)
     if call.name in _MOVES:
-        return field if _placed(dims) >= _placed(call.dims("self") or ()) or out.ndim <= 2 else None
-    return field if call.name in _SAME or call.pointwise else None
+        return field if _whole(dims) >= _whole(call.dims("self") or ()) or out.ndim <= 2 else None
+    if call.name in _SAME or call.pointwise:
+        return field
+    kept = all(_whole(dims) == _whole(given) for x in call.followed if _whole(given := call.of(x) or ()))
+    return field if kept and call.name in _ENTRY_BY_ENTRY else None
 
 
 _MOVES = {
@@ -44,6 +47,25 @@ _SAME = {
     "alias", "detach", "clone", "contiguous", "_to_copy", "lift_fresh", "stack", "copy_", "dropout", "native_dropout",
     "_native_batch_norm_legit_no_training", "cudnn_batch_norm", "_batch_norm_no_update",
 }  # fmt: skip
+
+
+_ENTRY_BY_ENTRY = {
+    "hardswish", "prelu", "_prelu_kernel", "log_sigmoid_forward", "glu", "channel_shuffle", "native_channel_shuffle",
+    "index", "index_select",
+}  # fmt: skip
+"""What is done position by position, though aten does not call it pointwise; where the positions stay."""
+
+
+def _whole(dims: Dims) -> set[int]:
+    """The axes of rows and columns that a tensor has whole, be it in pieces, none of them among channels."""
+    sizes: dict[int, int] = {}
+    whole: dict[int, int] = {}
+    for dim in dims:
+        for piece in dim if not any(other.kind == "c" for other in dim) else ():
+            if piece.kind in ("h", "w"):
+                sizes[piece.axis] = sizes.get(piece.axis, 1) * piece.size
+                whole[piece.axis] = piece.whole
+    return {axis for axis, size in sizes.items() if size == whole[axis]}
 
 
 def _placed(dims: Dims) -> set[int]:
@@ -113,11 +135,51 @@ def _adaptive(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
 
 def _padded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     """Positions before the first shift it; reflected or repeated ones see what is within already."""
-    found, pads = _on_map(call), list(call.given.get("pad") or call.given["padding"])
-    if found is None or len(pads) > 4 or call.name.endswith("1d"):
-        return field if found is not None and not any(pads[:4]) else None
-    left, top = (pads[0], pads[2]) if len(pads) > 2 else (pads[0], 0)
-    return field.moved(-left, -top) if found[1] else field.moved(-top, -left)
+    dims, pads = call.dims("self"), list(call.given.get("pad") or call.given["padding"])
+    if dims is None:
+        return None
+    for back, before in enumerate(pads[::2], 1):
+        kind = kind_of(dims[-back])
+        if kind in ("h", "w"):
+            field = field.moved(-before, 0) if kind == "h" else field.moved(0, -before)
+        elif _placed((dims[-back],)) and any(pads[2 * back - 2 : 2 * back]):
+            return None
+    return field
+
+
+def _turned(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """Entries put elsewhere along some axes: along rows or columns nothing is where it was."""
+    dims, over = call.dims("self"), call.given.get("dims")
+    if dims is None:
+        return None
+    some = [over] if isinstance(over, int) else list(over or range(len(dims)))
+    return None if any(_placed((dims[i],)) for i in some) else field
+
+
+def _unfolded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """Windows along one axis."""
+    dims, size, step = call.dims("self"), call.given["size"], call.given["step"]
+    kind = kind_of(dims[call.given["dimension"]]) if dims is not None else None
+    if kind not in ("h", "w"):
+        return None if dims is not None and _placed((dims[call.given["dimension"]],)) else field
+    window = (size, 1), (step, 1)
+    return field.window(*(pair if kind == "h" else pair[::-1] for pair in window))
+
+
+def _enlarged(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    """An enlarged map, between whose positions it is interpolated (or which are repeated)."""
+    found = _on_map(call)
+    after = call.given.get("output_size")
+    if found is None or found[1] or after is None or call.given.get("align_corners"):
+        return None
+    reach = 0 if "nearest" in call.name else 3 if "bicubic" in call.name else 1
+    step = [before / now for before, now in zip(call.given["self"].shape[-2:], after, strict=True)]
+    if max(step) > 1:
+        return None
+    first = field.moved((step[0] - 1) / 2, (step[1] - 1) / 2)
+    size = tuple(field.size[i] + reach * field.stride[i] for i in (0, 1))
+    stride = tuple(field.stride[i] * step[i] for i in (0, 1))
+    return replace(first, size=(size[0], size[1]), stride=(stride[0], stride[1]))
 
 
 def _slice(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
@@ -177,9 +239,17 @@ def _product(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     """A matrix over channels leaves positions what they are; over positions, or two maps by each other, mixes all."""
     a, b = product_operands(call)
     left, right = call.dims(a), call.dims(b)
-    if left is not None and right is None:
-        return field if all(piece.kind == "c" for piece in left[-1]) else field.everywhere()
-    return field.everywhere()
+    own = call.field_of(call.given[a] if left is not None else call.given[b])  # positions are those of the left factor
+    if own is None:
+        return None
+    if left is not None and right is None and all(piece.kind == "c" for piece in left[-1]):
+        return own
+    return own.everywhere()
+
+
+def _attention(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+    own = call.field_of(call.given["query"])
+    return None if own is None else own.everywhere()
 
 
 def _along(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
@@ -215,12 +285,15 @@ _RULES: dict[str, Rule] = {
     **_rules("cat", _joined),
     **_rules("mean sum amax amin max min var std var_mean linalg_vector_norm", _reduction),
     **_rules("mm addmm bmm baddbmm linear", _product),
-    **_rules("_softmax _log_softmax native_layer_norm", _along),
+    **_rules("_softmax _log_softmax _safe_softmax native_layer_norm", _along),
     **_rules("native_batch_norm", _batch_norm),
     **_rules("native_group_norm", lambda field, call, args: field.everywhere()),
     **_rules(
         "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
         "_scaled_dot_product_efficient_attention",
-        lambda field, call, args: field.everywhere(),
+        _attention,
     ),
+    **_rules("flip roll", _turned),
+    **_rules("unfold", _unfolded),
+    **_rules("upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d", _enlarged),
 }

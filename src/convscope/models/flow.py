@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from convscope.models.axes import Dims, fresh, like, unknown
+from convscope.models.axis_computing import over_pictures
 from convscope.models.axis_rules import axes_after
 from convscope.models.draws import Generators, drawn, draws, parts_of
 from convscope.models.field_rules import field_after
@@ -31,10 +32,12 @@ class Known:
 @dataclass(frozen=True)
 class Graph:
     """The tensors of a pass that come from the picture, in order: for each those it was made from, and the operation
-    that made it. The picture itself is the first."""
+    that made it. The picture itself is the first. left: those of which a number left torch (`.item()`, `float()`, an
+    `if`), to do what cannot be followed."""
 
     parents: Sequence[tuple[int, ...]]
     made_by: Sequence[str]
+    left: Sequence[int] = ()
 
     def passed_by_all(self, ends: Sequence[int]) -> set[int]:
         """The tensors that every path from the picture to any of `ends` goes through."""
@@ -61,21 +64,27 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While active, follows all that comes from `images` (`b c h w`, preprocessed) in this thread.
 
     own: the network's parameters and buffers. written: copies of those that an operation wrote over, made before.
-    drew: whether torch's random numbers were drawn; they come from generators of our own.
+    drew: whether torch's random numbers were drawn; they come from generators of our own. mixes: whether anything was
+    done across the pictures of the batch.
     """
 
     def __init__(self, images: Tensor, own: Sequence[Tensor]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._own = {_place(value): value for value in own if value.numel()}
+        self._own: dict[int, list[Tensor]] = {}  # several may share one memory
+        for value in own:
+            if value.numel():
+                self._own.setdefault(_place(value), []).append(value)
         self.written: list[tuple[Tensor, Tensor]] = []
         self._known: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._parents: list[tuple[int, ...]] = []
         self._made_by: list[str] = []
-        self._written_over: dict[int, tuple[Any, Known, tuple[int, ...]]] = {}
+        self._written_over: dict[int, tuple[Any, Known, tuple[int, ...], tuple[int, ...]]] = {}
         self._generators = Generators()
-        self.drew = False
+        self.drew = self.mixes = False
+        self._left: list[int] = []
         kinds = ("b", "c", "h", "w")
         dims = tuple(fresh(kind, size) for kind, size in zip(kinds, images.shape, strict=True))  # type: ignore[arg-type]
+        self._batch = dims[0]
         self._add(images, dims, Field(), (), "picture")
 
     def known(self, tensor: Tensor) -> Known | None:
@@ -85,7 +94,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @property
     def graph(self) -> Graph:
-        return Graph(tuple(self._parents), tuple(self._made_by))
+        return Graph(tuple(self._parents), tuple(self._made_by), tuple(self._left))
 
     def _add(self, tensor: Tensor, dims: Dims, field: Field | None, parents: tuple[int, ...], made_by: str) -> Known:
         known = Known(dims, field, len(self._parents))
@@ -118,12 +127,13 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         batch_norm = func.overloadpacket.__name__ in ("native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm")
         if not (func._schema.is_mutable or (batch_norm and args[5])):
             return
-        named = zip(func._schema.arguments, args, strict=False)
-        targets = args[3:5] if batch_norm else [x for a, x in named if a.alias_info and a.alias_info.is_write]
+        given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
+        writes = [a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write]
+        targets = list(args[3:5]) if batch_norm else tree_leaves([given.get(name) for name in writes])
         for target in targets:
-            own = self._own.get(_place(target)) if isinstance(target, Tensor) else None
-            if own is not None and not any(own is kept for kept, _ in self.written):
-                self.written.append((own, own.detach().clone()))
+            for own in self._own.get(_place(target), ()) if isinstance(target, Tensor) else ():
+                if not any(own is kept for kept, _ in self.written):
+                    self.written.append((own, own.detach().clone()))
 
     def _follow(self, func: Any, args: Any, kwargs: Any, out: Any, sources: Sequence[Known]) -> None:
         outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
@@ -131,8 +141,16 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = dict(zip(names, args, strict=False)) | kwargs
         name = func.overloadpacket.__name__
         call = Call(
-            name.removesuffix("_") if name != "_" else name, torch.Tag.pointwise in func.tags, given, self._dims
+            name.removesuffix("_") if name != "_" else name,
+            torch.Tag.pointwise in func.tags,
+            given,
+            self._dims,
+            self._field,
+            self._batch,
         )
+        self.mixes = self.mixes or over_pictures(call)
+        if name == "_local_scalar_dense":
+            self._left.append(max(known.node for known in sources))
         parents = tuple(sorted({known.node for known in sources}))
         several = axes_after(call, outs)
         fields = [known.field for known in sources]
@@ -147,6 +165,10 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known = self.known(value) if isinstance(value, Tensor) else None
         return None if known is None else known.dims
 
+    def _field(self, value: Any) -> Field | None:
+        known = self.known(value) if isinstance(value, Tensor) else None
+        return None if known is None else known.field
+
     def _sharing(self, tensor: Tensor) -> list[tuple[Tensor, Known]]:
         """Other tensors that live in the same memory, such as what a view is a view of."""
         place = _place(tensor)
@@ -156,7 +178,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """What is written into a tensor is in all that share its memory."""
         for other, was in sharing:
             self._add(other, was.dims, was.field, (was.node, known.node), "write")
-        self._written_over[_place(tensor)] = (tensor.untyped_storage(), known, tuple(tensor.shape))
+        self._written_over[_place(tensor)] = (tensor.untyped_storage(), known, tuple(tensor.shape), tensor.stride())
 
     def _in_memory_written(self, tensor: Tensor) -> Known | None:
         """A tensor that itself was not followed, but a part of which was written over by what was."""
@@ -165,8 +187,8 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found = self._written_over.get(_place(tensor))
         if found is None:
             return None
-        _, known, shape = found
-        if tensor.ndim != len(shape):
+        _, known, shape, stride = found
+        if tensor.ndim != len(shape) or tensor.stride() != stride:
             return Known(unknown(tensor.shape), None, known.node)
         sizes = zip(known.dims, shape, tensor.shape, strict=True)
         dims = tuple(dim if was == now else like(dim, now) for dim, was, now in sizes)

@@ -33,6 +33,7 @@ class Layer:
         position can see, at most the picture; start: the pixel (row, column) at the centre of what the first position
         sees, the picture's first pixel being 0; centre: the same with pixels counted by how much they matter, by the
         energy of the kernels: where a map is drawn. All None for vectors and where they are undefined.
+    extent: the receptive field as far as it would reach beyond the picture's edges, infinite where it sees all.
     layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
     """
 
@@ -42,7 +43,7 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
     container: bool = False
-    stride: tuple[int, int] | None = None
+    stride: tuple[float, float] | None = None
     receptive_field: tuple[int, int] | None = None
     start: tuple[float, float] | None = None
     centre: tuple[float, float] | None = None
@@ -51,6 +52,7 @@ class Layer:
     port: Port = None
     tokens: bool = False
     layout: Layout | None = field(default=None, repr=False)
+    extent: tuple[float, float] | None = field(default=None, repr=False)
 
     @property
     def is_feature(self) -> bool:
@@ -65,12 +67,12 @@ class Layer:
 
     def sees(self, row: int, column: int, picture: tuple[int, int]) -> tuple[int, int, int, int] | None:
         """The pixels (top, left, bottom, right) of a picture (height, width) that a position sees; None if unknown."""
-        if self.start is None or self.stride is None or self.receptive_field is None:
+        if self.start is None or self.stride is None or self.extent is None:
             return None
         box = []
         for i, at in enumerate((row, column)):
-            centre, reach = self.start[i] + at * self.stride[i], (self.receptive_field[i] - 1) / 2
-            box.append((max(0, math.floor(centre - reach)), min(picture[i], math.ceil(centre + reach) + 1)))
+            middle, reach = self.start[i] + at * self.stride[i], (min(self.extent[i], 4 * picture[i]) - 1) / 2
+            box.append((max(0, math.floor(middle - reach)), min(picture[i], math.ceil(middle + reach) + 1)))
         return box[0][0], box[1][0], box[0][1], box[1][1]
 
 

@@ -84,7 +84,7 @@ class Network:
         self.note = note
         self._output_option = output
         check_output(output)
-        self._lock = _lock_of(adapter.root)
+        self._lock = _Locks(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
         self._hash: tuple[tuple[Any, ...], str] | None = None
 
@@ -121,8 +121,9 @@ class Network:
             return self._traced(1)
 
     def _traced(self, count: int) -> Trace:
-        grey = torch.full((count, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
-        with self._lock, self._failing(grey):
+        with torch.inference_mode(False):
+            grey = torch.full((count, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
+        with self._lock, self._failing(grey), torch.inference_mode(False):
             return trace(self.adapter, self.spec.preprocess(grey))
 
     @contextmanager
@@ -339,8 +340,8 @@ class Network:
             )
         if self.mixes_pictures:
             found.append(
-                "its batch norms keep no statistics and normalise over the pictures at hand: each was looked at alone "
-                "where it could be"
+                "what it answers to a picture depends on the others of its batch (it takes statistics over them): each "
+                "was looked at alone where it could be"
             )
         return tuple(found)
 
@@ -358,7 +359,7 @@ class Network:
     def mixes_pictures(self) -> bool:
         """Whether what the network answers to a picture depends on the others of its batch."""
         norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))
-        return any(norm.running_mean is None for norm in norms)
+        return self._trace.mixes or any(norm.running_mean is None for norm in norms)
 
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
@@ -421,10 +422,22 @@ _LOCKS: "weakref.WeakKeyDictionary[torch.nn.Module, threading.RLock]" = weakref.
 _LOCKS_LOCK = threading.Lock()
 
 
-def _lock_of(root: torch.nn.Module) -> threading.RLock:
-    """One lock for each module, however many handles there are on it."""
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(root, threading.RLock())
+class _Locks:
+    """The locks of all modules of a network, so that handles which share a module take turns."""
+
+    def __init__(self, root: torch.nn.Module) -> None:
+        new = threading.RLock()
+        with _LOCKS_LOCK:
+            found = {id(lock): lock for module in root.modules() for lock in [_LOCKS.setdefault(module, new)]}
+        self._locks = [found[key] for key in sorted(found)]  # always in one order
+
+    def __enter__(self) -> None:
+        for lock in self._locks:
+            lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        for lock in reversed(self._locks):
+            lock.release()
 
 
 def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:

@@ -6,18 +6,21 @@ from typing import Any
 
 from torch import Tensor
 
-from convscope.models.axes import Dims
+from convscope.models.axes import Dim, Dims
+from convscope.models.receptive import Field
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation. given: its arguments by their names in the schema. of: the axes of a tensor that depends on the
-    picture, None for any other."""
+    """One operation. given: its arguments by their names in the schema. of, field_of: the axes and the receptive field
+    of a tensor that depends on the picture, None for any other. batch: the axis of pictures."""
 
     name: str
     pointwise: bool
     given: Mapping[str, Any]
     of: Callable[[Any], Dims | None]
+    field_of: Callable[[Any], Field | None]
+    batch: Dim
 
     def dims(self, *names: str) -> Dims | None:
         """The axes of the first of these arguments that there is."""

@@ -64,9 +64,11 @@ def _joined_along(one: Field, other: Field, i: int) -> tuple[float, float, float
     if math.isinf(one.stride[i]) or math.isinf(other.stride[i]):
         placed = other if math.isinf(one.stride[i]) else one
         return max(one.size[i], other.size[i]), placed.stride[i], placed.start[i], placed.centre[i]
+    if one.stride[i] != other.stride[i]:  # no sum position by position: what is at the places of the first sees all
+        return math.inf, one.stride[i], one.start[i], one.centre[i]
     if math.isinf(one.size[i]) or math.isinf(other.size[i]):
-        placed = other if math.isinf(one.size[i]) else one
-        return math.inf, one.stride[i], placed.start[i], placed.centre[i]
+        placed = one if math.isinf(other.size[i]) else other
+        return math.inf, placed.stride[i], placed.start[i], placed.centre[i]
     low = min(field.start[i] - (field.size[i] - 1) / 2 for field in (one, other))
     high = max(field.start[i] + (field.size[i] - 1) / 2 for field in (one, other))
     return high - low + 1, one.stride[i], (low + high) / 2, (one.centre[i] + other.centre[i]) / 2

@@ -49,7 +49,8 @@ class Trace:
     outputs: shape of each output, the batch first. squashed: the outputs that are probabilities (or their logarithms)
         as they stand, without a module whose logits could be taken. batch: how many pictures were put in: 2, or 1 where
         the network takes no more at once.
-    random: where the pass drew random numbers from. written: what of its own the network writes when it runs.
+    random: where the pass drew random numbers from. mixes: whether it did anything across the pictures of the batch.
+    written: what of its own the network writes when it runs.
     nodes: which tensor of the graph each layer gave; ends: which each output is.
     """
 
@@ -59,6 +60,7 @@ class Trace:
     squashed: Mapping[Port, Squash]
     batch: int
     random: tuple[Source, ...]
+    mixes: bool
     written: tuple[Written, ...]
     nodes: Mapping[str, int]
     ends: Mapping[Port, int]
@@ -68,7 +70,7 @@ class Trace:
 def trace(adapter: Adapter, sample: Tensor) -> Trace:
     """Run `sample` (`b c h w`, preprocessed) and write down what happens."""
     listening = _Listening(adapter, sample)
-    watched = Watched(adapter.root)
+    watched = Watched(adapter.root, adapter.plain_modules)
     with untouched(adapter.root), torch.inference_mode(False), torch.no_grad():
         before = states()
         given, written = _followed(adapter, sample, listening, watched)
@@ -94,7 +96,7 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
     named = [(layer, firing) for layer, firing in zip(layers, firings, strict=True)]
     first = Layer(
         INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), (0.0, 0.0),
-        PICTURES, layout=MAP,
+        PICTURES, layout=MAP, extent=(1.0, 1.0),
     )  # fmt: skip
     return Trace(
         layers=(first, *(layer for layer, _ in named)),
@@ -103,6 +105,7 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         squashed=squashed,
         batch=len(sample),
         random=(*(("torch",) if flow.drew else ()), *drawn),
+        mixes=flow.mixes,
         written=written,
         nodes={layer.name: firing.known.node for layer, firing in named if firing.known is not None},
         ends=ends,
@@ -246,14 +249,20 @@ def _parameters(adapter: Adapter, module: nn.Module | None) -> int:
     return sum(value.numel() for name, value in module.named_parameters() if adapter.is_weight(name))
 
 
+def _short(number: float) -> float:
+    """A whole number as one."""
+    return int(number) if number == int(number) else number
+
+
 def _placed(layer: Layer, field: Field, size: tuple[int, int]) -> Layer:
     """A layer with its receptive field, where its positions have one."""
     if math.isinf(field.stride[0]) or math.isinf(field.stride[1]):
         return layer
     return replace(
         layer,
-        stride=(int(field.stride[0]), int(field.stride[1])),
+        stride=(_short(field.stride[0]), _short(field.stride[1])),
         receptive_field=(int(min(field.size[0], size[0])), int(min(field.size[1], size[1]))),
+        extent=field.size,
         start=field.start,
         centre=field.centre,
     )

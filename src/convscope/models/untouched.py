@@ -69,11 +69,13 @@ def _entries(module: nn.Module) -> dict[str, Any]:
 
 
 class Watched:
-    """What a network holds before a pass, to be compared with what it holds behind it."""
+    """What a network holds before a pass, to be compared with what it holds behind it. attributes: whether all that is
+    assigned anew is the pass's own doing; else counts, tensors and modules alone."""
 
-    def __init__(self, root: nn.Module) -> None:
+    def __init__(self, root: nn.Module, attributes: bool) -> None:
+        self._attributes = attributes
         self._before = [
-            (module, {name: (value, _size(value)) for name, value in _entries(module).items()})
+            (module, {name: (value, _copy(value)) for name, value in _entries(module).items()})
             for module in root.modules()
         ]
 
@@ -83,14 +85,12 @@ class Watched:
         for module, before in self._before:
             now = _entries(module)
             for name in before.keys() | now.keys():
-                was, size = before.get(name, (_ABSENT, None))
+                was, copy = before.get(name, (_ABSENT, None))
                 value = now.get(name, _ABSENT)
-                if value is not was and (_is_state(value) or _is_state(was)):
+                if value is not was and (self._attributes or _is_state(value) or _is_state(was)):
                     found.append((Written(module, name), (was, None)))
-                elif value is was and isinstance(value, list) and _is_state(value[size:]):
-                    found.append((Written(module, name), (was, value[:size])))
-                elif value is was and isinstance(value, dict) and _is_state(list(value.values())[size:]):
-                    found.append((Written(module, name), (was, dict(list(value.items())[:size]))))
+                elif value is was and copy is not None and _holds_other_tensors(value, copy):
+                    found.append((Written(module, name), (was, copy)))
         return found
 
     def places(self, tensors: Sequence[Tensor]) -> list[Written]:
@@ -103,8 +103,17 @@ class Watched:
         ]
 
 
-def _size(value: Any) -> int | None:
-    return len(value) if isinstance(value, list | dict) else None
+def _copy(value: Any) -> Any:
+    """A list or dictionary as it is now, to be compared with what it holds later."""
+    return value.copy() if isinstance(value, list | dict) else None
+
+
+def _holds_other_tensors(now: Any, before: Any) -> bool:
+    """Whether a list or dictionary was given tensors, or lost some."""
+    pairs = [list(x.values()) if isinstance(x, dict) else x for x in (now, before)]
+    if len(pairs[0]) == len(pairs[1]) and all(a is b for a, b in zip(*pairs, strict=True)):
+        return False
+    return any(isinstance(value, Tensor) for part in pairs for value in part)
 
 
 def _is_state(value: Any) -> bool:

@@ -22,6 +22,10 @@ class TorchAdapter:
     def root(self) -> nn.Module:
         return self._root
 
+    @property
+    def plain_modules(self) -> bool:
+        return True
+
     def copied(self) -> "TorchAdapter":
         return TorchAdapter(copy.deepcopy(self._root))
 

@@ -26,6 +26,10 @@ class KerasAdapter:
         root: nn.Module = self._model
         return root
 
+    @property
+    def plain_modules(self) -> bool:
+        return False  # Keras notes on its layers what was built and called
+
     def copied(self) -> "KerasAdapter":
         return KerasAdapter(copy.deepcopy(self._model))
 
