@@ -34,9 +34,9 @@ def recommended(
 ) -> Recommended | None:
     """The last layer with positions through which everything goes that `ends` depend on; None where there is none.
 
-    nodes: which tensor of the graph each layer gave. A pooled map is passed over for the one before it. Of several
-    layers that gave one and the same tensor it is the one that computed it, or else the outermost that groups it. Where
-    no such layer lies late, because paths go round the late ones or those have no positions, the note says so.
+    nodes: which tensor of the graph each layer gave. A pooled map is passed over for the one before it. Where several
+    layers return the same tensor: the module that computed it, else the outermost container. Where no such layer lies
+    late, because paths go round the late ones or those have no positions, the note says so.
 
     Source: Selvaraju et al., "Grad-CAM" (2017), section 3: the last convolutional layer is the best compromise
     between high-level meaning and detail in place. That all must go through it is what makes the map account for the

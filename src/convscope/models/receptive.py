@@ -19,8 +19,8 @@ Pair = tuple[float, float]
 class Field:
     """`size`: the pixels (height, width) that one position sees (infinite: all); `stride`: pixels between positions;
     `start`: the pixel (row, column) at the centre of what the first position sees, the first pixel being 0; `centre`:
-    the same, each pixel counted by how much it matters, as the energy of the kernels on the way tells. Of kernels that
-    are symmetric, or have not learned, the two are one; padding on one side is often unlearned by the kernels."""
+    the same, each pixel weighted by how much it matters, as the energy of the kernels on the way tells. For symmetric
+    kernels the two are one; with padding on one side, kernels often learn to look to the other."""
 
     size: Pair = (1.0, 1.0)
     stride: Pair = (1.0, 1.0)

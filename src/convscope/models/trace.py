@@ -183,8 +183,8 @@ def _shape(layout: Layout, tensor: Tensor, batch: int) -> tuple[int, ...]:
 
 
 def _worth_listing(firings: Sequence[_Firing], graph: Graph, ends: Sequence[int]) -> list[_Firing]:
-    """All that modules gave; of sums and concatenations that no module gave those maps through which all goes, and
-    after which no module gives one like it before the next."""
+    """What modules gave, and those bare sums and concatenations that are a cut of the network and are not followed by
+    a module's cut before the next such sum."""
     passed = set().union(*(graph.passed_by_all([end]) for end in ends))
     cuts = [firing for firing in firings if firing.is_map and firing.known is not None and firing.known.node in passed]
     modular = sorted(

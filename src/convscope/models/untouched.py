@@ -18,8 +18,8 @@ class Written:
     name: str
 
     def lend(self, lent: dict[int, Tensor]) -> tuple[Any, Any]:
-        """What is there now, and a copy of what it holds. A tensor gives its place to a copy, for a pass to write into:
-        gradients may need what was written after the pass is over. lent: the copies, by the tensor's id."""
+        """Swap a tensor for a copy that the pass may write into (a later backward pass still needs what was written).
+        Returns what `put_back` wants. lent: the copies so far, by the tensor's id."""
         value = _entries(self.module).get(self.name, _ABSENT)
         if isinstance(value, Tensor):
             if id(value) not in lent:
