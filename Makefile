@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO   := build/demo
 
-.PHONY: setup demo test check bench bench-zoo docs test-zoo clean
+.PHONY: setup demo test trials check bench bench-zoo docs test-zoo clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ demo: $(VENV)/.core
 # One worker a core, each on one thread: many small networks are quicker so than one after the other on two threads.
 test: $(VENV)/.dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+
+trials: $(VENV)/.dev
+	$(BIN)/python -m pytest -q -m trial
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -84,6 +84,7 @@ for line in commands:
 """
 
 
+@pytest.mark.trial
 @pytest.mark.skipif(sys.platform != "linux", reason="the size of a process is limited as Linux does it")
 def test_commands_under_a_limit_of_memory(tmp_path: Path) -> None:
     """Each works, or ends with 1 and one line that says what it was; none is unexpected."""
