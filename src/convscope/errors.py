@@ -37,6 +37,10 @@ class TargetError(InputError):
     """A target that cannot be understood."""
 
 
+MOST_SHOWN = 200
+"""Letters that are shown of a name that does not exist."""
+
+
 class UnknownNameError(InputError):
     """A name that does not exist; `near` holds existing names like it."""
 
@@ -44,7 +48,8 @@ class UnknownNameError(InputError):
         names = list(known)
         self.given = given
         self.near = near_matches(given, names)
-        text = f"no {kind} named {given!r}"
+        shown = given if len(given) <= MOST_SHOWN else f"{given[:MOST_SHOWN]}…"
+        text = f"no {kind} named {shown!r}"
         if self.near:
             text += f"; near matches: {', '.join(self.near)}"
         elif 0 < len(names) <= 12:

@@ -147,6 +147,36 @@ def test_a_network_s_file_in_the_folder_does_not(own: Path, monkeypatch: pytest.
     assert cs.replay(saved(Path("mine.keras"), Path("w.npz"))).recipe.network["source"] == "mine.keras"
 
 
+@pytest.mark.parametrize("word", [{}, {"files": True}, {"download": True}, {"trust": True}])
+@pytest.mark.parametrize("name", ["secret.keras", ".keras"])
+def test_a_prefix_before_a_path_leads_to_no_file(
+    name: str, word: dict[str, bool], own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, path = shutil.copy(own, own.parent / name), saved(own, tmp_path / "out" / "w.npz")
+    made = cs.load_result(path)
+    looked: list[str] = []
+    stat = os.stat
+
+    def heard(file: object, *args: object, **kwargs: object) -> os.stat_result:
+        looked.append(str(file))
+        return stat(file, *args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.chdir(path.parent)
+    for told in (f"keras:{secret}", f"keras:../networks/{name}", f"keras:keras:{secret}"):
+        made.recipe.network["source"] = told
+        made.save(path)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "stat", heard)
+            refused(path, "the network 'keras:.* is not here|has keras: before a file", secret, net=None, **word)
+    real = os.path.realpath(secret)
+    assert [file for file in looked if os.path.realpath(file) == real] == []
+
+
+def test_a_prefix_takes_names_alone(own: Path) -> None:
+    with pytest.raises(cs.ConvscopeError, match=r"has keras: before a file; expected a name .*or the file alone"):
+        cs.load_model(f"keras:{own}")
+
+
 def test_nothing_is_downloaded_unasked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("keras.src.backend.config._KERAS_DIR", str(tmp_path / "keras"))
     net = cs.load_model("keras:MobileNet", weights="none")

@@ -173,6 +173,36 @@ def test_what_is_wrong_is_said(
     assert re.search(said, refused(changed(good[verb], value, *place), folder))
 
 
+@pytest.mark.parametrize("size", [[4096, 4096], [224, 1025]])
+def test_an_input_far_larger_than_the_network_s_own_is_refused_before_any_pass(
+    size: list[int], good: dict[str, dict[str, Any]], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("convscope.models.efficientnet_lite.EfficientNetLite.forward", None)
+    said = refused(changed(good["explain"], size, "network", "input", "size"), folder)
+    assert f"{size[0]}x{size[1]} pixels is too large for 'efficientnet_lite0'; expected at most 1024 a side" in said
+
+
+@pytest.mark.parametrize("size", [(64, 96), 1024])
+def test_inputs_of_sizes_that_are_used_are_replayed(size: Any, folder: Path) -> None:
+    own = cs.load_model(MODEL, weights="none").spec
+    spec = cs.InputSpec(size=size, range=own.range, mean=own.mean, std=own.std)
+    made = cs.activations(
+        cs.load_model(MODEL, weights="none", input=spec), folder / "result" / "cat.png", ["stem.conv"]
+    )
+    again = cs.replay(made.save(folder / "result" / "sized.npz"))
+    assert again.recipe == made.recipe
+    assert all(np.array_equal(again.arrays[name], made.arrays[name]) for name in made.arrays)
+
+
+def test_the_input_of_a_file_s_network_is_bounded_before_it_is_opened(
+    good: dict[str, dict[str, Any]], folder: Path
+) -> None:
+    (folder / "result" / "mine.keras").write_bytes(b"no network")
+    recipe = changed(good["weights"], "mine.keras", "network", "source")
+    assert "expected at most 2048 a side" in refused(changed(recipe, [1, 2049], "network", "input", "size"), folder)
+    assert "too large" not in refused(changed(recipe, [2048, 2048], "network", "input", "size"), folder)
+
+
 def test_a_picture_is_an_input_or_a_word_and_never_a_path(good: dict[str, dict[str, Any]], folder: Path) -> None:
     """Where no picture is among the inputs."""
     for verb, option, record in (("visualize", "start", "image"), ("explain", "baseline", "baseline")):

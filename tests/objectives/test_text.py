@@ -1,13 +1,23 @@
 """Targets as text: what each form means, and one line for what means nothing."""
 
+import time
 from typing import Any
 
 import pytest
+from tests.networks import shared
 
 import convscope as cs
 from convscope.errors import TargetError
+from convscope.methods.explain import check_asked
 from convscope.objectives.expression import Objective
-from convscope.objectives.text import MOST_CHANNELS, ensure_objective, parse_target, parse_targets
+from convscope.objectives.text import (
+    MOST_CHANNELS,
+    MOST_LETTERS,
+    MOST_TERMS,
+    ensure_objective,
+    parse_target,
+    parse_targets,
+)
 
 A, B = cs.channel("a", 1), cs.channel("b", 2)
 MEANING: dict[str, Objective] = {
@@ -218,3 +228,56 @@ def test_what_users_give_becomes_an_objective() -> None:
     assert ensure_objective(340) == cs.logit(340)
     with pytest.raises(TargetError, match="of type bool; expected layer:channel"):
         ensure_objective(True)
+
+
+SPACE = 90_000 * " "
+LONG = {
+    "a direction's layer": f"direction(a{SPACE}b)",
+    "a direction's name": f"direction{SPACE}x",
+    "a norm's number": f"lp{SPACE}1 x",
+    "digits": 90_000 * "1" + "x y",
+    "factors": 40_000 * "1*" + "a b",
+    "ranges": "a:" + 9000 * "0-4095," + "0-4095",
+    "terms": 9000 * "a:1 + " + "a:1",
+    "letters": 10_000_000 * "a",
+    "the strongest": f"strongest(a{SPACE}",
+    "the strongest, closed": f"strongest({SPACE})x",
+    "the strongest channel": f'strongest("a{SPACE}:{SPACE[:5000]}',
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_long_targets_are_told_soon(text: str) -> None:
+    before = time.perf_counter()
+    for parse in (parse_targets, lambda text: check_asked(shared("plain"), text, "grad_cam", {})):
+        with pytest.raises(cs.ConvscopeError) as told:
+            parse(text)
+        assert len(str(told.value)) < 500
+        assert len(str(told.value).splitlines()) == 1
+    assert time.perf_counter() - before < 5
+
+
+def test_how_long_a_target_may_be() -> None:
+    long = " + ".join(MOST_TERMS * ["a:1"])
+    assert parse_target(parse_target(long).text()) == parse_target(long)
+    for text, told in (
+        (f"{long} - a:1", "has too many terms; expected at most 1000"),
+        ((MOST_LETTERS + 1) * "a", "has 100001 letters"),
+    ):
+        with pytest.raises(TargetError, match=told):
+            parse_target(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "layer"),
+    [
+        ("strongest(conv2)", "conv2"), (" strongest( conv2 : 3 ) ", "conv2"), ('strongest("conv2":3)', "conv2"),
+        ('strongest( "conv2" )', "conv2"), ("strongest(a:1:2)", "a:1"), ("strongest(:3)", ":3"),
+    ],
+)  # fmt: skip
+def test_the_strongest_channel_of_a_layer(text: str, layer: str) -> None:
+    if layer == "conv2":
+        check_asked(shared("plain"), text, "grad_cam", {})
+    else:
+        with pytest.raises(cs.ConvscopeError, match=f"no layer named '{layer}'"):
+            check_asked(shared("plain"), text, "grad_cam", {})

@@ -1,7 +1,10 @@
 """Frames as films: what is in the file, and that it can be made again."""
 
 import io
+import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from tests.networks import shared
 
 import convscope as cs
 from convscope.render import animation
+from convscope.results.recipe import Recipe
 
 
 def film(**options: object) -> cs.Result:
@@ -68,3 +72,81 @@ def test_the_picture_of_frames_is_their_contact_sheet() -> None:
     for frame in result.arrays["frames"][:, 0]:
         windows = np.lib.stride_tricks.sliding_window_view(sheet, (32, 32, 3))[:, :, 0]
         assert (windows == frame).all((2, 3, 4)).any()
+
+
+# --- films that would take more than a film has ------------------------------------------------------------------
+
+RECIPE = json.dumps({"recipe": Recipe("visualize").to_dict(), "facts": {}})
+
+
+def flat(path: Path, side: int, count: int, text: str = RECIPE) -> Path:
+    """A film of flat frames, small as a file."""
+    if path.suffix != ".gif":
+        frames = [np.full((side, side, 3), 20 * i, dtype=np.uint8) for i in range(count)]
+        path.write_bytes(animation.animation_bytes(frames, path.suffix, text))
+        return path
+    whole = io.BytesIO()
+    Image.new("P", (side, side)).save(whole, "GIF", comment=text.encode())
+    block = b"\x21\xf9\x04\x00\x05\x00\x00\x00"  # how long the frame stays, and that it stays as it is
+    spot = io.BytesIO()
+    Image.new("P", (1, 1)).save(spot, "GIF")
+    frame = block + spot.getvalue()[spot.getvalue().rindex(b"\x2c") : -1]
+    path.write_bytes(whole.getvalue()[:-1] + frame * (count - 1) + b"\x3b")
+    return path
+
+
+def refused(path: Path, match: str) -> None:
+    with pytest.raises(cs.ConvscopeError, match=match) as told:
+        cs.load_result(path)
+    assert len(str(told.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
+def test_films_of_very_many_pixels_are_refused(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = flat(tmp_path / f"a{suffix}", 64, 9)
+    assert cs.load_result(path).arrays["picture"].shape == (64, 64, 3)
+    for name, most in (("MOST_FRAMES", 5), ("MOST_PIXELS", 64 * 64 - 1), ("MOST_IN_ALL", 64 * 64 * 5)):
+        with monkeypatch.context() as patched:
+            patched.setattr(animation, name, most)
+            refused(path, "the animation is too large to be read: .* frames of 64x64 pixels; expected at most")
+
+
+def test_a_small_gif_of_a_great_canvas_is_refused_at_once(tmp_path: Path) -> None:
+    path = flat(tmp_path / "a.gif", 9000, 60)
+    before = time.perf_counter()
+    refused(path, "frames of 9000x9000 pixels")
+    assert time.perf_counter() - before < 3
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".mp4"])
+def test_the_recipe_is_read_before_any_frame(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animation, "MOST_FRAMES", 1)
+    refused(flat(tmp_path / f"a{suffix}", 64, 9, "no recipe"), "the recipe in .* cannot be read")
+    refused(flat(tmp_path / f"b{suffix}", 64, 9, "{}"), "recipe")
+    refused(flat(tmp_path / f"c{suffix}", 64, 9), "too large")
+
+
+def test_of_an_mp4_one_frame_after_the_other_is_held() -> None:
+    alive: list[int] = []
+    most = []
+
+    class Frame:
+        width = height = 64
+
+        def __init__(self) -> None:
+            alive.append(1)
+            most.append(len(alive))
+
+        def __del__(self) -> None:
+            alive.pop()
+
+        def to_ndarray(self, format: str) -> np.ndarray:
+            return np.zeros((64, 64, 3), dtype=np.uint8)
+
+    stream = SimpleNamespace(frames=0, width=64, height=64, codec_context=SimpleNamespace())  # 0: it does not say
+    container = SimpleNamespace(
+        streams=SimpleNamespace(video=[stream]), decode=lambda stream: (Frame() for _ in range(60))
+    )
+    assert animation._last_of_mp4(container).shape == (64, 64, 3)
+    assert len(most) == 60
+    assert max(most) <= 3

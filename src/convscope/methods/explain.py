@@ -25,7 +25,7 @@ from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective, Scaled, Sum, number_text
-from convscope.objectives.text import ensure_objective
+from convscope.objectives.text import MOST_LETTERS, ensure_objective
 from convscope.objectives.units import Channel, Logit, Neuron
 from convscope.progress import Watch, unwatched
 from convscope.render.colour import as_rgb
@@ -38,9 +38,6 @@ MethodName = Literal[
     "grad_cam", "grad_cam_pp", "layer_cam", "hires_cam", "eigen_cam", "score_cam", "saliency", "input_x_gradient",
     "smooth_grad", "integrated_gradients", "guided_backprop", "deconvnet", "guided_grad_cam", "occlusion", "rise",
 ]  # fmt: skip
-_STRONGEST = re.compile(
-    r"\s*strongest\(\s*(?:\"(?P<quoted>[^\"]+)\"|(?P<layer>.+?))\s*(?::\s*(?P<channel>\d+))?\s*\)\s*"
-)
 
 
 @memory_watched("explain")
@@ -150,9 +147,9 @@ def _numbers(channels: Sequence[int] | None) -> list[int] | None:
 def check_asked(net: Network, target: Objective | str | int | None, method: str, given: Mapping[str, Any]) -> None:
     """Raises what `explain` would for a target, a method and its options, before any work."""
     _settings(net, target, method, given)
-    strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
+    strongest = _strongest(target)
     if strongest:
-        layer = net.layer(strongest["quoted"] or strongest["layer"])
+        layer = net.layer(strongest[0])
         _check_layer(net, str(target), [layer.name], method, given)
     elif target is not None:
         objective = _bound(net, target)
@@ -224,11 +221,23 @@ def _objective(net: Network, target: Objective | str | int | None, picture: Tens
         if METHODS[method].targeted or net.has_classes:
             _ = net.classes  # raises where there are none, or where labels do not agree with them
         return None
-    strongest = _STRONGEST.fullmatch(target) if isinstance(target, str) else None
+    strongest = _strongest(target)
     if strongest:
-        wanted = None if strongest["channel"] is None else int(strongest["channel"])
-        return strongest_of(net, picture, strongest["quoted"] or strongest["layer"], wanted, method == "occlusion")
+        return strongest_of(net, picture, *strongest, method == "occlusion")
     return _bound(net, target)
+
+
+def _strongest(target: Objective | str | int | None) -> tuple[str, int | None] | None:
+    """The layer and the channel in `strongest(layer:channel)`; None for any other target."""
+    text = target.strip() if isinstance(target, str) else ""
+    inside = text.removeprefix("strongest(").removesuffix(")").strip()
+    if not (text.startswith("strongest(") and text.endswith(")") and inside) or len(text) > MOST_LETTERS:
+        return None
+    layer, _, channel = (part.strip() for part in inside.rpartition(":"))
+    if not layer or not re.fullmatch(r"\d{1,9}", channel):
+        layer, channel = inside, ""
+    quoted = re.fullmatch('"([^"]+)"', layer)
+    return quoted[1] if quoted else layer, int(channel) if channel else None
 
 
 def _bound(net: Network, target: Objective | str | int) -> Objective:

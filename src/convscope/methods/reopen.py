@@ -10,16 +10,20 @@ from typing import Any
 import torch
 
 from convscope.errors import NetworkError, NotFetchedError, ResultError
+from convscope.methods.plain import shown
 from convscope.methods.reach import Reach
 from convscope.methods.recipes import spec_of
 from convscope.models.load import is_file, load_model
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike
+from convscope.models.spec import InputSpec
 from convscope.results.files import read_whole
 from convscope.results.recipe import Recipe
 
 WORDS = (None, "none", "imagenet")
 """The `weights` of a named network that are no file."""
+MOST_TIMES, MOST_NAMED, MOST_OF_FILE = 4, 1024, 2048
+"""How large a side of the input may be: of a named network so many times its own, or so many pixels; of a file's."""
 ELSE = "give the network with --model (net=...)"
 
 
@@ -59,18 +63,33 @@ def _loaded(
         options.pop("weights", None)
     elif options.get("weights") not in WORDS:
         options["weights"] = str(reach.find(options["weights"], "the weights file", ELSE))
+    spec, named = spec_of(told["input"]), not is_file(source)
+    if not named:
+        _check_size(told["name"], spec, MOST_OF_FILE)
     try:
         net = load_model(
-            place, input=spec_of(told["input"]), trust=trust, device=device,
+            place, input=None if named else spec, trust=trust, device=device,
             download=reach.download or given is not None, **options,
         )  # fmt: skip
     except NotFetchedError as error:
         raise ResultError(f"{error}: say --download (download=True) to allow it, or {ELSE}") from None
     except NetworkError as error:
         raise ResultError(f"the recipe's network cannot be loaded: {error}") from None
+    if named:
+        _check_size(told["name"], spec, max(MOST_NAMED, MOST_TIMES * max(net.spec.hw)))
+        net.spec = spec
     # The recipe of the replay is that of the original, wherever the network lies now.
     net.name, net.source, net.options = told["name"], told.get("source"), dict(told["options"])
     return net
+
+
+def _check_size(name: str, spec: InputSpec, most: int) -> None:
+    """Raises ResultError, before any pass, for an input so large that a pass could take minutes and all memory."""
+    if max(spec.hw) > most:
+        raise ResultError(
+            f"the recipe's input of {spec.height}x{spec.width} pixels is too large for {shown(name)}; expected at most "
+            f"{most} a side: if you trust it, load the network at that size yourself and give it with net=..."
+        )
 
 
 def _device(recipe: Recipe) -> str | None:

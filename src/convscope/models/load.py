@@ -67,12 +67,17 @@ def _home(source: Any) -> tuple[str, Any]:
     if not isinstance(source, str):
         return PREFIXES["keras"].home, source
     prefix, colon, rest = source.partition(":")
+    suffix = _suffix(source)
     if colon and prefix in PREFIXES:
+        if suffix:
+            raise NetworkError(
+                f"{source!r} has {prefix}: before a file; expected a name there, such as "
+                f"{PREFIXES[prefix].examples[0]}, or the file alone, {rest!r}"
+            )
         return PREFIXES[prefix].home, rest
     if source in NAMED:
         return NAMED[source].home, source
-    suffix = Path(source).suffix.lower()
-    if suffix in SUFFIXES:
+    if suffix:
         if not Path(source).is_file():
             raise NetworkError(f"no file {source!r}; expected a saved network ({', '.join(SUFFIXES)})")
         return SUFFIXES[suffix].home, source
@@ -80,9 +85,13 @@ def _home(source: Any) -> tuple[str, Any]:
 
 
 def is_file(source: str) -> bool:
-    """Whether a source is the path of a file, and not a name."""
-    named = source in NAMED or source.partition(":")[0] in PREFIXES
-    return not named and Path(source).suffix.lower() in SUFFIXES
+    """Whether a source ends like a file, whatever stands before it, and so is no name."""
+    return bool(_suffix(source))
+
+
+def _suffix(source: str) -> str:
+    """The ending of a saved network's file, or nothing."""
+    return next((suffix for suffix in SUFFIXES if source.lower().endswith(suffix)), "")
 
 
 def _is_keras(module: torch.nn.Module) -> bool:

@@ -16,20 +16,25 @@ from convscope.objectives.expression import Objective
 from convscope.objectives.penalties import Lp, SquaredL2, TotalVariation
 from convscope.objectives.units import Channel, Direction, LayerNorm2, Logit, Neuron, Probability
 
-_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+# No two neighbours in these patterns can take the same letters: long text would cost its square.
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _WEIGHTED = re.compile(rf"({_NUMBER})\s*\*\s*")
 _UNIT = re.compile(r"(.+):([0-9]{1,9})(?:@([0-9]{1,9}),([0-9]{1,9}))?", re.DOTALL)
 _RANGE = "[0-9]{1,9}(?:-[0-9]{1,9})?"
 _SEVERAL = re.compile(rf"([^\s*]+):({_RANGE}(?:,{_RANGE})*)")
-_VECTOR = re.compile(r'("(?:[^"\\]|\\.)*"|[^,"]+?)\s*,(.*)', re.DOTALL)
-_CALL = re.compile(r"(tv|l2sq|lp|l(?=\d)|direction)\s*(\d*)\s*\((.*)\)", re.DOTALL)
+_VECTOR = re.compile(r'("(?:[^"\\]|\\.)*"\s*|[^,"]+),(.*)', re.DOTALL)
+_CALL = re.compile(r"(tv|l2sq|lp|l(?=\d)|direction)\s*(?:(\d+)\s*)?\((.*)\)", re.DOTALL)
 MOST_CHANNELS = 4096
+MOST_LETTERS = 100_000
+"""Of a target: a direction over some thousand channels is that long."""
+MOST_TERMS = 1000
 EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
 
 
 def parse_target(text: str) -> Objective:
     """The objective that a text means. Raises TargetError; whether its names exist is seen when it is bound."""
     total: Objective | None = None
+    _check_length(text)
     try:
         for sign, words in _split(text):
             term = _term(words, text)
@@ -46,6 +51,7 @@ def parse_target(text: str) -> Objective:
 
 def parse_targets(text: str) -> list[Objective]:
     """One target, or several channels of a layer: `layer:0-15`, `layer:3,7,40-43`."""
+    _check_length(text)
     text = text.strip()
     several = _SEVERAL.fullmatch(text)
     if not several or text.startswith(("class:", "p:")):
@@ -57,8 +63,16 @@ def parse_targets(text: str) -> list[Objective]:
             raise TargetError(f"the channels {part!r} in {text!r} go backwards; expected low-high")
         if int(last or first) - int(first) >= MOST_CHANNELS:
             raise TargetError(f"the channels {part!r} in {text!r} are too many; expected at most {MOST_CHANNELS}")
+        if len(found) + int(last or first) - int(first) >= MOST_CHANNELS:
+            raise TargetError(f"the channels in {_shown(text)} are too many; expected at most {MOST_CHANNELS}")
         found += [Channel(_unquoted(several[1]), channel) for channel in range(int(first), int(last or first) + 1)]
     return found
+
+
+def _check_length(text: str) -> None:
+    """Raises TargetError for a target that is too long."""
+    if len(text) > MOST_LETTERS:
+        raise TargetError(f"the target {_shown(text)} has {len(text)} letters; expected at most {MOST_LETTERS}")
 
 
 def ensure_objective(target: Objective | str | int) -> Objective:
@@ -83,6 +97,8 @@ def _split(text: str) -> list[tuple[str, str]]:
             depth += 1 if piece == "(" else -1
         if not quoted and depth == 0 and re.fullmatch(r"\s[+-]\s", piece):
             terms.append((sign, words))
+            if len(terms) >= MOST_TERMS:
+                raise TargetError(f"the target {_shown(text)} has too many terms; expected at most {MOST_TERMS}")
             sign, words = piece.strip(), ""
         else:
             words += piece
@@ -100,10 +116,11 @@ def _split(text: str) -> list[tuple[str, str]]:
 
 def _term(words: str, whole: str) -> Objective:
     words = words.strip()
-    weights = []
-    while (weighted := _WEIGHTED.match(words)) and weighted.end() < len(words):
+    weights, begin = [], 0
+    while (weighted := _WEIGHTED.match(words, begin)) and weighted.end() < len(words):
         weights.append(float(weighted[1]))
-        words = words[weighted.end() :]
+        begin = weighted.end()
+    words = words[begin:]
     if not words:
         raise TargetError(f"the target {_shown(whole)} has an empty term; {EXPECTED}")
     objective = _unweighted(words)
@@ -115,7 +132,7 @@ def _term(words: str, whole: str) -> Objective:
 def _unweighted(words: str) -> Objective:
     call = _CALL.fullmatch(words)
     if call:
-        return _call(call[1], call[2], call[3], words)
+        return _call(call[1], call[2] or "", call[3], words)
     for prefix, kind in (("class:", Logit), ("p:", Probability)):
         if words.startswith(prefix):
             return kind(_label(words.removeprefix(prefix), words))
@@ -168,7 +185,7 @@ def _call(name: str, digits: str, inside: str, words: str) -> Objective:
             return Lp(float(digits or (parts[0] if parts else 6)))
         vector = _VECTOR.fullmatch(inside.strip())
         if name == "direction" and vector:
-            return Direction(_unquoted(vector[1]), tuple(float(part) for part in vector[2].split(",")))
+            return Direction(_unquoted(vector[1].strip()), tuple(float(part) for part in vector[2].split(",")))
     except ValueError:
         pass
     raise TargetError(

@@ -9,7 +9,7 @@ from PIL import Image
 
 from convscope.errors import ConvscopeError, ResultError
 from convscope.render.animation import ENDINGS as MOVING
-from convscope.render.animation import read_animation
+from convscope.render.animation import animation_text, last_picture
 from convscope.results.activations import Activations
 from convscope.results.board import Board
 from convscope.results.files import parsed, read_png, read_whole
@@ -104,10 +104,12 @@ def load_result(path: str | Path) -> Result:
         which = {"picture": about["picture"]} if isinstance(about.get("picture"), str) else {}
         return SavedPicture({"picture": np.asarray(picture)}, _PICTURE, recipe, facts | which)
     if suffix in MOVING:
-        last, text = read_animation(read_whole(path), suffix)
+        data = read_whole(path)
+        text = animation_text(data, suffix)
         if text is None:
             raise ResultError(f"{str(path)!r} holds no recipe of convscope")
-        return SavedPicture({"picture": last}, _PICTURE, *_told(parsed(text, path), path))
+        recipe, facts = _told(parsed(text, path), path)
+        return SavedPicture({"picture": last_picture(data, suffix)}, _PICTURE, recipe, facts)
     if suffix == ".npz":
         held, about = read_npz(path)
         recipe, facts = _told(about, path)
