@@ -25,7 +25,7 @@ _SEVERAL = re.compile(rf"([^\s*]+):({_RANGE}(?:,{_RANGE})*)")
 _VECTOR = re.compile(r'("(?:[^"\\]|\\.)*"\s*|[^,"]+),(.*)', re.DOTALL)
 _CALL = re.compile(r"(tv|l2sq|lp|l(?=\d)|direction)\s*(?:(\d+)\s*)?\((.*)\)", re.DOTALL)
 MOST_CHANNELS = 4096
-MOST_LETTERS = 100_000
+MOST_LETTERS = 1_000_000
 """Of a target: a direction over some thousand channels is that long."""
 MOST_TERMS = 1000
 EXPECTED = "expected layer:channel, layer:channel@y,x, layer, class:NAME or p:NAME, or a sum of these"
