@@ -339,10 +339,12 @@ class Network:
                 "the network draws random numbers when it runs: each picture was looked at alone, with the same ones"
             )
         if self.mixes_pictures:
-            found.append(
-                "what it answers to a picture depends on the others of its batch (it takes statistics over them): each "
-                "was looked at alone where it could be"
+            why = (
+                "its batch norms keep no statistics and normalise over the pictures at hand"
+                if self._normalises_anew
+                else "what it answers to a picture depends on the others of its batch"
             )
+            found.append(f"{why}: each was looked at alone where it could be")
         return tuple(found)
 
     @property
@@ -358,8 +360,13 @@ class Network:
     @cached_property
     def mixes_pictures(self) -> bool:
         """Whether what the network answers to a picture depends on the others of its batch."""
+        return self._trace.mixes or self._normalises_anew
+
+    @cached_property
+    def _normalises_anew(self) -> bool:
+        """Whether a batch norm takes its statistics from the pictures at hand."""
         norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))
-        return self._trace.mixes or any(norm.running_mean is None for norm in norms)
+        return any(norm.running_mean is None for norm in norms)
 
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
