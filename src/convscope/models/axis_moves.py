@@ -9,6 +9,11 @@ from convscope.models.axes import Dim, Dims, cut, fresh, kind_of, like, met, unk
 from convscope.models.operation import Call, Rule, numbers, rules_for
 
 
+def _put(dims: Dims, at: int, *new: Dim) -> Dims:
+    """The axes with others in place of one; without it where none is given."""
+    return (*dims[:at], *new, *dims[at + 1 :])
+
+
 def _view(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     dims = call.dims("self")
     after = None if dims is None else viewed(dims, outs[0].shape)
@@ -72,7 +77,7 @@ def _select(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     if dims is None:
         return None
     at = call.given.get("dim", 0) % len(dims)
-    return [(*dims[:at], *dims[at + 1 :])] * len(outs)
+    return [_put(dims, at)] * len(outs)
 
 
 def _slice(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -84,7 +89,7 @@ def _slice(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     start = start + call.given["self"].shape[at] if start < 0 else start
     step = call.given.get("step", 1)
     new = cut(dims[at], start, size) if step == 1 else like(dims[at], size)
-    return [(*dims[:at], new, *dims[at + 1 :])]
+    return [_put(dims, at, new)]
 
 
 def _split(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -93,7 +98,7 @@ def _split(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
         return None
     at, start, found = call.given.get("dim", 0) % len(dims), 0, []
     for out in outs:
-        found.append((*dims[:at], cut(dims[at], start, out.shape[at]), *dims[at + 1 :]))
+        found.append(_put(dims, at, cut(dims[at], start, out.shape[at])))
         start += out.shape[at]
     return found
 
@@ -105,9 +110,7 @@ def _cat(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     at = call.given.get("dim", 0) % outs[0].ndim
     if not known or any(len(dims) != outs[0].ndim for dims in known):
         return None
-    others = met(
-        [(*dims[:at], (), *dims[at + 1 :]) for dims in known], [*outs[0].shape[:at], 1, *outs[0].shape[at + 1 :]]
-    )
+    others = met([_put(dims, at, ()) for dims in known], [*outs[0].shape[:at], 1, *outs[0].shape[at + 1 :]])
     kinds = {kind_of(dims[at]) for dims in known} - {None}
     size = outs[0].shape[at]
     if len(known) == len(several) and "b" in kinds and len(kinds) == 1:
@@ -118,7 +121,7 @@ def _cat(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
         new = fresh(kinds.pop() or "?", size)
     else:
         new = fresh("t" if kinds <= {"t"} else "?", size)
-    return [(*others[:at], new, *others[at + 1 :])]
+    return [_put(others, at, new)]
 
 
 def _stack(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -141,7 +144,7 @@ def _indexed(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
         if index is None or index.ndim != 1 or index.dtype == torch.bool:
             return [unknown(outs[0].shape)]
         at = used[0]
-    return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :])]
+    return [_put(dims, at, like(dims[at], outs[0].shape[at]))]
 
 
 def _halved(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -149,7 +152,7 @@ def _halved(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     if dims is None:
         return None
     at = call.given.get("dim", -1) % len(dims)
-    return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :])]
+    return [_put(dims, at, like(dims[at], outs[0].shape[at]))]
 
 
 def _unfolded(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -158,7 +161,7 @@ def _unfolded(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     if dims is None:
         return None
     at = call.given["dimension"] % len(dims)
-    return [(*dims[:at], like(dims[at], outs[0].shape[at]), *dims[at + 1 :], fresh("c", outs[0].shape[-1]))]
+    return [(*_put(dims, at, like(dims[at], outs[0].shape[at])), fresh("c", outs[0].shape[-1]))]
 
 
 def _sorted(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
@@ -166,7 +169,7 @@ def _sorted(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     if dims is None:
         return None
     at = call.given.get("dim", -1) % max(1, len(dims))
-    return [(*dims[:at], fresh("?", out.shape[at]), *dims[at + 1 :]) for out in outs]
+    return [_put(dims, at, fresh("?", out.shape[at])) for out in outs]
 
 
 MOVES: dict[str, Rule] = {

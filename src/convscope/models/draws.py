@@ -16,6 +16,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from convscope.models.operation import named
+
 Source = Literal["torch", "numpy", "python"]
 SEED = 0
 _DROPOUT = ("p", "dropout_p", "dropout")
@@ -39,7 +41,7 @@ def draws(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether an operation draws from torch's random state."""
     if torch.Tag.nondeterministic_seeded not in func.tags:
         return False
-    given = dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | kwargs
+    given = named(func, args, kwargs)
     if given.get("generator") is not None or given.get("train") is False or given.get("training") is False:
         return False
     if "attention" in func.overloadpacket.__name__ or func.overloadpacket.__name__ in ("lstm", "gru"):

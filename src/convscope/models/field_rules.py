@@ -10,17 +10,14 @@ from torch import Tensor
 
 from convscope.models.axes import Dims, kind_of
 from convscope.models.axis_computing import product_operands, reduced_dims
-from convscope.models.operation import Call
+from convscope.models.operation import Call, rules_for
 from convscope.models.receptive import GLOBAL, Field, Pair, pair
 
 
-def field_after(
-    call: Call, args: Sequence[Any], dims: Dims, out: Tensor, fields: Sequence[Field | None]
-) -> Field | None:
+def field_after(call: Call, dims: Dims, out: Tensor, fields: Sequence[Field | None]) -> Field | None:
     """The field of what an operation gave; None where it is undefined.
 
-    args: what it was given, in the order of its schema. dims: the axes of what it gave. fields: those of the tensors
-    given that depend on the picture.
+    dims: the axes of what it gave. fields: those of the tensors given that depend on the picture.
     """
     known = [field for field in fields if field is not None]
     if len(known) < len(fields) or not known:
@@ -30,7 +27,7 @@ def field_after(
         field = field.joined(other)
     rule = _RULES.get(call.name)
     if rule is not None:
-        return rule(field, call, args)
+        return rule(field, call)
     if call.name in _MOVES:
         return field if _whole(dims) >= _whole(call.dims("self") or ()) or out.ndim <= 2 else None
     if call.name in _SAME or call.pointwise:
@@ -109,20 +106,21 @@ def _middle(weight: Tensor) -> Pair | None:
     return float((energy.sum(1) * down).sum()) / whole, float((energy.sum(0) * across).sum()) / whole
 
 
-def _convolution(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
-    weight, stride, padding, dilation, transposed = args[1], *args[3:7]
-    if transposed or weight.ndim != 4 or call.dims("weight") is not None:
+def _convolution(field: Field, call: Call) -> Field | None:
+    given, weight = call.given, call.given["weight"]
+    if given["transposed"] or weight.ndim != 4 or call.dims("weight") is not None:
         return None
-    return _slid(field, call, tuple(weight.shape[2:]), stride, dilation, padding, _middle(weight))
+    kernel = tuple(weight.shape[2:])
+    return _slid(field, call, kernel, given["stride"], given["dilation"], given["padding"], _middle(weight))
 
 
-def _pool(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _pool(field: Field, call: Call) -> Field | None:
     given = call.given
     stride = given.get("stride") or given["kernel_size"]
     return _slid(field, call, given["kernel_size"], stride, given.get("dilation", 1), given.get("padding", 0))
 
 
-def _adaptive(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _adaptive(field: Field, call: Call) -> Field | None:
     """A pooling to a given size is one of fixed windows where it divides the map evenly."""
     before, after = call.given["self"].shape[-2:], pair(call.given["output_size"])
     if after == (1, 1):
@@ -133,7 +131,7 @@ def _adaptive(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return _slid(field, call, window, window, 1, 0)
 
 
-def _padded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _padded(field: Field, call: Call) -> Field | None:
     """Positions before the first shift it; reflected or repeated ones see what is within already."""
     dims, pads = call.dims("self"), list(call.given.get("pad") or call.given["padding"])
     if dims is None:
@@ -147,7 +145,7 @@ def _padded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return field
 
 
-def _turned(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _turned(field: Field, call: Call) -> Field | None:
     """Entries put elsewhere along some axes: along rows or columns nothing is where it was."""
     dims, over = call.dims("self"), call.given.get("dims")
     if dims is None:
@@ -156,7 +154,7 @@ def _turned(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return None if any(_placed((dims[i],)) for i in some) else field
 
 
-def _unfolded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _unfolded(field: Field, call: Call) -> Field | None:
     """Windows along one axis."""
     dims, size, step = call.dims("self"), call.given["size"], call.given["step"]
     kind = kind_of(dims[call.given["dimension"]]) if dims is not None else None
@@ -166,7 +164,7 @@ def _unfolded(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return field.window(*(pair if kind == "h" else pair[::-1] for pair in window))
 
 
-def _enlarged(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _enlarged(field: Field, call: Call) -> Field | None:
     """An enlarged map, between whose positions it is interpolated (or which are repeated)."""
     found = _on_map(call)
     after = call.given.get("output_size")
@@ -182,36 +180,29 @@ def _enlarged(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return replace(first, size=(size[0], size[1]), stride=(stride[0], stride[1]))
 
 
-def _slice(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _slice(field: Field, call: Call) -> Field | None:
     """Every nth position: the stride grows. Of channels or pictures nothing changes."""
     dims, shape = call.dims("self"), call.given["self"].shape
     if dims is None:
         return None
     at, start, step = call.given.get("dim", 0), call.given.get("start") or 0, call.given.get("step", 1)
     start = max(0, start + shape[at] if start < 0 else start)
-    return _taken(field, dims, at % len(dims), start, step, whole=(start, step) == (0, 1))
-
-
-def _taken(field: Field, dims: Dims, at: int, start: int, step: int, whole: bool = False) -> Field | None:
-    """Positions `start`, `start + step`, ... of one axis."""
     kind = kind_of(dims[at])
-    if kind in ("h", "w"):
-        i = 0 if kind == "h" else 1
-        moved = field.moved(start, 0) if i == 0 else field.moved(0, start)
-        stride = list(field.stride)
-        stride[i] *= step
-        return replace(moved, stride=(stride[0], stride[1]))
-    return field if whole or not _placed((dims[at],)) else None
+    if kind not in ("h", "w"):
+        return field if (start, step) == (0, 1) or not _placed((dims[at],)) else None
+    moved = field.moved(start, 0) if kind == "h" else field.moved(0, start)
+    down, across = field.stride
+    return replace(moved, stride=(down * step, across) if kind == "h" else (down, across * step))
 
 
-def _split(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _split(field: Field, call: Call) -> Field | None:
     dims = call.dims("self")
     if dims is None:
         return None
     return None if _placed((dims[call.given.get("dim", 0)],)) else field
 
 
-def _joined(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _joined(field: Field, call: Call) -> Field | None:
     """Maps side by side in channels keep their positions; one behind the other has none that could be told."""
     at = call.given.get("dim", 0)
     several = [
@@ -220,7 +211,7 @@ def _joined(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return None if any(_placed((dims[at],)) for dims in several) else field
 
 
-def _reduction(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _reduction(field: Field, call: Call) -> Field | None:
     dims = call.dims("self")
     if dims is None:
         return None
@@ -235,7 +226,7 @@ def _reduction(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return GLOBAL
 
 
-def _product(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _product(field: Field, call: Call) -> Field | None:
     """A matrix over channels leaves positions what they are; over positions, or two maps by each other, mixes all."""
     a, b = product_operands(call)
     left, right = call.dims(a), call.dims(b)
@@ -247,12 +238,12 @@ def _product(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return own.everywhere()
 
 
-def _attention(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _attention(field: Field, call: Call) -> Field | None:
     own = call.field_of(call.given["query"])
     return None if own is None else own.everywhere()
 
 
-def _along(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
+def _along(field: Field, call: Call) -> Field | None:
     """A softmax, or a norm, over some axes: over channels alone each position stays by itself."""
     dims = call.dims("self", "input")
     if dims is None:
@@ -264,36 +255,32 @@ def _along(field: Field, call: Call, args: Sequence[Any]) -> Field | None:
     return field.everywhere() if any(_placed((dims[i],)) for i in some) else field
 
 
-def _batch_norm(field: Field, call: Call, args: Sequence[Any]) -> Field:
-    return field.everywhere() if args[5] else field  # with statistics of the batch, each position sees all
+def _batch_norm(field: Field, call: Call) -> Field:
+    return (
+        field.everywhere() if call.given["training"] else field
+    )  # with statistics of the batch, each position sees all
 
 
-Rule = Callable[[Field, Call, Sequence[Any]], Field | None]
-
-
-def _rules(names: str, rule: Rule) -> dict[str, Rule]:
-    return dict.fromkeys(names.split(), rule)
-
-
+Rule = Callable[[Field, Call], Field | None]
 _RULES: dict[str, Rule] = {
-    **_rules("convolution", _convolution),
-    **_rules("max_pool2d max_pool2d_with_indices avg_pool2d", _pool),
-    **_rules("_adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d", _adaptive),
-    **_rules("constant_pad_nd reflection_pad2d replication_pad2d", _padded),
-    **_rules("slice", _slice),
-    **_rules("select unbind split split_with_sizes chunk unsafe_split", _split),
-    **_rules("cat", _joined),
-    **_rules("mean sum amax amin max min var std var_mean linalg_vector_norm", _reduction),
-    **_rules("mm addmm bmm baddbmm linear", _product),
-    **_rules("_softmax _log_softmax _safe_softmax native_layer_norm", _along),
-    **_rules("native_batch_norm", _batch_norm),
-    **_rules("native_group_norm", lambda field, call, args: field.everywhere()),
-    **_rules(
+    **rules_for("convolution", _convolution),
+    **rules_for("max_pool2d max_pool2d_with_indices avg_pool2d", _pool),
+    **rules_for("_adaptive_avg_pool2d adaptive_avg_pool2d adaptive_max_pool2d", _adaptive),
+    **rules_for("constant_pad_nd reflection_pad2d replication_pad2d", _padded),
+    **rules_for("slice", _slice),
+    **rules_for("select unbind split split_with_sizes chunk unsafe_split", _split),
+    **rules_for("cat", _joined),
+    **rules_for("mean sum amax amin max min var std var_mean linalg_vector_norm", _reduction),
+    **rules_for("mm addmm bmm baddbmm linear", _product),
+    **rules_for("_softmax _log_softmax _safe_softmax native_layer_norm", _along),
+    **rules_for("native_batch_norm", _batch_norm),
+    **rules_for("native_group_norm", lambda field, call: field.everywhere()),
+    **rules_for(
         "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
         "_scaled_dot_product_efficient_attention",
         _attention,
     ),
-    **_rules("flip roll", _turned),
-    **_rules("unfold", _unfolded),
-    **_rules("upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d", _enlarged),
+    **rules_for("flip roll", _turned),
+    **rules_for("unfold", _unfolded),
+    **rules_for("upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d", _enlarged),
 }

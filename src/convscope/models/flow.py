@@ -16,7 +16,7 @@ from convscope.models.axis_computing import over_pictures
 from convscope.models.axis_rules import axes_after
 from convscope.models.draws import Generators, drawn, draws, parts_of
 from convscope.models.field_rules import field_after
-from convscope.models.operation import Call
+from convscope.models.operation import Call, named
 from convscope.models.receptive import Field
 
 
@@ -127,7 +127,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         batch_norm = func.overloadpacket.__name__ in ("native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm")
         if not (func._schema.is_mutable or (batch_norm and args[5])):
             return
-        given = dict(zip((a.name for a in func._schema.arguments), args, strict=False)) | kwargs
+        given = named(func, args, kwargs)
         writes = [a.name for a in func._schema.arguments if a.alias_info and a.alias_info.is_write]
         targets = list(args[3:5]) if batch_norm else tree_leaves([given.get(name) for name in writes])
         for target in targets:
@@ -137,8 +137,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _follow(self, func: Any, args: Any, kwargs: Any, out: Any, sources: Sequence[Known]) -> None:
         outs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
-        names = [argument.name for argument in func._schema.arguments]
-        given = dict(zip(names, args, strict=False)) | kwargs
+        given = named(func, args, kwargs)
         name = func.overloadpacket.__name__
         call = Call(
             name.removesuffix("_") if name != "_" else name,
@@ -157,7 +156,7 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         writes = func._schema.is_mutable
         for leaf, dims in zip(outs, several, strict=True):
             before = self._sharing(leaf) if writes else []
-            known = self._add(leaf, dims, field_after(call, args, dims, leaf, fields), parents, call.name)
+            known = self._add(leaf, dims, field_after(call, dims, leaf, fields), parents, call.name)
             if writes:
                 self._spread(leaf, known, before)
 

@@ -62,8 +62,7 @@ class Layer:
     @property
     def is_map(self) -> bool:
         """Whether the output has positions on the picture (more than one)."""
-        known = self.layout is not None and not self.tokens
-        return known and len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1
+        return has_positions(self.layout, self.shape)
 
     def sees(self, row: int, column: int, picture: tuple[int, int]) -> tuple[int, int, int, int] | None:
         """The pixels (top, left, bottom, right) of a picture (height, width) that a position sees; None if unknown."""
@@ -74,6 +73,12 @@ class Layer:
             middle, reach = self.start[i] + at * self.stride[i], (min(self.extent[i], 4 * picture[i]) - 1) / 2
             box.append((max(0, math.floor(middle - reach)), min(picture[i], math.ceil(middle + reach) + 1)))
         return box[0][0], box[1][0], box[0][1], box[1][1]
+
+
+def has_positions(layout: Layout | None, shape: Sequence[int]) -> bool:
+    """Whether an output of a shape, channels first, has more than one position on the picture."""
+    known = layout is not None and not layout.tokens
+    return known and len(shape) == 3 and shape[1] * shape[2] > 1
 
 
 def map_layers(layers: Sequence[Layer]) -> list[Layer]:

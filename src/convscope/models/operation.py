@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -52,6 +52,14 @@ Rule = Callable[[Call, Sequence[Tensor]], list[Dims] | None]
 """From an operation and the tensors that it gave to their axes; None where these cannot be told."""
 
 
-def rules_for(names: str, rule: Rule) -> dict[str, Rule]:
+AnyRule = TypeVar("AnyRule")
+
+
+def rules_for(names: str, rule: AnyRule) -> dict[str, AnyRule]:
     """One rule for several operations, by their names in aten."""
     return dict.fromkeys(names.split(), rule)
+
+
+def named(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """What an operation of aten was given, by the names in its schema."""
+    return dict(zip((argument.name for argument in func._schema.arguments), args, strict=False)) | dict(kwargs)

@@ -14,7 +14,7 @@ from convscope.models.draws import Source, changed, repeatable, restore, states
 from convscope.models.flow import Flow, Graph, Known
 from convscope.models.functions import KINDS, Calls
 from convscope.models.heads import Squashers, head_of
-from convscope.models.layers import INPUT, PICTURES, RESERVED, Layer, Port, is_feature, ports
+from convscope.models.layers import INPUT, PICTURES, RESERVED, Layer, Port, has_positions, is_feature, ports
 from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
 from convscope.models.receptive import Field
 from convscope.models.untouched import Watched, Written, overwrite, untouched
@@ -36,8 +36,7 @@ class _Firing:
     @property
     def is_map(self) -> bool:
         """Whether it has positions."""
-        known = self.layout is not None and not self.layout.tokens
-        return known and len(self.shape) == 3 and self.shape[1] * self.shape[2] > 1
+        return has_positions(self.layout, self.shape)
 
 
 @dataclass(frozen=True)
