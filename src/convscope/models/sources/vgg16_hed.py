@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ from torch import Tensor
 
 from convscope.errors import InputError, MissingExtraError, NetworkError
 from convscope.models.cache import cached
-from convscope.models.class_scores import Output
-from convscope.models.labels import Labels, ensure_labels
+from convscope.models.labels import ensure_labels
 from convscope.models.network import Network
 from convscope.models.sources.torch_module import TorchAdapter
+from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import InputSpec
 from convscope.models.vgg import BLOCKS, VGG16Trunk
 
@@ -44,17 +43,9 @@ SPEC = InputSpec(
 )  # fmt: skip
 
 
-def load(
-    name: str,
-    *,
-    input: InputSpec | None,
-    labels: Sequence[str] | Labels | None,
-    output: Output,
-    weights: str | None,
-    trust: bool,
-    download: bool,
-) -> Network:
+def load(name: str, wanted: Wanted) -> Network:
     """The trunk: thirteen convolutions, no classes. `weights`: None for those fetched, "none" for random (seed 0)."""
+    weights = wanted.weights
     if weights not in (None, "none"):
         raise InputError(f"weights is {weights!r}; {name} has its own (the default) and 'none' (random)")
     with torch.random.fork_rng(devices=[]):
@@ -75,11 +66,11 @@ def load(
     return Network(
         TorchAdapter(module),
         name=name,
-        spec=input or SPEC,
-        labels=ensure_labels(labels),
+        spec=wanted.input or SPEC,
+        labels=ensure_labels(wanted.labels),
         source=name,
         options={"weights": weights} if weights else {},
-        output=output,
+        output=wanted.output,
         note="random weights" if weights == "none" else "trunk of an edge detector fine-tuned from ImageNet, MIT",
     )
 

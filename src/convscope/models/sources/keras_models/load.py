@@ -4,7 +4,6 @@ import os
 import re
 import warnings
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +15,33 @@ from convscope.models.sources.keras_models.adapter import KerasAdapter
 from convscope.models.sources.keras_models.backend import check_version, keras_on_torch
 from convscope.models.sources.keras_models.building import building
 from convscope.models.sources.keras_models.contract import application_spec, check_one_picture, spec_of
+from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import InputSpec
 
 
-def load(
-    name: Any,
-    *,
-    input: InputSpec | None,
-    labels: Sequence[str] | Labels | None,
-    output: Output,
-    weights: str | None,
-    trust: bool,
-    download: bool,
-) -> Network:
+def load(name: Any, wanted: Wanted) -> Network:
     """A Keras network: a name of keras.applications, a `.keras` file, or a live model."""
+    weights, labels, output = wanted.weights, wanted.labels, wanted.output
     keras = keras_on_torch()
     if not isinstance(name, str):
         if weights is not None:
             raise InputError("weights= is for named networks; a live model brings its own")
-        return _network(name, name.name, None, {}, input, ensure_labels(labels), output, "a live Keras model")
+        return _network(name, name.name, None, {}, wanted.input, ensure_labels(labels), output, "a live Keras model")
     if name.endswith(".keras"):
         if weights is not None:
             raise InputError("weights= is for named networks; a .keras file brings its own")
-        model = _load_file(Path(name), trust)
-        return _network(model, Path(name).stem, name, {}, input, ensure_labels(labels), output, "saved by Keras")
+        model = _load_file(Path(name), wanted.trust)
+        return _network(model, Path(name).stem, name, {}, wanted.input, ensure_labels(labels), output, "saved by Keras")
     kinds = {kind: value for kind, value in vars(keras.applications).items() if isinstance(value, type(load))}
     if name not in kinds:
         raise UnknownNameError("Keras application", name, kinds)
     if weights not in (None, "none", "imagenet"):
         check_version()
-    model = _application(kinds[name], name, weights, download)
+    model = _application(kinds[name], name, weights, wanted.download)
     with_labels = imagenet_labels() if labels is None and weights in (None, "imagenet") else ensure_labels(labels)
     options = {"weights": weights} if weights else {}
     note = {"none": "random weights", None: "ImageNet weights"}.get(weights, f"weights of {weights}")
-    spec = input or application_spec(name, model)
+    spec = wanted.input or application_spec(name, model)
     return _network(model, name, f"keras:{name}", options, spec, with_labels, output, note)
 
 
