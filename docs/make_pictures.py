@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import convscope as cs
-from convscope.methods.attributions import METHODS
 from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
 from convscope.render.effects import EFFECTS
 from convscope.render.grid import sheet
+from convscope.verbs.attributions import METHODS
 
 PHOTO, ROCKET = "examples/photographs/cat.jpg", "examples/photographs/rocket.jpg"
 STYLE = "examples/styles/strokes.jpg"

@@ -15,18 +15,6 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from convscope.errors import ConvscopeError as ConvscopeError
     from convscope.errors import Stopped as Stopped
-    from convscope.methods.activations import activations as activations
-    from convscope.methods.assess import assess as assess
-    from convscope.methods.compare import compare as compare
-    from convscope.methods.dream import dream as dream
-    from convscope.methods.explain import explain as explain
-    from convscope.methods.hybrid import hybrid as hybrid
-    from convscope.methods.invert import invert as invert
-    from convscope.methods.replay import replay as replay
-    from convscope.methods.report import report as report
-    from convscope.methods.stylize import stylize as stylize
-    from convscope.methods.visualize import visualize as visualize
-    from convscope.methods.weights import weights as weights
     from convscope.models.load import load_model as load_model
     from convscope.models.network import Network as Network
     from convscope.models.spec import InputSpec as InputSpec
@@ -46,6 +34,18 @@ if TYPE_CHECKING:
     from convscope.results.store import load_result as load_result
     from convscope.taps.activation_model import activation_model as activation_model
     from convscope.taps.record import record as record
+    from convscope.verbs.activations import activations as activations
+    from convscope.verbs.assess import assess as assess
+    from convscope.verbs.compare import compare as compare
+    from convscope.verbs.dream import dream as dream
+    from convscope.verbs.explain import explain as explain
+    from convscope.verbs.hybrid import hybrid as hybrid
+    from convscope.verbs.invert import invert as invert
+    from convscope.verbs.replay import replay as replay
+    from convscope.verbs.report import report as report
+    from convscope.verbs.stylize import stylize as stylize
+    from convscope.verbs.visualize import visualize as visualize
+    from convscope.verbs.weights import weights as weights
 
 _HOME = {
     "ConvscopeError": "errors",
@@ -56,15 +56,15 @@ _HOME = {
     "Result": "results.result",
     "Stopped": "errors",
     "activation_model": "taps.activation_model",
-    "activations": "methods.activations",
-    "assess": "methods.assess",
+    "activations": "verbs.activations",
+    "assess": "verbs.assess",
     "channel": "objectives.units",
     "direction": "objectives.units",
-    "compare": "methods.compare",
-    "dream": "methods.dream",
-    "explain": "methods.explain",
-    "hybrid": "methods.hybrid",
-    "invert": "methods.invert",
+    "compare": "verbs.compare",
+    "dream": "verbs.dream",
+    "explain": "verbs.explain",
+    "hybrid": "verbs.hybrid",
+    "invert": "verbs.invert",
     "layer": "objectives.units",
     "load_model": "models.load",
     "load_result": "results.store",
@@ -74,13 +74,13 @@ _HOME = {
     "parse_target": "objectives.text",
     "probability": "objectives.units",
     "record": "taps.record",
-    "replay": "methods.replay",
-    "report": "methods.report",
+    "replay": "verbs.replay",
+    "report": "verbs.report",
     "squared_l2": "objectives.penalties",
-    "stylize": "methods.stylize",
+    "stylize": "verbs.stylize",
     "total_variation": "objectives.penalties",
-    "visualize": "methods.visualize",
-    "weights": "methods.weights",
+    "visualize": "verbs.visualize",
+    "weights": "verbs.weights",
 }
 
 __all__ = sorted([*_HOME, "__version__"])

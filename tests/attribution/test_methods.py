@@ -11,10 +11,10 @@ from convscope.attribution.cam import eigen_cam
 from convscope.attribution.fills import blurred, filled
 from convscope.attribution.gradients import slope, smoothed
 from convscope.attribution.integrated import points_of
-from convscope.methods.attributions import METHODS
 from convscope.results.heatmap import Heatmap
 from convscope.taps.batching import in_batches
 from convscope.taps.record import record
+from convscope.verbs.attributions import METHODS
 from tests.networks import DEEP, LABELS, MODULES, SPEC, network, noise, seeded
 
 LAYER = "conv2"

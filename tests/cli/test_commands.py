@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from convscope.cli.main import SUMMARIES, app
-from convscope.methods.verbs import VERBS
+from convscope.verbs.table import VERBS
 
 
 def run(*arguments: str | Path) -> Result:

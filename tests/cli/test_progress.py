@@ -7,8 +7,8 @@ import pytest
 import convscope as cs
 from convscope.cli import progress
 from convscope.cli.progress import Pace, Watcher, line
-from convscope.methods import picture_maker
 from convscope.progress import Progress
+from convscope.verbs import picture_maker
 from tests.networks import noise, shared
 
 

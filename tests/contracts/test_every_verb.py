@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.methods.verbs import VERBS as NAMED
+from convscope.verbs.table import VERBS as NAMED
 from tests.contracts.as_found import assert_as_found, snapshot
 from tests.contracts.verbs import VERBS, WRONG
 from tests.networks import DEEP, LABELS, MODULES, SPEC, network, noise, seeded, shared

@@ -8,7 +8,6 @@ from tests.networks import shared
 
 import convscope as cs
 from convscope.errors import TargetError
-from convscope.methods.explain import check_asked
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import (
     MOST_CHANNELS,
@@ -18,6 +17,7 @@ from convscope.objectives.text import (
     parse_target,
     parse_targets,
 )
+from convscope.verbs.explain import check_asked
 
 A, B = cs.channel("a", 1), cs.channel("b", 2)
 MEANING: dict[str, Objective] = {

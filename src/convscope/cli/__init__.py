@@ -1,1 +1,1 @@
-"""The command line: the verbs of convscope.methods, no numerics."""
+"""The command line: the verbs of convscope.verbs, no numerics."""

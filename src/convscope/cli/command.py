@@ -13,9 +13,9 @@ from convscope.cli.progress import Watcher
 from convscope.cli.telling import Outcome as Outcome
 from convscope.cli.telling import carry_out
 from convscope.errors import Stopped
-from convscope.methods.options import About, numbers_of
-from convscope.methods.presets import Preset
 from convscope.models.catalogue import known_sources
+from convscope.options import About, numbers_of
+from convscope.verbs.presets import Preset
 
 DEFAULT_MODEL = "efficientnet_lite0"
 MADE = ("model", "weights", "device", "trust", "preview")

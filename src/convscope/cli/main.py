@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from convscope import __version__
-from convscope.methods.verbs import VERBS
+from convscope.verbs.table import VERBS
 
 SUMMARIES = {
     "models": "The networks that can be loaded.",

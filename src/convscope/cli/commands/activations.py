@@ -8,8 +8,8 @@ import typer
 from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
 from convscope.errors import InputError
-from convscope.methods.activations import activations
 from convscope.results.files import check_place
+from convscope.verbs.activations import activations
 
 NO_FOLDERS = (
     ".jpg",

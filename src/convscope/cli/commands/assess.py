@@ -8,11 +8,11 @@ import typer
 from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import Stopped
-from convscope.methods.assess import assess
-from convscope.methods.explain import MethodName, explain
 from convscope.progress import Watch
 from convscope.results.files import check_ending
 from convscope.results.trust import Trust
+from convscope.verbs.assess import assess
+from convscope.verbs.explain import MethodName, explain
 
 
 @command(

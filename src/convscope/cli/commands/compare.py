@@ -7,9 +7,9 @@ import typer
 
 from convscope.cli.arguments import Photo
 from convscope.cli.command import DEFAULT_MODEL, Common, Outcome, command
-from convscope.methods.compare import USUAL, compare
 from convscope.models.load import load_model
 from convscope.results.board import Board, check_board_ending
+from convscope.verbs.compare import USUAL, compare
 
 
 @command(

@@ -8,8 +8,8 @@ import typer
 from convscope.cli.arguments import Photo
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.pictures import Out, framed, save_pictures
-from convscope.methods.dream import dream
-from convscope.methods.presets import DREAM, LUCID
+from convscope.verbs.dream import dream
+from convscope.verbs.presets import DREAM, LUCID
 
 
 @command(

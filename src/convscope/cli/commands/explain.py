@@ -8,9 +8,9 @@ import typer
 from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import InputError
-from convscope.methods.explain import explain
 from convscope.results.files import check_ending
 from convscope.results.heatmap import Heatmap
+from convscope.verbs.explain import explain
 
 
 @command(

@@ -7,9 +7,9 @@ import typer
 
 from convscope.cli.arguments import Explained, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.methods.hybrid import hybrid
 from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
+from convscope.verbs.hybrid import hybrid
 
 
 @command(

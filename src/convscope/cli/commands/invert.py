@@ -8,9 +8,9 @@ from rich.table import Table
 
 from convscope.cli.arguments import Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.methods.invert import invert
 from convscope.results.files import check_ending
 from convscope.results.inversion import Inversion
+from convscope.verbs.invert import invert
 
 
 @command(

@@ -9,10 +9,10 @@ import typer
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import ResultError
-from convscope.methods.replay import replay
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.results.pictures import check_picture_ending
 from convscope.results.store import load_result, picture_of
+from convscope.verbs.replay import replay
 
 
 @command(

@@ -9,8 +9,8 @@ from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import Stopped
-from convscope.methods.report import report
 from convscope.results.result import Result
+from convscope.verbs.report import report
 
 
 @command(

@@ -8,9 +8,9 @@ import typer
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.pictures import Out, framed
 from convscope.errors import InputError
-from convscope.methods.presets import STYLE
-from convscope.methods.stylize import stylize
 from convscope.results.pictures import Pictures, showable
+from convscope.verbs.presets import STYLE
+from convscope.verbs.stylize import stylize
 
 
 @command(

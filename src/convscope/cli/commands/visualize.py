@@ -7,9 +7,9 @@ import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.pictures import Out, framed, save_pictures
-from convscope.methods.presets import VISUALIZE
-from convscope.methods.visualize import visualize
 from convscope.results.result import file_name
+from convscope.verbs.presets import VISUALIZE
+from convscope.verbs.visualize import visualize
 
 
 @command(

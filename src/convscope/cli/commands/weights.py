@@ -7,9 +7,9 @@ import typer
 
 from convscope.cli.arguments import Saved
 from convscope.cli.command import Common, Outcome, command
-from convscope.methods.weights import weights
 from convscope.results.files import check_ending
 from convscope.results.result import file_name
+from convscope.verbs.weights import weights
 
 
 @command("weights", examples=["weights stem.conv", "weights blocks.4.depthwise --out kernels.png"])

@@ -1,0 +1,114 @@
+"""`convscope.activations`: what each layer answers to a photograph."""
+
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+
+from convscope.errors import InputError
+from convscope.inspection.statistics import channel_statistics
+from convscope.memory import memory_watched
+from convscope.models.fitting import Fit
+from convscope.models.layers import Layer
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.options import About
+from convscope.results.activations import Activations
+from convscope.taps.record import record
+from convscope.verbs.calls import recipe_of
+
+Scale = Literal["channel", "shared"]
+
+
+@memory_watched("activations")
+def activations(
+    net: Network,
+    image: ImageLike | Photograph,
+    layers: Sequence[str] | str | None = None,
+    *,
+    channels: Annotated[Sequence[int] | None, About("channels to keep; all unless named")] = None,
+    scale: Annotated[Scale, About("what is brightest: each channel's own maximum, or the layer's")] = "channel",
+    fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
+) -> Activations:
+    """The activations of layers on one photograph, every channel.
+
+    layers: names, or patterns such as `blocks.*.project`; all layers that do not only group others, the input
+    included, unless named. The forward pass stops after the last of them.
+
+    Returns arrays `c h w`, one per layer (float32, unscaled; vectors have h = w = 1), and per channel the mean, the
+    maximum, where it is, the pixels that it sees (`box`: top, left, bottom, right; None where that is not known) and
+    the share of zeros. Raises UnknownNameError for a layer that is not there.
+    """
+    if scale not in ("channel", "shared"):
+        raise InputError(f"scale is {scale!r}; expected 'channel' or 'shared'")
+    photograph = net.photograph(image, fit=fit)
+    fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
+    chosen = choose_layers(net, layers)
+    with torch.no_grad():
+        recording = record(net, photograph.tensor(net.device), [layer.name for layer in chosen])
+    arrays: dict[str, np.ndarray] = {}
+    facts: dict[str, Any] = {}
+    for layer in chosen:
+        maps = recording[layer.name][0].float()
+        kept = _kept(layer, maps.shape[0], channels)
+        maps = maps[kept]
+        arrays[layer.name] = maps.cpu().numpy().copy()
+        statistics = channel_statistics(maps)
+        boxes = [layer.sees(row, column, net.spec.hw) for row, column in statistics["where"]]
+        facts[layer.name] = {"kind": layer.kind, "channels": kept, **statistics, "box": boxes}
+    options: dict[str, Any] = {"layers": [layer.name for layer in chosen] if layers is not None else None, "fit": fit}
+    options |= {"channels": None if channels is None else list(channels), "scale": scale}
+    return Activations(
+        arrays,
+        dict.fromkeys(arrays, ("c", "h", "w")),
+        recipe_of(
+            "activations",
+            net,
+            options,
+            photograph=photograph,
+            notes=(*(_left_out(net) if layers is None else ()), *_odd(arrays)),
+        ),
+        {"scale": scale, "layers": facts},
+    )
+
+
+def _left_out(net: Network) -> tuple[str, ...]:
+    """A note on the layers that cannot be shown as channels."""
+    odd = [layer.name for layer in net.layers() if not layer.container and layer.layout is None]
+    return (f"left out, as the axes of their outputs are unknown: {', '.join(odd)}",) if odd else ()
+
+
+def _odd(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """A note on the layers that give infinite values, or none."""
+    odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+    return (f"these layers give values that are not finite (NaN or infinite): {', '.join(odd)}",) if odd else ()
+
+
+def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Layer]:
+    """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
+    if layers is None:
+        return [layer for layer in net.layers() if not layer.container and layer.layout is not None]
+    wanted = [layers] if isinstance(layers, str) else list(layers)
+    if not wanted:
+        raise InputError("layers is empty; expected at least one name, or None for all layers")
+    chosen: set[str] = set()
+    for name in wanted:
+        exact = any(layer.name == name for layer in net.layers())
+        matching = [] if exact else [layer.name for layer in net.layers() if fnmatchcase(layer.name, name)]
+        if "*" in name and not matching:
+            raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")
+        chosen.update(matching or [net.layer(name).name])
+    return [layer for layer in net.layers() if layer.name in chosen]
+
+
+def _kept(layer: Layer, count: int, channels: Sequence[int] | None) -> list[int]:
+    if channels is None:
+        return list(range(count))
+    if not channels:
+        raise InputError("channels is empty; expected at least one number, or None for all")
+    wrong = [channel for channel in channels if not 0 <= channel < count]
+    if wrong:
+        raise InputError(f"channel {wrong[0]} is not in {layer.name!r}; its channels are 0 to {count - 1}")
+    return [int(channel) for channel in channels]

@@ -1,0 +1,297 @@
+"""`convscope.assess`: whether a heatmap can be believed."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
+from convscope.errors import InputError, NetworkError, Stopped
+from convscope.memory import memory_watched
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.objectives.expression import Objective
+from convscope.objectives.text import parse_target
+from convscope.objectives.units import Logit, Probability
+from convscope.options import MOST_SEED, About, check_given
+from convscope.progress import Progress, Watch, unwatched
+from convscope.results.heatmap import Heatmap
+from convscope.results.trust import Trust
+from convscope.taps.record import record
+from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.verbs.attributions import METHODS
+from convscope.verbs.calls import plain_number, recipe_of
+from convscope.verbs.explain import explain
+
+MOVED = 2
+"""How many times the map is put elsewhere, to compare its curves with."""
+LEAD = 0.1
+"""How far the areas under two curves are apart, in parts of the larger, to be told apart."""
+COMPLETE = 0.1
+"""The gap, in parts of the difference, up to which an attribution is said to add up."""
+STAYS, LIKE_EDGES = 0.5, 0.5
+"""The rank correlations above which a map is said not to depend on the network, and to be much like edges."""
+
+
+@memory_watched("assess")
+def assess(
+    net: Network,
+    image: ImageLike | Photograph,
+    heatmap: Heatmap,
+    *,
+    points: Annotated[int, About("points of the deletion and insertion curves", 4, 200)] = 16,
+    stages: Annotated[int, About("how often the map is made anew as the network is randomised", 1, 50)] = 5,
+    box: Annotated[
+        Sequence[int] | None, About("where the thing is, in pixels of the map: left,top,right,bottom")
+    ] = None,
+    seed: Annotated[int, About("of the random weights and places", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Trust:
+    """Checks of a heatmap that `explain` made of this network and picture, with words.
+
+    Deletion and insertion: the score (of classes the probability) as the hottest pixels are covered, or shown over the
+    blurred picture; beside the same map moved elsewhere. Cascading randomisation: the map made again as the layers'
+    weights are shuffled, from the last that the target rests on to the first, in a copy of the network. Against an
+    edge detector: the rank correlation with Sobel's gradient. Pointing: whether the hottest pixel lies in a given box.
+    Completeness: for methods that add up to a difference, how far they are from it.
+
+    Returns arrays and facts as `convscope.results.trust.Trust` says. Raises InputError where the heatmap is not of this
+    network and picture, Stopped on Ctrl-C.
+
+    Source: Petsiuk et al., "RISE" (2018), section 4.1; Adebayo et al., "Sanity Checks for Saliency Maps" (2018),
+    sections 3 and 4; Zhang et al., "Top-down Neural Attention by Excitation Backprop" (2016), the pointing game.
+    Departs from them: a moved map is the control, as random pixels are no fair rival of a smooth map; weights are
+    shuffled, so that their size stays.
+    """
+    corners = [plain_number(side) for side in box] if isinstance(box, list | tuple | np.ndarray) else None
+    options = {"points": points, "stages": stages, "box": corners, "seed": seed}
+    check_given(assess, options)
+    made = dict(heatmap.recipe.options)
+    photograph = net.photograph(image, fit=made["fit"])
+    _check(net, photograph, heatmap)
+    where = _corners(box if corners is None else corners, photograph)
+    try:
+        return _assessed(net, photograph, heatmap, where, options, watch)
+    except KeyboardInterrupt:
+        raise Stopped("stopped", None) from None
+
+
+def _check(net: Network, photograph: Photograph, heatmap: Heatmap) -> None:
+    recipe = heatmap.recipe
+    if recipe.method != "explain" or "map" not in heatmap.arrays:
+        raise InputError("this is no heatmap of explain with its arrays; expected what cs.explain gives, or its .npz")
+    if recipe.network["weights_sha256"] != net.weights_hash():
+        raise InputError("the heatmap was made of another network: make it again with this one")
+    if recipe.inputs["image"]["sha256"] != photograph.record["sha256"]:
+        raise InputError("the heatmap was made of another picture: make it again of this one")
+    if recipe.options.get("baseline") == "photograph":
+        raise InputError("the heatmap's baseline is a photograph; expected one that has a name, such as blur")
+
+
+def _corners(box: Sequence[int] | None, photograph: Photograph) -> tuple[int, int, int, int] | None:
+    if box is None:
+        return None
+    height, width = photograph.pixels.shape[:2]
+    sides = [side for side in box if isinstance(side, int)] if isinstance(box, list | tuple) else []
+    if len(sides) == 4 == len(box):
+        left, top, right, bottom = sides
+        if 0 <= left < right <= width and 0 <= top < bottom <= height:
+            return left, top, right, bottom
+    raise InputError(f"box is {box!r}; expected left,top,right,bottom inside {width}x{height} pixels")
+
+
+def _assessed(
+    net: Network, photograph: Photograph, heatmap: Heatmap, corners: tuple[int, int, int, int] | None,
+    options: dict[str, Any], watch: Watch,
+) -> Trust:  # fmt: skip
+    picture = photograph.tensor(net.device)
+    asked = parse_target(heatmap.facts["target"]).bind(net)
+    objective = Probability(asked.label) if type(asked) is Logit else asked
+    heat = heatmap.arrays["map"].astype(np.float64)
+    fractions = np.linspace(0, 1, options["points"] + 1)
+    chosen = _stages(net, asked, options["stages"])
+    total = 2 * (1 + MOVED) * len(fractions) + len(chosen)
+    done = 0
+
+    def seen(more: int) -> None:
+        watch(Progress("assessing", min(done + more, total), total, ""))
+
+    way = net.quickened()
+    curves: dict[str, np.ndarray] = {}
+    for name, inserting in (("deletion", False), ("insertion", True)):
+        several = [heat, *(moved(heat, options["seed"] + i) for i in range(MOVED))]
+        found = []
+        for one in several:
+            found.append(
+                curve(net, picture, objective, one, fractions.tolist(), inserting=inserting, way=way, seen=seen)
+            )
+            done += len(fractions)
+        curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
+    if objective is asked:  # no probability: in parts of the way from the covered picture to the whole one
+        blank, clean = curves["deletion"][-1], curves["deletion"][0]
+        curves = {name: (values - blank) / (clean - blank or 1.0) for name, values in curves.items()}
+    maps, likeness = [], []
+    twin = net.twin()
+    generator = torch.Generator().manual_seed(options["seed"])
+    again = {key: value for key, value in heatmap.recipe.options.items() if key != "target"}
+    if "steps" in heatmap.facts:  # a random network may need any number for a small gap
+        again |= {"steps": heatmap.facts["steps"], "tolerance": None}
+    target = _target(asked, heatmap.recipe.options["method"])
+    for names in chosen:
+        shuffle(twin, names, generator)
+        found_map = _again(twin, photograph, target, again)
+        maps.append(np.zeros_like(heat) if found_map is None else np.abs(found_map))
+        likeness.append(np.nan if found_map is None else rank_correlation(np.abs(heat), maps[-1]))
+        done += 1
+        seen(0)
+    gap = _gap(net, picture, asked, heatmap)
+    facts = _facts(heatmap, asked, heat, curves, fractions, likeness, edges(picture), corners, gap)
+    facts["stages"] = [f"from {names[-1]} on" for names in chosen]
+    arrays = {
+        "fractions": fractions, **curves, "randomised": np.array(likeness), "maps": np.stack(maps),
+        "map": np.abs(heat),
+    }  # fmt: skip
+    axes = {"maps": ("stages", "h", "w"), "map": ("h", "w"), "randomised": ("stages",), "image": ("h", "w", "c")}
+    axes |= dict.fromkeys(["fractions", *curves], ("points",))
+    return Trust(
+        {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
+        axes,
+        recipe_of(
+            "assess",
+            net,
+            {"heatmap": dict(heatmap.recipe.options), **options},
+            photograph=photograph,
+            notes=tuple(note for note in heatmap.notes if note not in net.notes),
+        ),
+        facts,
+    )
+
+
+def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
+    """The layers with weights from the last that the target rests on to the first, in so many groups; the first group
+    is the last layer, unless there is one group alone."""
+    layers = net.layers()
+    ends = [i for i, layer in enumerate(layers) if Tap(layer.name) in asked.taps()]
+    if SCORES_TAP not in asked.taps() and ends:
+        layers = layers[: max(ends) + 1]
+    weighted = [layer.module for layer in layers if not layer.container and weights_of(net, layer.module)]
+    order = list(dict.fromkeys(weighted))[::-1]
+    if not order:
+        raise InputError(f"{net.name} has no weights before {asked} that could be made random")
+    count = min(count, len(order))
+    last = np.linspace(1, len(order), count).round().astype(int) if count > 1 else np.array([len(order)])
+    return [order[first:end] for first, end in zip([0, *last[:-1]], last, strict=True)]
+
+
+def _target(asked: Objective, method: str) -> str | None:
+    """What explain is asked again: some methods take no target, and rise makes a probability of a class by itself."""
+    if not METHODS[method].targeted:
+        return None
+    return str(Logit(asked.label)) if method == "rise" and isinstance(asked, Logit) else str(asked)
+
+
+def _again(twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any]) -> np.ndarray | None:
+    """The map of a network that is partly random; None where that gives no finite scores, or a map without forms."""
+    try:
+        found = explain(twin, photograph, target, **options).arrays["map"].astype(np.float64)
+    except NetworkError:
+        return None
+    return found if np.isfinite(found).all() and np.ptp(found) > 0 else None
+
+
+def _gap(net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap) -> tuple[float, float] | None:
+    """How far an attribution's sum is from the difference that it should be, and that difference; None for a method
+    that does not add up."""
+    if "gap" in heatmap.facts:
+        return heatmap.facts["gap"], heatmap.facts["difference"]
+    if not METHODS[heatmap.recipe.options["method"]].adds_up:
+        return None
+    taps = sorted(asked.taps())
+    neutral = net.spec.neutral(picture).expand_as(picture)
+    with torch.no_grad():
+        value, base = (float(asked.value(record(net, one, taps))[0]) for one in (picture, neutral))
+    return float(heatmap.arrays["attribution"].sum(dtype=np.float64)) - (value - base), value - base
+
+
+def _facts(
+    heatmap: Heatmap, asked: Objective, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray,
+    likeness: list[float], lines: np.ndarray, corners: tuple[int, int, int, int] | None,
+    gap: tuple[float, float] | None,
+) -> dict[str, Any]:  # fmt: skip
+    areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
+    outline = rank_correlation(np.abs(heat), lines)
+    sooner = _lead(areas["moved_deletion"], areas["deletion"]), _lead(areas["insertion"], areas["moved_insertion"])
+    words = [
+        _better("Covering what is hot first", sooner[0], "takes the score sooner")
+        + f" (area {areas['deletion']:.2f}, moved {areas['moved_deletion']:.2f}).",
+        _better("Showing what is hot first", sooner[1], "brings the score sooner")
+        + f" (area {areas['insertion']:.2f}, moved {areas['moved_insertion']:.2f}).",
+    ]
+    if np.ptp(heat) > 0:
+        words += _randomised(likeness, isinstance(asked, Logit))
+    else:
+        words = ["The map is the same everywhere: there is nothing in it to believe or to doubt."]
+    much = "much" if outline > LIKE_EDGES else "little"
+    words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
+    facts: dict[str, Any] = {
+        "target": heatmap.facts["target"], "method": heatmap.recipe.options["method"], "areas": areas,
+        "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
+        "title": f"{heatmap.facts['title']}: can this map be believed?", "subtitle": heatmap.facts["subtitle"],
+    }  # fmt: skip
+    if gap is not None:
+        facts["gap"] = gap[0]
+        share = abs(gap[0]) / max(abs(gap[1]), 1e-12)
+        told = f"to within {share:.1%}" if share <= COMPLETE else f"no better than to within {share:.0%}: be wary"
+        words.append(f"Its values add up to the score's difference from the baseline {told}.")
+    if corners is not None:
+        y, x = np.unravel_index(int(heat.argmax()), heat.shape)
+        left, top, right, bottom = corners
+        facts["box"] = list(corners)
+        facts["pointing"] = bool(left <= x < right and top <= y < bottom)
+        words.append(f"Its hottest pixel (x {x}, y {y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
+    words += [note[0].upper() + note[1:] + "." for note in heatmap.notes if "Adebayo" in note]
+    return facts | {"words": words}
+
+
+def _randomised(likeness: list[float], of_class: bool) -> list[str]:
+    """Sentences on how a map stands when weights are shuffled: rank correlations, NaN where there was no map."""
+    known = [share for share in likeness if not np.isnan(share)]
+    words = []
+    if len(known) < len(likeness):
+        words.append(
+            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no map, or one that "
+            "is the same everywhere: of these nothing is said."
+        )
+    if not known:
+        return words
+    if not np.isnan(likeness[-1]) and likeness[-1] > STAYS:
+        words.append(
+            f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
+            "picture rather than what the network learned. Do not trust it."
+        )
+    elif len(likeness) > 1 and likeness[0] > 0.9:
+        then = "it does not depend on which class is asked for" if of_class else "it owes little to that layer"
+        words.append(
+            f"With the weights of the last layer before the target shuffled the map hardly changes (rank correlation "
+            f"{likeness[0]:.2f}): {then}."
+        )
+    else:
+        shares = ", ".join(f"{share:.2f}" for share in known)
+        then = "changes" if min(known) <= STAYS else "hardly changes"
+        means = "it depends on what was learned" if min(known) <= STAYS else "be wary"
+        words.append(f"The map {then} when weights are shuffled (rank correlation {shares}): {means}.")
+    return words
+
+
+def _lead(more: float, less: float) -> float:
+    """How far one area is above another, in parts of the larger."""
+    return (more - less) / max(abs(more), abs(less), 1e-9)
+
+
+def _better(doing: str, lead: float, then: str) -> str:
+    """A sentence on how a curve stands beside that of the moved map."""
+    if lead > LEAD:
+        return f"{doing} {then} than elsewhere: the score rests on it"
+    return f"{doing} does no more than elsewhere" if lead > -LEAD else f"{doing} does less than elsewhere: be wary"

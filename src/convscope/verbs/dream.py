@@ -1,0 +1,234 @@
+"""`convscope.dream`: what a network sees in a photograph, painted into it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from convscope.errors import InputError
+from convscope.memory import memory_watched
+from convscope.models.layers import map_layers
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.quick import Quick
+from convscope.objectives.expression import Objective
+from convscope.objectives.likeness import Keep
+from convscope.objectives.text import ensure_objective
+from convscope.objectives.units import layer
+from convscope.options import MOST_SEED, About, check_given
+from convscope.progress import Watch, unwatched
+from convscope.results.pictures import Pictures
+from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.images import Image
+from convscope.synthesis.making import ImageKind, Making, Moment, begun, make
+from convscope.synthesis.measure import measured
+from convscope.synthesis.optimisers import OptimiserName
+from convscope.synthesis.plan import runs_at
+from convscope.synthesis.schedule import Size, parse_schedule
+from convscope.synthesis.tiles import Tiles
+from convscope.synthesis.transforms import Crops, Transform
+from convscope.taps.tap import SCORES_TAP
+from convscope.verbs.calls import plain_number
+from convscope.verbs.explain import in_words
+from convscope.verbs.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
+from convscope.verbs.presets import DREAM, LUCID, filled
+
+Target = Objective | str | int
+
+
+@memory_watched("dream")
+def dream(
+    net: Network,
+    image: ImageLike | Photograph,
+    target: Target | None = None,
+    *,
+    preset: Annotated[str, About("draft, default, fine, or gerretsen")] = "default",
+    size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
+    schedule: Annotated[str | None, About("octaves(4,1.4), zoom(3,1.2), single, grow(64,1.2)")] = None,
+    steps: Annotated[int | None, About("steps at each size of the schedule", 1, 10000)] = None,
+    rate: Annotated[float | None, About("how far each step goes", 1e-6, 100)] = None,
+    picture: Annotated[ImageKind | None, About("what is optimised: raw values, frequencies, pixels, ...")] = None,
+    optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
+    gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
+    tile: Annotated[
+        int, About("pixels on the side of a tile; memory goes with it, not with the picture", 64, 4096)
+    ] = 512,
+    keep: Annotated[float | None, About("how much the photograph's own features are kept, 0 to 100", 0, 100)] = None,
+    strength: Annotated[float, About("how much of the dream is laid over the photograph", 0, 1)] = 1.0,
+    mask: Annotated[str | ImageLike | None, About("a picture that is white where the dream may go")] = None,
+    frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
+    zoom: Annotated[int, About("frames of an endless zoom into the dream", 0, 2000)] = 0,
+    seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Pictures:
+    """A photograph, altered so that a target answers more and more.
+
+    target: a layer, "blocks.7" (Deep Dream: the mean square of all it answers; a weighted sum of several is a mixture),
+    a channel "blocks.7:20", or a class "class:robin" (Lucid dream). Unless given, a layer two thirds down.
+
+    A layer's or channel's dream is made by plain gradient steps on the pixels, over octaves, looked at in shifted
+    tiles; so its size is free. A class's is made by looking at random crops of the whole.
+
+    keep: holds on to what a middle layer saw in the photograph. zoom: after the dream, so many frames that go ever
+    deeper into it, dreaming on; they follow the other frames.
+
+    Returns `images` (`1 h w c` in [0,1]), `values` (the target on the finished picture), and `frames` where asked for.
+    Raises Stopped on Ctrl-C, whose `result` holds what was done.
+
+    Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015); for classes, Gerretsen et al., "Visualization methods
+    for convolutional networks" (2019), section 4.2; the identity term of Hamblin et al., "Feature Accentuation" (2024).
+    """
+    objective = (_default(net) if target is None else ensure_objective(target)).bind(net)
+    lucid = SCORES_TAP in objective.taps()
+    given = {
+        "schedule": schedule, "steps": steps, "rate": rate, "picture": picture, "optimiser": optimiser,
+        "gradient": gradient, "keep": keep,
+    }  # fmt: skip
+    options = filled(LUCID if lucid else DREAM, preset, given)
+    options |= {
+        "preset": preset, "target": str(objective), "size": size, "tile": tile, "strength": strength,
+        "frames": frames, "zoom": zoom, "seed": seed,
+    }  # fmt: skip
+    options = {name: plain_number(value) for name, value in options.items()}
+    check_given(dream, options)
+    photograph = opened_whole(net.spec, image, options["size"])
+    opened_mask = None if mask is None else open_mask(mask, size_of(photograph))
+    return _Dreamer(net, objective, photograph, opened_mask, options, watch).finished()
+
+
+def _default(net: Network) -> Objective:
+    """A layer two thirds down: deep enough for forms, not so deep that they dissolve."""
+    maps = map_layers(net.layers())
+    if not maps:
+        raise InputError(f"{net.name} has no layer whose output has positions: give a target")
+    return layer(maps[round(0.62 * (len(maps) - 1))].name)
+
+
+class _Dreamer(OnePicture):
+    """One dream, kept as far as it is."""
+
+    def __init__(
+        self, net: Network, objective: Objective, photograph: Photograph, mask: Photograph | None,
+        options: dict[str, Any], watch: Watch,
+    ) -> None:  # fmt: skip
+        making = Making(
+            options["picture"], options["optimiser"], options["rate"],
+            parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
+            _looks(net, objective, options["tile"]), parse_changes(options["gradient"]),
+        )  # fmt: skip
+        super().__init__(
+            net,
+            photograph,
+            making,
+            options,
+            watch,
+            f"dream of {in_words(net, objective)}",
+            options["zoom"] * ZOOM_STEPS,
+        )
+        self.objective, self.given_mask = objective, mask
+        self.deeper: list[Tensor] = []
+
+    def run(self) -> None:
+        start = self.photograph.tensor()
+        image = begun(self.making, 1, start.shape[1], self.generator, start)
+        self.follow(image, self._made(self.making, image, start, self.mask))
+        self._zoom()
+
+    @cached_property
+    def mask(self) -> Tensor | None:
+        """Where the dream goes, and how much of it."""
+        return allowed(self.given_mask, self.photograph, self.options["strength"])
+
+    @cached_property
+    def _pursued(self) -> Objective:
+        """The target, and how much of the photograph is kept, weighed by how large the target is on it."""
+        keep = float(self.options["keep"])
+        if not keep:
+            return self.objective
+        scale = _scale(self.net, self.objective, self.photograph.tensor())
+        middle = _middle(self.net)
+        return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
+
+    @cached_property
+    def _way(self) -> Quick:
+        return self.net.quickened()
+
+    def _made(self, making: Making, image: Image, start: Tensor, mask: Tensor | None) -> Iterator[Moment]:
+        return make(
+            self.net, [self._pursued], making, image, self.generator, photograph=start, mask=mask, way=self._way
+        )
+
+    def _zoom(self) -> None:
+        """Ever deeper: each frame is the last one enlarged a little, dreamt on; what is kept is kept of that one."""
+        assert self.picture is not None
+        making = replace(self.making, sizes=[size_of(self.photograph)], steps=ZOOM_STEPS)
+        picture, mask = self.picture, self.mask
+        for _ in range(self.options["zoom"]):
+            picture = _enlarged(picture, ZOOM_FACTOR)
+            mask = None if mask is None else _enlarged(mask, ZOOM_FACTOR)
+            image = begun(making, 1, picture.shape[1], self.generator, picture)
+            for moment in self._made(making, image, picture, mask):
+                self.note(moment)
+            assert self.moment is not None
+            picture = self.moment.pictures()
+            self.deeper.append((picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
+
+    def film(self) -> tuple[list[int], list[np.ndarray]]:
+        steps, frames = super().film()
+        steps += [self.making.total + (i + 1) * ZOOM_STEPS for i in range(len(self.deeper))]
+        return steps, frames + [frame.numpy() for frame in self.deeper]
+
+    def result(self) -> Pictures | None:
+        """The dream, or as far as it is; None before the first step."""
+        if self.moment is None:
+            return None
+        words = in_words(self.net, self.objective)
+        return self.told(
+            "dream",
+            measured(self.net, self.objective, self.reached()),
+            {
+                "captions": [words],
+                "title": f"{self.net.name} dreams of {words}",
+                "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
+            },
+            {"mask": [self.given_mask] if self.given_mask else []},
+        )
+
+
+ZOOM_STEPS, ZOOM_FACTOR = 3, 1.035
+"""Of an endless zoom: steps for each frame, and how much larger each is than the last."""
+
+
+def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Transform]:
+    """How each stage is looked at: crops of the whole for a class, tiles for what has places."""
+    transform: Transform = Tiles(tile)
+    if SCORES_TAP in objective.taps():
+        transform = Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
+    return lambda _: transform
+
+
+def _middle(net: Network) -> str | None:
+    """The layer that keeps the photograph; None where no layer has positions."""
+    maps = map_layers(net.layers())
+    return maps[len(maps) // 2].name if maps else None
+
+
+@torch.no_grad()
+def _scale(net: Network, objective: Objective, start: Tensor) -> float:
+    """The size of the target on the photograph, by which keep is weighed: one weight then suits all targets."""
+    return max(1e-6, abs(float(measured(net, objective, start)[0])))
+
+
+@torch.no_grad()
+def _enlarged(picture: Tensor, factor: float) -> Tensor:
+    """The middle of a picture, enlarged to its size."""
+    height, width = picture.shape[-2:]
+    inner_h, inner_w = round(height / factor), round(width / factor)
+    top, left = (height - inner_h) // 2, (width - inner_w) // 2
+    middle = picture[:, :, top : top + inner_h, left : left + inner_w]
+    return F.interpolate(middle, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)

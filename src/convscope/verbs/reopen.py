@@ -1,0 +1,161 @@
+"""The network and the pictures of a recipe, opened again: given, or found within reach, and checked by their hashes."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from convscope.errors import NetworkError, NotFetchedError, ResultError
+from convscope.models.load import is_file, load_model
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike
+from convscope.models.spec import InputSpec
+from convscope.results.files import read_whole
+from convscope.results.recipe import Recipe
+from convscope.verbs.plain import shown
+from convscope.verbs.reach import Reach
+from convscope.verbs.recipes import spec_of
+
+WORDS = (None, "none", "imagenet")
+"""The `weights` of a named network that are no file."""
+MOST_TIMES, MOST_NAMED, MOST_OF_FILE = 4, 1024, 2048
+"""How large a side of the input may be: of a named network so many times its own, or so many pixels; of a file's."""
+ELSE = "give the network with --model (net=...)"
+
+
+def network_of(
+    recipe: Recipe, given: Network | str | Path | None, reach: Reach, *, trust: bool, device: str | None
+) -> Network:
+    """The recipe's network. given: it, or a name or file to load it from in place of the recipe's.
+
+    Raises ResultError where it is not here, may not be read or fetched, or is not what it was.
+    """
+    if isinstance(given, Network):
+        net = given
+        _check_contract(recipe, net)
+    else:
+        net = _loaded(recipe.network, given, reach, trust, device or _device(recipe))
+    wanted = recipe.network["weights_sha256"]
+    if net.weights_hash() != wanted:
+        raise ResultError(
+            f"the weights of {net.name} are not those of the recipe (SHA-256 {net.weights_hash()[:12]}…, "
+            f"expected {wanted[:12]}…)"
+        )
+    return net
+
+
+def _loaded(
+    told: Mapping[str, Any], given: str | Path | None, reach: Reach, trust: bool, device: str | None
+) -> Network:
+    """The network from where the recipe says, or else from what the user names, with the recipe's contract."""
+    options = dict(told["options"])
+    source = told.get("source") if given is None else str(given)
+    if not source:
+        raise ResultError(f"the network {told['name']!r} was a live module: give it with replay(..., net=...)")
+    place = source
+    if given is None and is_file(source):
+        place = str(reach.find(source, "the network", ELSE))
+    if is_file(source) or (given is not None and options.get("weights") not in WORDS):
+        options.pop("weights", None)
+    elif options.get("weights") not in WORDS:
+        options["weights"] = str(reach.find(options["weights"], "the weights file", ELSE))
+    spec, named = spec_of(told["input"]), not is_file(source)
+    if not named:
+        _check_size(told["name"], spec, MOST_OF_FILE)
+    try:
+        net = load_model(
+            place, input=None if named else spec, trust=trust, device=device,
+            download=reach.download or given is not None, **options,
+        )  # fmt: skip
+    except NotFetchedError as error:
+        raise ResultError(f"{error}: say --download (download=True) to allow it, or {ELSE}") from None
+    except NetworkError as error:
+        raise ResultError(f"the recipe's network cannot be loaded: {error}") from None
+    if named:
+        _check_size(told["name"], spec, max(MOST_NAMED, MOST_TIMES * max(net.spec.hw)))
+        net.spec = spec
+    # The recipe of the replay is that of the original, wherever the network lies now.
+    net.name, net.source, net.options = told["name"], told.get("source"), dict(told["options"])
+    return net
+
+
+def _check_size(name: str, spec: InputSpec, most: int) -> None:
+    """Raises ResultError, before any pass, for an input so large that a pass could take minutes and all memory."""
+    if max(spec.hw) > most:
+        raise ResultError(
+            f"the recipe's input of {spec.height}x{spec.width} pixels is too large for {shown(name)}; expected at most "
+            f"{most} a side: if you trust it, load the network at that size yourself and give it with net=..."
+        )
+
+
+def _device(recipe: Recipe) -> str | None:
+    """The graphics card that it was made on. Raises ResultError where there is none."""
+    device = recipe.machine.get("device", "cpu")
+    if not device.startswith("cuda"):
+        return None
+    if not torch.cuda.is_available():
+        raise ResultError(
+            "this was made on a graphics card, and there is none: --device cpu (device='cpu') makes it here, "
+            "though not to the bit"
+        )
+    return str(device)
+
+
+def _check_contract(recipe: Recipe, net: Network) -> None:
+    """Raises ResultError where a network that was given takes its pictures otherwise than the recipe's."""
+    now = json.loads(json.dumps(net.spec.describe()))
+    was = recipe.network["input"]
+    other = sorted(name for name in now if name in was and now[name] != was[name])
+    if other:
+        told = ", ".join(f"{name} {now[name]}, then {was[name]}" for name in other)
+        raise ResultError(f"the network given takes its input otherwise than that of the recipe: {told}")
+
+
+def pictures_of(recipe: Recipe, image: ImageLike | None, net: Network, reach: Reach, *, whole: bool) -> dict[str, Any]:
+    """The pictures of the recipe, by the name of the argument that takes them; the same to the byte.
+
+    image: the photograph, where the user gives it. whole: whether the verb wants the photograph itself, and not as the
+    network sees it.
+    """
+    found: dict[str, Any] = {}
+    for name, records in recipe.inputs.items():
+        if name != "image":
+            found[name] = [_found(record, name, reach) for record in records]
+            continue
+        found[name] = _found(records, name, reach) if image is None else _given(records, image, net)
+        if "fit" in recipe.options and not whole:
+            photograph = net.photograph(found[name], fit=recipe.options["fit"])
+            # The recipe of the replay is that of the original, wherever the photograph lies now.
+            found[name] = replace(photograph, record=records)
+    return found
+
+
+def _found(record: Mapping[str, Any], name: str, reach: Reach) -> Path:
+    """The file of a picture, within reach. Its bytes are those of the recipe: no other file is opened as a picture."""
+    told = record.get("path")
+    if told is None and name == "image":
+        raise ResultError("the photograph of the recipe is not here, it was no file: give it with image=...")
+    if told is None:
+        raise ResultError(f"a picture of this result ({name}) was no file: make it again in Python")
+    what = "the photograph" if name == "image" else f"the picture ({name})"
+    give = "give it with --image (image=...)" if name == "image" else "make it again with the picture given"
+    path = reach.find(told, what, give)
+    if hashlib.sha256(read_whole(path)).hexdigest() != record["sha256"]:
+        raise ResultError(
+            f"{what} {str(path)!r} is not that of the recipe (expected SHA-256 {record['sha256'][:12]}…): {give}"
+        )
+    return path
+
+
+def _given(record: Mapping[str, Any], image: ImageLike, net: Network) -> ImageLike:
+    """The photograph that the user gives, where it is that of the recipe. Raises ResultError."""
+    found = net.photograph(image).record["sha256"]
+    if found != record["sha256"]:
+        raise ResultError(
+            f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
+        )
+    return image

@@ -1,0 +1,157 @@
+"""`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+
+from convscope.errors import InputError, NotFiniteError, Stopped
+from convscope.memory import memory_watched
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
+from convscope.objectives.expression import Objective
+from convscope.objectives.text import ensure_objective, parse_targets
+from convscope.options import MOST_SEED, About, check_given
+from convscope.progress import Watch, unwatched
+from convscope.results.pictures import Pictures
+from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.making import ImageKind, Making
+from convscope.synthesis.measure import Real, several_of
+from convscope.synthesis.optimisers import OptimiserName
+from convscope.synthesis.plan import alike, looks_at, plans_for
+from convscope.synthesis.schedule import parse_schedule
+from convscope.synthesis.starts import STARTS
+from convscope.verbs.calls import plain_number
+from convscope.verbs.picture_maker import Group, PictureMaker
+from convscope.verbs.presets import VISUALIZE, filled
+
+Target = Objective | str | int
+
+
+@memory_watched("visualize")
+def visualize(
+    net: Network,
+    target: Target | Sequence[Target],
+    *,
+    preset: Annotated[
+        str, About("draft, default, fine, or a source: strika, gerretsen, holbrook, calvino")
+    ] = "default",
+    start: Annotated[
+        str | ImageLike | Photograph | None,
+        About("noise, grey, blank, black, uniform, normal, random, gradient, or a photograph to start from"),
+    ] = None,
+    size: Annotated[int | None, About("pixels on the short side; chosen by the target unless given", 16, 4096)] = None,
+    steps: Annotated[int | None, About("steps of the ascent, at each size of the schedule", 1, 100000)] = None,
+    rate: Annotated[float | None, About("the optimiser's rate", 1e-6, 1000)] = None,
+    views: Annotated[
+        str | None,
+        About("looks in each step: auto, crops, wobble, plain, or transforms such as 'pad(12) jitter(8) rotate(10)'"),
+    ] = None,
+    image: Annotated[ImageKind | None, About("what is optimised: frequencies, pixels, raw values, ...")] = None,
+    optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
+    gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
+    schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
+    penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
+    magnitude: ImageLike | Sequence[ImageLike] | None = None,
+    real: ImageLike | Sequence[ImageLike] | None = None,
+    variants: Annotated[int, About("different pictures of each target", 1, 16)] = 1,
+    frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
+    seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
+    watch: Watch = unwatched,
+) -> Pictures:
+    """Pictures that drive targets high, by gradient ascent on the input; how high is in `values`.
+
+    target: one target or a list of them, made as one batch: "block3_conv1:0-63" is a sheet of filters,
+    "class:zebra" a class, "layer:3@4,5" a neuron, and any sum with penalties: "class:zebra - 0.5*tv()". Each picture
+    of a batch is the one that its target would give alone (to rounding).
+
+    preset: fills in what is left open; `convscope.verbs.presets` lists what each says and costs.
+    Targets of several depths are each looked at as suits them, at the size of the largest.
+    views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
+    recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
+    "auto" takes crops for classes and for units that see more than half of the picture.
+    image: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in [0,1]),
+    "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
+    magnitude: for "phase", photographs whose magnitude (their mean) the pictures have; 1/f unless given.
+    real: photographs, or a folder of them, to say of each target what it reaches on these: facts `real_most`,
+    `real_middle` (the greatest and the median) and `above_real`, the share of them that the picture is above.
+    variants: of each target, held apart by a diversity term, from different noise.
+
+    A unit that is silent behind its activation gets a gradient through it for the first steps; a note says so.
+
+    Returns `images` (`n h w c` in [0,1]), `values` (`n`: each objective on the finished picture, without transforms
+    and penalty) and, where asked for, `frames` (`f n h w c`, bytes). Raises Stopped on Ctrl-C, whose `result` holds
+    what was done.
+
+    Source: Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017); random crops after Fel et al.,
+    "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization" (NeurIPS 2023).
+    Departs from both: crops of an unconstrained Fourier image, as those were recognised best by other networks.
+    """
+    objectives = [objective.bind(net) for objective in _targets(target)]
+    size = plain_number(size)
+    options = filled(
+        VISUALIZE, preset,
+        {
+            "start": start, "steps": steps, "rate": rate, "views": views, "image": image,
+            "optimiser": optimiser, "gradient": gradient, "schedule": schedule, "penalty": penalty,
+        },
+    )  # fmt: skip
+    options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
+    options = {name: plain_number(value) for name, value in options.items()}
+    check_given(visualize, options)
+    if variants > 1 and options["optimiser"] == "lbfgs":
+        raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
+    plans, options["size"] = plans_for(net, objectives, options["views"], size)
+    hw = plans[0].size
+    magnitudes = _magnitudes(net, magnitude, hw)
+    if magnitudes and options["image"] != "phase":
+        raise InputError(f"magnitude is of image='phase'; image is {options['image']!r}")
+    started = _start(net, options["start"], hw)
+    if started is not None:
+        options["start"] = "photograph"
+    sizes = parse_schedule(options["schedule"]).sizes(hw)
+    making = Making(
+        options["image"], options["optimiser"], options["rate"], sizes, options["steps"],
+        partial(looks_at, net, objectives, plans[0]), parse_changes(options["gradient"]),
+        magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
+    )  # fmt: skip
+    compared = Real(net, several_of(real), objectives) if real is not None else None
+    maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
+    try:
+        maker.run([
+            Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+            for plan, some in alike(plans, objectives)
+        ])  # fmt: skip
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped after {maker.told()}", maker.result()) from None
+    result = maker.result()
+    if result is None:
+        raise NotFiniteError("; ".join(maker.skipped))
+    return result
+
+
+def _targets(target: Target | Sequence[Target]) -> list[Objective]:
+    alone = isinstance(target, Objective | str) or hasattr(target, "__index__")
+    given: list[Any] = [target] if alone else list(target)  # type: ignore[arg-type]
+    found: list[Objective] = []
+    for one in given:
+        found += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
+    if not found:
+        raise InputError("no target was given; expected at least one, such as 'class:zebra'")
+    return found
+
+
+def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
+    return [open_photograph(one, replace(net.spec, size=size)) for one in listed(given)]
+
+
+def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:
+    """The photograph to start from, or None where the start has a name."""
+    if isinstance(start, str) and start in STARTS:
+        return None
+    if isinstance(start, str) and not Path(start).exists():
+        raise InputError(f"start is {start!r}; expected one of {', '.join(STARTS)}, or the path of a photograph")
+    return open_photograph(start, replace(net.spec, size=size))

@@ -1,0 +1,42 @@
+"""Results that earlier versions made: they load, and replay to what they were.
+
+Kept in tests/data/format1: each verb on efficientnet_lite0 at 64 pixels, made before recipes were calls.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import convscope as cs
+
+FOLDER = Path(__file__).parents[1] / "data" / "format1"
+PHOTOGRAPHS = ("cat.png", "ramp.png")
+KEPT = sorted(file.name for file in FOLDER.iterdir() if file.name not in PHOTOGRAPHS)
+ROUNDING = 2e-3
+"""Of another processor's sums, in parts of an array's greatest value: a step of ascent carries it on."""
+COLOURED = ("explain.png", "compare.png", "activations.png", "weights.png", "hybrid.png")
+"""Pictures in colour maps, whose rows are exact since."""
+
+
+def test_every_verb_that_can_be_replayed_is_kept() -> None:
+    from convscope.verbs.table import VERBS
+
+    assert {file.split(".")[0].split("-")[0] for file in KEPT} == VERBS.keys() - {"report", "replay"}
+
+
+@pytest.mark.parametrize("file", KEPT)
+def test_replays_to_what_it_was(file: str) -> None:
+    then = cs.load_result(FOLDER / file)
+    again = cs.replay(FOLDER / file)
+    if file.endswith(".npz"):
+        assert set(again.arrays) == set(then.arrays)
+        for name, array in then.arrays.items():
+            most = float(np.nanmax(np.abs(array.astype(np.float64))))
+            assert np.allclose(again.arrays[name], array, rtol=0, atol=ROUNDING * most, equal_nan=True), name
+    else:
+        before, after = (np.asarray(one.image()).astype(int) for one in (then, again))
+        assert before.shape == after.shape
+        far = np.abs(before - after)
+        assert far.mean() < (3 if file in COLOURED else 0.5)
+        assert (far > 40).mean() < 0.01
