@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from convscope.objectives.units import logit as logit
     from convscope.objectives.units import neuron as neuron
     from convscope.objectives.units import probability as probability
+    from convscope.progress import Cancel as Cancel
     from convscope.progress import Progress as Progress
     from convscope.results.result import Result as Result
     from convscope.results.store import load_result as load_result
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from convscope.verbs.weights import weights as weights
 
 _HOME = {
+    "Cancel": "progress",
     "ConvscopeError": "errors",
     "InputSpec": "models.spec",
     "Network": "models.network",

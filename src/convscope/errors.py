@@ -1,24 +1,26 @@
 """The errors a user can meet, as one tree. Each says what was given, what was expected and what to do.
 
-    ConvscopeError
-    ├── InputError            an argument that cannot be used
-    │   ├── ImageError        a picture file or array that cannot be read
-    │   ├── TargetError       a target that cannot be understood
-    │   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
-    ├── NetworkError          a network that cannot be loaded or run
-    │   ├── MissingExtraError an optional package is absent; says what to install
-    │   ├── NotFetchedError   weights that would have to be downloaded, where that was not asked for
-    │   ├── NotFiniteError    an objective that is infinite, or no number
-    │   └── OutOfMemoryError  memory ran out; callers that work in batches halve them and go on
-    └── ResultError           a file that is no result, or that cannot be made again
-
-`Stopped` is not an error: it is the KeyboardInterrupt of a long piece of work, carrying what was done.
+ConvscopeError
+├── InputError            an argument that cannot be used
+│   ├── ImageError        a picture file or array that cannot be read
+│   ├── TargetError       a target that cannot be understood
+│   └── UnknownNameError  no such layer, channel, label, network or method; carries the near matches
+├── NetworkError          a network that cannot be loaded or run
+│   ├── MissingExtraError an optional package is absent; says what to install
+│   ├── NotFetchedError   weights that would have to be downloaded, where that was not asked for
+│   ├── NotFiniteError    an objective that is infinite, or no number
+│   └── OutOfMemoryError  memory ran out; callers that work in batches halve them and go on
+├── ResultError           a file that is no result, or that cannot be made again
+└── Stopped               work that was stopped; carries the result as far as it is
 """
 
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from convscope.results.result import Result
 
 
 class ConvscopeError(Exception):
@@ -86,12 +88,17 @@ class ResultError(ConvscopeError):
     """A file that is no result of convscope, or a recipe that cannot be followed."""
 
 
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C during long work. `result` is what was done until then, or None."""
+class Stopped(ConvscopeError):  # noqa: N818  (it is no fault)
+    """Work that was stopped, by Ctrl-C or by a watch that raised Cancel. See `convscope.progress.keeping`.
 
-    def __init__(self, message: str, result: Any = None) -> None:
+    result: the work as far as it was done, or None where that is nothing worth keeping.
+    """
+
+    result: "Result | None"
+
+    def __init__(self, message: str, result: "object" = None) -> None:
         super().__init__(message)
-        self.result = result
+        self.result = result  # type: ignore[assignment]
 
 
 def near_matches(given: str, known: Iterable[str], most: int = 5) -> list[str]:

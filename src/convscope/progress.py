@@ -1,11 +1,16 @@
-"""How long work tells what it is doing, without knowing who listens."""
+"""How long work tells how far it is, and how it is stopped, without knowing who listens."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from convscope.errors import Stopped
+
 if TYPE_CHECKING:
     import numpy as np
+
+    from convscope.results.result import Result
 
 
 @dataclass(frozen=True)
@@ -26,8 +31,25 @@ class Progress:
 
 
 Watch = Callable[[Progress], None]
-"""Called now and then with the news. It runs in the thread of the work and may raise to stop it."""
+"""Called now and then with the news. It runs in the thread of the work, and raises Cancel to stop it."""
+
+
+class Cancel(Exception):  # noqa: N818  (it is a request, not an error)
+    """Raised by a watch to stop the work: the verb keeps what is done and raises Stopped."""
 
 
 def unwatched(news: Progress) -> None:
     """The watch of those who do not want to know."""
+
+
+@contextmanager
+def keeping(told: Callable[[], str], partial: "Callable[[], Result | None]" = lambda: None) -> Iterator[None]:
+    """Work that may be stopped: Ctrl-C, a Cancel, or the Stopped of a verb within becomes Stopped, with what is done.
+
+    told: how far the work is, in words, such as "stopped after 3 of 8 pictures". partial: the result as far as it is,
+    or None. Both are asked when the work was stopped, and not before.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, Cancel, Stopped):
+        raise Stopped(told(), partial()) from None

@@ -10,6 +10,7 @@ from torch import Tensor
 from convscope.errors import Stopped
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
+from convscope.progress import Cancel
 from convscope.taps.batching import in_batches, looks_at_once
 from convscope.taps.record import record
 
@@ -105,7 +106,7 @@ def rise(
 
     try:
         masked_values(net, image, objective, masks, samples, take, seen)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancel):
         if not done:
             raise
         raise Stopped(f"stopped after {done} of {samples} masks", (total / (done * kept)).float()) from None

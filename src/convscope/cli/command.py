@@ -2,10 +2,10 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -46,9 +46,8 @@ class Common:
             try:
                 result = verb(*given, watch=watch, **options)
             except Stopped as stopped:
-                if stopped.result is not None:
-                    stopped.result = save(stopped.result)
-                raise
+                kept = Outcome() if stopped.result is None else save(cast(Made, stopped.result))
+                return replace(kept, stopped=str(stopped))
         return save(result)
 
 

@@ -25,12 +25,14 @@ MOST_NAMED = 6
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did. files: written, in order. data: more for --json. shown: what a person reads."""
+    """What a command did. files: written, in order. data: more for --json. shown: what a person reads. stopped: how far
+    it was, where it was stopped; empty where it is whole."""
 
     files: Sequence[Path | str] = ()
     data: dict[str, Any] = field(default_factory=dict)
     shown: Iterable[RenderableType] = ()
     notes: Sequence[str] = ()
+    stopped: str = ""
 
 
 def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
@@ -38,11 +40,14 @@ def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:
     _stopped_as_usual()
     try:
         with memory_watched("the whole of the command"):
-            _say(work(), as_json)
-    except Stopped as stopped:
-        outcome = stopped.result if isinstance(stopped.result, Outcome) else Outcome()
-        print(f"{stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)
-        _say(outcome, as_json, {"stopped": str(stopped)})
+            outcome = work()
+            if outcome.stopped:
+                print(f"{outcome.stopped}{'; what was done is kept' if outcome.files else ''}", file=sys.stderr)
+            _say(outcome, as_json, {"stopped": outcome.stopped} if outcome.stopped else None)
+        if outcome.stopped:
+            raise typer.Exit(EXIT_STOPPED)
+    except Stopped as stopped:  # of work that keeps nothing
+        print(stopped, file=sys.stderr)
         raise typer.Exit(EXIT_STOPPED) from None
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

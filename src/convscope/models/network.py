@@ -1,6 +1,5 @@
 """The network handle: the one thing that every engine sees."""
 
-import hashlib
 import html
 import threading
 import warnings
@@ -23,6 +22,7 @@ from convscope.models.choose import Recommended, recommended
 from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_output
 from convscope.models.draws import repeatable
 from convscope.models.failures import failure
+from convscope.models.fingerprint import State, hash_of, state_of
 from convscope.models.fitting import Fit
 from convscope.models.functions import KINDS, Calls
 from convscope.models.labels import Labels
@@ -86,7 +86,8 @@ class Network:
         check_output(output)
         self._lock = _Locks(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
-        self._hash: tuple[tuple[Any, ...], str] | None = None
+        self._hash: tuple[State, str] | None = None
+        self._quick: tuple[State, tuple[int, int], Quick] | None = None
 
     def __repr__(self) -> str:
         height, width = self.spec.hw
@@ -258,14 +259,18 @@ class Network:
             yield
 
     def quickened(self) -> Quick:
-        """A quicker way to run the network as it is now, for `run`; of no use once its weights change."""
+        """A quicker way to run the network as it is now, for `run`; found once, and again when weights have changed."""
         if any(place.holds_tensor for place in self._trace.written):  # it is known by its weights, which change
             return PLAIN
-        generator = torch.Generator().manual_seed(0)
-        shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
-        noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
-        with self._lock, self._failing(noise), self._as_found():
-            return quicken(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
+        state = state_of(self.adapter.root)
+        if self._quick is None or self._quick[:2] != (state, self.spec.hw):
+            generator = torch.Generator().manual_seed(0)
+            shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
+            noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
+            with self._lock, self._failing(noise), self._as_found():
+                quick = quicken(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
+            self._quick = state, self.spec.hw, quick
+        return self._quick[2]
 
     def kernel(self, module: str) -> Tensor | None:
         """The learned weights of a module, as Adapter.kernel gives them; the network is left as it was found."""
@@ -404,24 +409,10 @@ class Network:
         ]
 
     def weights_hash(self) -> str:
-        """SHA-256 of all weights (parameters and buffers) with their names; computed again only when they have changed.
-
-        Changes are noticed as autograd notices them: what is written through `.data` is not.
-        """
-        state = tuple(
-            (value.data_ptr(), 0 if value.is_inference() else value._version)
-            for module in self.adapter.root.modules()
-            for value in (*module._parameters.values(), *module._buffers.values())
-            if value is not None
-        )
+        """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
+        state = state_of(self.adapter.root)
         if self._hash is None or self._hash[0] != state:
-            digest = hashlib.sha256()
-            for name, value in self.adapter.root.state_dict().items():
-                if isinstance(value, Tensor) and self.adapter.is_weight(name):
-                    digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
-                    plain = value.detach().cpu().contiguous()
-                    digest.update(plain.view(torch.uint8).numpy().data if plain.ndim else plain.numpy().tobytes())
-            self._hash = (state, digest.hexdigest())
+            self._hash = state, hash_of(self.adapter.root, self.adapter.is_weight)
         return self._hash[1]
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
-from convscope.errors import InputError, NetworkError, Stopped
+from convscope.errors import InputError, NetworkError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
@@ -16,7 +16,7 @@ from convscope.objectives.expression import Objective
 from convscope.objectives.text import parse_target
 from convscope.objectives.units import Logit, Probability
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Progress, Watch, unwatched
+from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.heatmap import Heatmap
 from convscope.results.trust import Trust
 from convscope.taps.record import record
@@ -72,10 +72,8 @@ def assess(
     photograph = net.photograph(image, fit=made["fit"])
     _check(net, photograph, heatmap)
     where = _corners(box if corners is None else corners, photograph)
-    try:
+    with keeping(lambda: "stopped"):
         return _assessed(net, photograph, heatmap, where, options, watch)
-    except KeyboardInterrupt:
-        raise Stopped("stopped", None) from None
 
 
 def _check(net: Network, photograph: Photograph, heatmap: Heatmap) -> None:

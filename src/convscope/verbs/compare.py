@@ -16,7 +16,7 @@ from convscope.models.photograph import ImageLike, Photograph, listed
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Progress, Watch, unwatched
+from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.board import Board
 from convscope.results.heatmap import Heatmap
 from convscope.verbs.attributions import METHODS
@@ -80,16 +80,20 @@ def compare(
         "beside": [describe(one) for one in nets[1:]],
     }  # fmt: skip
     found: Maps = []
-    try:
+
+    def told() -> str:
+        return f"stopped after {len(found)} of {counted(len(ways), 'method')}"
+
+    def partial() -> Board | None:
+        kept = found
+        if not any(way.about.targeted for way in ways[: len(found)]):
+            kept = [[row[:1] for row in rows] for rows in found]
+        cut = [*notes, f"{told()}: replay makes all of them"]
+        return _board(nets, photographs[0], ways[: len(kept)], kept, options, cut) if kept else None
+
+    with keeping(told, partial):
         for row in _rows(nets, photographs, ways, wanted, seed, watch):
             found.append(row)
-    except KeyboardInterrupt:
-        done = f"stopped after {len(found)} of {counted(len(ways), 'method')}"
-        notes = [*notes, f"{done}: replay makes all of them"]
-        if not any(way.about.targeted for way in ways[: len(found)]):
-            found = [[row[:1] for row in rows] for rows in found]
-        result = _board(nets, photographs[0], ways[: len(found)], found, options, notes) if found else None
-        raise Stopped(done, result) from None
     return _board(nets, photographs[0], ways, found, options, notes)
 
 
@@ -149,7 +153,7 @@ def _named(net: Network, nets: Sequence[Network]) -> Iterator[None]:
     try:
         yield
     except ConvscopeError as error:
-        if len(nets) == 1 or str(error).startswith(net.name):
+        if isinstance(error, Stopped) or len(nets) == 1 or str(error).startswith(net.name):
             raise
         raise InputError(f"{net.name}: {error}") from None
 

@@ -24,7 +24,7 @@ from convscope.objectives.expression import Objective, Scaled, Sum, number_text
 from convscope.objectives.text import MOST_LETTERS, ensure_objective
 from convscope.objectives.units import Channel, Logit, Neuron
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Watch, unwatched
+from convscope.progress import Cancel, Watch, unwatched
 from convscope.render.colour import as_rgb
 from convscope.render.text import figure
 from convscope.results.heatmap import Heatmap
@@ -127,8 +127,8 @@ def explain(
     try:
         found, stopped = chosen.run(case), None
     except Stopped as error:
-        found, stopped = error.result, error
-    except KeyboardInterrupt:
+        found, stopped = error.result, error  # type: ignore[assignment]
+    except (KeyboardInterrupt, Cancel):
         raise Stopped("stopped", None) from None
     result = _heatmap(case, photograph, target is not None, method, found, options | {"fit": fit}, compared)
     if stopped is not None:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError, Stopped
+from convscope.errors import InputError
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
 from convscope.models.layers import map_layers
@@ -17,7 +17,7 @@ from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Progress, Watch, unwatched
+from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
 from convscope.synthesis.making import ImageKind, Making, Moment, as_array, begun, make
 from convscope.synthesis.schedule import Single
@@ -74,17 +74,17 @@ def invert(
     jobs = [(layer, weight) for weight in weights for layer in chosen]
     made: list[tuple[Tensor, float]] = []
     inverting: _Inverting | None = None
-    try:
+
+    def partial() -> Inversion | None:
+        begun = inverting is not None and inverting.moment is not None and inverting.moment.done < options["steps"]
+        kept = [*made, inverting.reached()] if inverting is not None and begun else made
+        return _result(net, photograph, jobs, kept, options, len(made)) if kept else None
+
+    with keeping(lambda: f"stopped after {len(made)} of {len(jobs)} pictures", partial):
         for layer, weight in jobs:
             inverting = _Inverting(net, photograph, layer, weight, options)
             inverting.run(len(made), len(jobs), watch)
             made.append(inverting.reached())
-    except KeyboardInterrupt:
-        finished = len(made)
-        if inverting is not None and inverting.moment is not None and inverting.moment.done < options["steps"]:
-            made.append(inverting.reached())
-        result = _result(net, photograph, jobs, made, options, finished) if made else None
-        raise Stopped(f"stopped after {finished} of {len(jobs)} pictures", result) from None
     return _result(net, photograph, jobs, made, options, len(made))
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError, Stopped
+from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.spec import InputSpec
-from convscope.progress import Progress, Watch
+from convscope.progress import Progress, Watch, keeping
 from convscope.results.pictures import Pictures
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.images import Image
@@ -98,10 +98,8 @@ class OnePicture(ABC):
     @torch.inference_mode(False)
     def finished(self) -> Pictures:
         """The picture, made. Raises Stopped on Ctrl-C, with what there is."""
-        try:
+        with keeping(lambda: f"stopped after {self.done} of {self.total} steps", self.result):
             self.run()
-        except KeyboardInterrupt:
-            raise Stopped(f"stopped after {self.done} of {self.total} steps", self.result()) from None
         result = self.result()
         assert result is not None
         return result

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from convscope.attribution.fills import blurred
-from convscope.errors import Stopped
 from convscope.models.fitting import Fit, where_seen
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import ImageLike, Photograph
-from convscope.progress import Progress, Watch
+from convscope.progress import Progress, Watch, keeping
 from convscope.render.colour import ramp_of
 from convscope.render.effects import EFFECTS, Scene, altered, contours
 from convscope.render.grid import columns_for
@@ -59,17 +58,18 @@ class VariationMaker:
         height, width = size_of(self.photograph)
         pictures = np.empty((len(cases), height, width, 3), dtype=np.float32)
         found: list[tuple[Heatmap, np.ndarray]] = []
-        try:
+
+        def partial() -> Variations | None:
+            count = len(found)
+            return self._result(cases[:count], pictures[:count], found, len(cases)) if count else None
+
+        with keeping(lambda: f"stopped after {len(found)} of {len(cases)} pictures", partial):
             for i, case in enumerate(cases):
                 heatmap, heat = self._map(self.options | case)
                 pictures[i] = self._picture(self.options | case, heat)
                 found.append((heatmap, heat))
                 if len(cases) > 1:
                     self.watch(Progress("variations", i + 1, len(cases), ""))
-        except KeyboardInterrupt:
-            count = len(found)
-            done = self._result(cases[:count], pictures[:count], found[:count], len(cases)) if count else None
-            raise Stopped(f"stopped after {count} of {len(cases)} pictures", done) from None
         return self._result(cases, pictures, found, len(cases))
 
     def _map(self, options: Mapping[str, Any]) -> tuple[Heatmap, np.ndarray]:

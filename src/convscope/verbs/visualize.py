@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import torch
 
-from convscope.errors import InputError, NotFiniteError, Stopped
+from convscope.errors import InputError, NotFiniteError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_targets
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Watch, unwatched
+from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
 from convscope.synthesis.making import ImageKind, Making
@@ -120,13 +120,11 @@ def visualize(
     )  # fmt: skip
     compared = Real(net, several_of(real), objectives) if real is not None else None
     maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
-    try:
+    with keeping(lambda: f"stopped after {maker.told()}", maker.result):
         maker.run([
             Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
             for plan, some in alike(plans, objectives)
         ])  # fmt: skip
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped after {maker.told()}", maker.result()) from None
     result = maker.result()
     if result is None:
         raise NotFiniteError("; ".join(maker.skipped))

@@ -7,8 +7,6 @@ import typer
 
 from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
-from convscope.cli.progress import Watcher
-from convscope.errors import Stopped
 from convscope.results.result import Result
 from convscope.verbs.report import report
 
@@ -33,14 +31,7 @@ def main(
     The page is one file that needs nothing else: open it in a browser, mail it. Ctrl-C keeps what is done.
     """
     net = common.load()
-    try:
-        with Watcher() as watch:
-            result = report(net, photo, out or Path(f"{Path(photo).stem}-report"), watch=watch, **options)  # type: ignore[arg-type]
-    except Stopped as stopped:
-        if stopped.result is not None:
-            stopped.result = _told(stopped.result)
-        raise
-    return _told(result)
+    return common.made(report, net, photo, out or Path(f"{Path(photo).stem}-report"), save=_told, **options)
 
 
 def _told(result: Result) -> Outcome:

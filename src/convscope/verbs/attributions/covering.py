@@ -13,7 +13,7 @@ from convscope.attribution.survey import Survey, budget_of, survey
 from convscope.errors import InputError, Stopped
 from convscope.models.network import Network
 from convscope.objectives.units import Logit, Probability
-from convscope.progress import Progress
+from convscope.progress import Cancel, Progress
 from convscope.taps.record import record
 from convscope.verbs.attributions.case import Case, Found
 
@@ -33,7 +33,7 @@ def of_rise(case: Case) -> Found:
             kept=options["kept"], generator=case.generator, seen=case.seen(options["samples"]),
         )  # fmt: skip
     except Stopped as error:
-        found, stopped = error.result, error
+        found, stopped = error.result, error  # type: ignore[assignment]
         notes = (f"{error}: replay makes all of them",)
     result = Found(objective, value, found, scores, facts={"from_lowest": True}, notes=notes)
     if stopped is not None:
@@ -81,7 +81,7 @@ def of_occlusion(case: Case) -> Found:
             done = int(known.computed.sum())
             told = f"{float(np.abs(known.values).max()):.4g}"
             case.watch(Progress(case.what, done, max(done, total), told))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Cancel):
         if known is None or not known.rough:
             raise
         told = f"stopped after {int(known.computed.sum())} of {total} positions"

@@ -8,17 +8,16 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from convscope.errors import ResultError, Stopped
+from convscope.errors import ResultError
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.options import MOST_SEED, About, check_given
-from convscope.progress import Progress, Watch, unwatched
+from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.render.page import page
 from convscope.results.files import check_place, write_whole
 from convscope.results.page import Page
-from convscope.results.pictures import Pictures
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.report import parts
 from convscope.verbs.report.filters import filters as filters_of
@@ -56,7 +55,10 @@ def report(
     maker = _Maker(found, path, options, watch)
     chosen = parts.stage_layers(net)
     maker.total = 4 + len(chosen) * filter_steps + class_steps
-    try:
+    with keeping(
+        lambda: f"stopped after {maker.done} of {maker.total} steps",
+        lambda: maker.write(finished=False) if found.page["photograph"] else None,
+    ):
         maker.part("predictions", lambda _: parts.predictions(found))
         maker.part("heatmaps", lambda _: parts.evidence(found))
         maker.part("layers", lambda _: parts.depth(found))
@@ -65,12 +67,6 @@ def report(
             maker.part(f"filters of {layer.name}", made, filter_steps)
         maker.part("first weights", lambda _: parts.first_weights(found))
         maker.part("class picture", partial(parts.class_picture, found, class_steps), class_steps)
-    except KeyboardInterrupt as stopped:
-        half = stopped.result if isinstance(stopped, Stopped) else None
-        if isinstance(half, Pictures) and len(chosen) == len(found.page["filters"] or ()):
-            parts.show_class_picture(found, half)
-        result = maker.write(finished=False) if found.page["photograph"] else None
-        raise Stopped(f"stopped after {maker.done} of {maker.total} steps", result) from None
     return maker.write(finished=True)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from convscope.attribution.cam import Cam, enlarge, gradient_cam
+from convscope.errors import Stopped
 from convscope.inspection.kernels import layers_with_kernels
 from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
@@ -149,7 +150,12 @@ def class_picture(found: Findings, steps: int, watch: Watch) -> None:
     if not found.guesses:
         return
     guess = found.guesses[0]
-    made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
+    try:
+        made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
+    except Stopped as stopped:
+        if isinstance(stopped.result, Pictures):
+            show_class_picture(found, stopped.result)
+        raise
     show_class_picture(found, made)
     if made.arrays["values"][0] < guess.score:
         again = visualize(
