@@ -191,3 +191,33 @@ def shared(kind: str) -> cs.Network:
 def noise(seed: int = 0, channels: int = 3, size: int = SIZE, n: int = 1) -> Tensor:
     """Pictures of noise in [0,1]."""
     return torch.rand((n, channels, size, size), generator=torch.Generator().manual_seed(seed))
+
+
+class Planted(nn.Module):
+    """A class for each colour: how much of the picture's brightest spot of it there is, by a 5x5 mean and a square."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spot = nn.Conv2d(3, 3, 5, padding=2, bias=False)
+        self.act = nn.ReLU()
+        self.head = nn.Linear(3, 3, bias=False)
+        with torch.no_grad():
+            self.spot.weight.zero_()
+            for i in range(3):
+                self.spot.weight[i, i] = 1 / 25
+            self.head.weight.copy_(torch.eye(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.spot(x) - 0.3).square().sum((2, 3)))
+
+
+PLANTED = cs.InputSpec(size=48, range=(0, 1), mean=0.0, std=1.0)
+
+
+def planted(seed: int) -> tuple[Tensor, tuple[int, int]]:
+    """Faint noise with a square of blue 9 pixels wide, and where its middle is."""
+    generator = torch.Generator().manual_seed(seed)
+    picture = 0.2 * torch.rand((1, 3, 48, 48), generator=generator)
+    y, x = (int(v) for v in torch.randint(6, 42, (2,), generator=generator))
+    picture[:, 2, y - 4 : y + 5, x - 4 : x + 5] = 0.9
+    return picture, (y, x)

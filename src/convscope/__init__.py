@@ -10,9 +10,30 @@ Everything here is loaded when it is first used: importing the package loads no 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from convscope.attribution.table import METHODS
+from convscope.verbs.table import VERBS
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from convscope.attribution.cam import GradCAM as GradCAM
+    from convscope.attribution.cam import GradCAMPlusPlus as GradCAMPlusPlus
+    from convscope.attribution.cam import HiResCAM as HiResCAM
+    from convscope.attribution.cam import LayerCAM as LayerCAM
+    from convscope.attribution.eigen_cam import EigenCAM as EigenCAM
+    from convscope.attribution.gradients import Deconvnet as Deconvnet
+    from convscope.attribution.gradients import GuidedBackprop as GuidedBackprop
+    from convscope.attribution.gradients import InputXGradient as InputXGradient
+    from convscope.attribution.gradients import Saliency as Saliency
+    from convscope.attribution.guided_grad_cam import GuidedGradCAM as GuidedGradCAM
+    from convscope.attribution.integrated import IntegratedGradients as IntegratedGradients
+    from convscope.attribution.method import Attribution as Attribution
+    from convscope.attribution.method import Job as Job
+    from convscope.attribution.method import Method as Method
+    from convscope.attribution.occlusion import Occlusion as Occlusion
+    from convscope.attribution.rise import RISE as RISE
+    from convscope.attribution.score_cam import ScoreCAM as ScoreCAM
+    from convscope.attribution.smooth_grad import SmoothGrad as SmoothGrad
     from convscope.errors import ConvscopeError as ConvscopeError
     from convscope.errors import Stopped as Stopped
     from convscope.models.load import load_model as load_model
@@ -29,6 +50,7 @@ if TYPE_CHECKING:
     from convscope.objectives.units import logit as logit
     from convscope.objectives.units import neuron as neuron
     from convscope.objectives.units import probability as probability
+    from convscope.options import About as About
     from convscope.progress import Cancel as Cancel
     from convscope.progress import Progress as Progress
     from convscope.results.result import Result as Result
@@ -48,25 +70,22 @@ if TYPE_CHECKING:
     from convscope.verbs.visualize import visualize as visualize
     from convscope.verbs.weights import weights as weights
 
-_HOME = {
+_HOME: dict[str, str] = {
+    "About": "options",
+    "Attribution": "attribution.method",
     "Cancel": "progress",
     "ConvscopeError": "errors",
     "InputSpec": "models.spec",
+    "Job": "attribution.method",
+    "Method": "attribution.method",
     "Network": "models.network",
     "Objective": "objectives.expression",
     "Progress": "progress",
     "Result": "results.result",
     "Stopped": "errors",
     "activation_model": "taps.activation_model",
-    "activations": "verbs.activations",
-    "assess": "verbs.assess",
     "channel": "objectives.units",
     "direction": "objectives.units",
-    "compare": "verbs.compare",
-    "dream": "verbs.dream",
-    "explain": "verbs.explain",
-    "hybrid": "verbs.hybrid",
-    "invert": "verbs.invert",
     "layer": "objectives.units",
     "load_model": "models.load",
     "load_result": "results.store",
@@ -76,14 +95,12 @@ _HOME = {
     "parse_target": "objectives.text",
     "probability": "objectives.units",
     "record": "taps.record",
-    "replay": "verbs.replay",
-    "report": "verbs.report",
     "squared_l2": "objectives.penalties",
-    "stylize": "verbs.stylize",
     "total_variation": "objectives.penalties",
-    "visualize": "verbs.visualize",
-    "weights": "verbs.weights",
+    **{name: verb.home.partition(":")[0].removeprefix("convscope.") for name, verb in VERBS.items()},
+    **{home.partition(":")[2]: f"attribution.{home.partition(':')[0]}" for home in METHODS.values()},
 }
+"""Where each name lies, below convscope; verbs and methods come from their tables."""
 
 __all__ = sorted([*_HOME, "__version__"])
 

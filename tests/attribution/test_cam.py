@@ -139,7 +139,7 @@ def test_what_cannot_be_explained_says_so() -> None:
     net = shared("plain")
     with pytest.raises(cs.ConvscopeError, match=r"the layer 'head' has no positions .*'relu2'"):
         cs.explain(net, noise(), layer="head")
-    with pytest.raises(cs.ConvscopeError, match="conv1:2 does not depend on the layer 'conv2': choose an earlier"):
+    with pytest.raises(cs.ConvscopeError, match="conv1:2 does not depend on: give an earlier layer"):
         cs.explain(net, noise(), "conv1:2", layer="conv2")
     with pytest.raises(cs.ConvscopeError, match=r"tv\(\) reads the picture alone"):
         cs.explain(net, noise(), "tv()")
@@ -195,7 +195,7 @@ def test_a_map_is_the_sum_of_those_of_its_channels(kind: str, method: str) -> No
 
 
 def test_rankings_by_hand() -> None:
-    from convscope.attribution.chosen import Chosen
+    from convscope.attribution.channels import ChannelChoice
 
     activations = torch.tensor([3.0, 0.0, 1.0, 2.0]).view(1, 4, 1, 1).expand(1, 4, 2, 2)
     weights = torch.tensor([0.1, 9.0, -5.0, 1.0]).view(1, 4, 1, 1)
@@ -205,10 +205,10 @@ def test_rankings_by_hand() -> None:
     }  # fmt: skip
     for (ranking, signed), order in ranked.items():
         for top in range(1, 5):
-            chosen = Chosen(top=top, ranking=ranking)  # type: ignore[arg-type]
+            chosen = ChannelChoice(top=top, ranking=ranking)  # type: ignore[arg-type]
             assert chosen.of(activations, weights, signed, "l") == order[:top], (ranking, signed)
-    assert Chosen((2, 0, 2), 1).of(activations, weights, False, "l") == [0]
-    assert Chosen((2, 0)).of(activations, weights, False, "l") == [2, 0]
+    assert ChannelChoice((2, 0, 2), 1).of(activations, weights, False, "l") == [0]
+    assert ChannelChoice((2, 0)).of(activations, weights, False, "l") == [2, 0]
 
 
 @pytest.mark.parametrize(
@@ -235,3 +235,32 @@ def test_score_cam_of_few_channels_looks_at_these_alone() -> None:
     assert found.facts["channels"] == maps.mean((1, 2)).argsort()[::-1][:3].tolist()
     same = cs.explain(net, noise(2), 1, method="score_cam", channels=found.facts["channels"])
     assert np.array_equal(found.arrays["map"], same.arrays["map"])
+
+
+LAYER = "conv2"
+
+
+def activations_and_gradient(net: cs.Network, picture: Tensor, layer: str, target: int) -> tuple[Tensor, Tensor]:
+    recording = record(net, picture, [layer, "scores"], gradients=True)
+    gradient = recording.gradients(recording.scores[:, target], [layer])
+    return recording[layer].detach()[0], next(iter(gradient.values()))[0]
+
+
+@pytest.mark.parametrize("method", ["grad_cam_pp", "layer_cam", "hires_cam"])
+def test_cams_by_their_formulas(method: str) -> None:
+    net, picture = network("plain"), noise(1)
+    a, g = (x.double().numpy() for x in activations_and_gradient(net, picture, LAYER, 2))
+    wanted = np.zeros(a.shape[1:])
+    for k in range(len(a)):
+        if method == "grad_cam_pp":
+            weight = 0.0
+            for y, x in np.ndindex(a.shape[1:]):
+                below = 2 * g[k, y, x] ** 2 + a[k].sum() * g[k, y, x] ** 3
+                weight += (g[k, y, x] ** 2 / below if g[k, y, x] else 0.0) * max(g[k, y, x], 0)
+            wanted += weight * a[k]
+        else:
+            wanted += a[k] * (np.maximum(g[k], 0) if method == "layer_cam" else g[k])
+    found = cs.explain(net, picture, 2, method=method, layer=LAYER, signed=True).arrays["coarse"]
+    assert np.abs(found - wanted).max() <= 1e-5 * np.abs(wanted).max()
+    shown = cs.explain(net, picture, 2, method=method, layer=LAYER).arrays["coarse"]
+    assert np.abs(shown - np.maximum(wanted, 0)).max() <= 1e-5 * np.abs(wanted).max()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.attribution.occlusion import Occluder, Positions
-from convscope.attribution.survey import survey
+from convscope.attribution.incremental.coarse_to_fine import survey
+from convscope.attribution.occluder import Occluder, Positions
 from convscope.objectives.expression import Objective
 from convscope.taps.record import record
 from tests.networks import MODULES, SPEC, network, noise
@@ -305,10 +305,15 @@ def test_stopped_anywhere_the_map_is_known_everywhere(share: float) -> None:
 
 
 def test_stopped_at_once_nothing_is_claimed() -> None:
-    from convscope.attribution.survey import survey
+    from convscope.attribution.incremental.coarse_to_fine import survey
 
     first = next(iter(survey(lambda places: np.ones(len(places)), (30, 30), batch=10)))
     assert not first.rough
     steps = list(survey(lambda places: np.ones(len(places)), (30, 30), batch=10))
     assert steps[-1].rough
     assert steps[-1].computed.all()
+
+
+def test_digits_of_other_scripts_are_no_numbers() -> None:
+    with pytest.raises(cs.ConvscopeError, match="expected pixels"):
+        cs.explain(network("plain"), noise(1), 1, method="occlusion", patch="²")

@@ -179,7 +179,7 @@ def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
     assert answer("replay", tmp_path / "w.png", "--files")["same_pixels"]
     refused = run("explain", photograph, "--winners", tmp_path / "w2.png")
     assert refused.exit_code == 1
-    assert "--winners is for occlusion" in refused.stderr
+    assert "--winners is of methods that tell which class wins where" in refused.stderr
 
 
 def test_compare(tmp_path: Path, photograph: str) -> None:

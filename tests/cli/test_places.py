@@ -50,7 +50,7 @@ def test_of_a_link_the_file_it_leads_to_is_written(tmp_path: Path) -> None:
     done = run(*WEIGHTS, "--out", link)
     assert done.exit_code == 0, done.output
     assert link.is_symlink()
-    assert cs.load_result(target).recipe.method == "weights"
+    assert cs.load_result(target).recipe.verb == "weights"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["there", "w.png", "w.png"]
 
 
@@ -144,7 +144,7 @@ def test_a_full_standard_output_is_told_and_the_result_saved(more: tuple[str, ..
     assert said.startswith("error: standard output cannot be written (No space left on device); the work is done")
     assert said.rstrip().endswith(str(tmp_path / "w.png"))
     assert len(said.splitlines()) == 1
-    assert cs.load_result(tmp_path / "w.png").recipe.method == "weights"
+    assert cs.load_result(tmp_path / "w.png").recipe.verb == "weights"
 
 
 @pytest.mark.parametrize("more", [(), ("--json",)])
@@ -152,7 +152,7 @@ def test_a_closed_standard_output_is_no_error(more: tuple[str, ...], tmp_path: P
     words = [sys.executable, "-m", "convscope", *WEIGHTS, "--out", str(tmp_path / "w.png"), *more]
     done = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *words], stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert cs.load_result(tmp_path / "w.png").recipe.method == "weights"
+    assert cs.load_result(tmp_path / "w.png").recipe.verb == "weights"
 
 
 # --- signals -----------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import convscope as cs
+from convscope.attribution.table import METHODS
 from convscope.verbs.table import VERBS as NAMED
 from tests.contracts.as_found import assert_as_found, snapshot
 from tests.contracts.verbs import VERBS, WRONG
@@ -18,8 +19,10 @@ every_verb = pytest.mark.parametrize("verb", VERBS)
 every_kind = pytest.mark.parametrize("kind", MODULES)
 
 
-def test_the_contracts_cover_every_verb() -> None:
+def test_the_contracts_cover_every_verb_and_every_method() -> None:
     assert {name.split()[0] for name in VERBS} | {"replay"} == set(NAMED)
+    assert {name.split()[-1] for name in VERBS if " by " in name} == set(METHODS)
+    assert set(WRONG) == set(VERBS)
 
 
 @every_kind
@@ -101,7 +104,7 @@ def test_same_call_same_bytes(verb: str, kind: str, tmp_path: Path) -> None:
 @every_verb
 def test_arrays_are_finite_and_named(verb: str, kind: str, tmp_path: Path) -> None:
     result = VERBS[verb](shared(kind), kind, tmp_path)
-    assert result.recipe.method == verb.split()[0]
+    assert result.recipe.verb == verb.split()[0]
     for name, array in result.arrays.items():
         assert len(result.axes[name]) == array.ndim
         assert array.dtype in (np.float32, np.uint8)

@@ -17,7 +17,7 @@ from convscope.objectives.text import (
     parse_target,
     parse_targets,
 )
-from convscope.verbs.explain import check_asked
+from convscope.verbs.question import question_of
 
 A, B = cs.channel("a", 1), cs.channel("b", 2)
 MEANING: dict[str, Objective] = {
@@ -249,7 +249,7 @@ LONG = {
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 def test_long_targets_are_told_soon(text: str) -> None:
     before = time.perf_counter()
-    for parse in (parse_targets, lambda text: check_asked(shared("plain"), text, "grad_cam", {})):
+    for parse in (parse_targets, lambda text: question_of(shared("plain"), text, "grad_cam")):
         with pytest.raises(cs.ConvscopeError) as told:
             parse(text)
         assert len(str(told.value)) < 500
@@ -277,7 +277,7 @@ def test_how_long_a_target_may_be() -> None:
 )  # fmt: skip
 def test_the_strongest_channel_of_a_layer(text: str, layer: str) -> None:
     if layer == "conv2":
-        check_asked(shared("plain"), text, "grad_cam", {})
+        question_of(shared("plain"), text, "grad_cam")
     else:
         with pytest.raises(cs.ConvscopeError, match=f"no layer named '{layer}'"):
-            check_asked(shared("plain"), text, "grad_cam", {})
+            question_of(shared("plain"), text, "grad_cam")

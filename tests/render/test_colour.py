@@ -8,7 +8,7 @@ import pytest
 from convscope.render.colour import MAPS, as_rgb, colourise, own_scale, scale_of, to_bytes
 from convscope.render.text import width_of
 from convscope.results.activations import Activations
-from convscope.results.recipe import Recipe
+from convscope.results.recipe import Call, Recipe
 
 ENDS: dict[Any, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "inferno": ((0, 0, 4), (252, 255, 164)),
@@ -130,7 +130,9 @@ def test_a_silent_channel_is_dark_on_its_sheet(scale: str, other: float) -> None
     maps[1] = other
     about = {"kind": "Conv2d", "channels": [0, 1], "zeros": [1.0, 0.0]}
     facts = {"scale": scale, "layers": {"conv": about}}
-    sheet = np.asarray(Activations({"conv": maps}, {"conv": ("c", "h", "w")}, Recipe("activations"), facts).image())
+    sheet = np.asarray(
+        Activations({"conv": maps}, {"conv": ("c", "h", "w")}, Recipe(Call("activations")), facts).image()
+    )
     top, left = 16 + 27 + 21 + 18, 16 + width_of("0", 13) + 8
     silent, loud = (sheet[top : top + 112, x : x + 112] for x in (left, left + 112 + 3))
     assert (loud == (ENDS["inferno"][1] if other > 0 else ENDS["signed"][0])).all()

@@ -13,7 +13,7 @@ from tests.networks import shared
 
 import convscope as cs
 from convscope.render import animation
-from convscope.results.recipe import Recipe
+from convscope.results.recipe import Call, Recipe
 
 
 def film(**options: object) -> cs.Result:
@@ -76,7 +76,7 @@ def test_the_picture_of_frames_is_their_contact_sheet() -> None:
 
 # --- films that would take more than a film has ------------------------------------------------------------------
 
-RECIPE = json.dumps({"recipe": Recipe("visualize").to_dict(), "facts": {}})
+RECIPE = json.dumps({"recipe": Recipe(Call("visualize")).to_dict(), "facts": {}})
 
 
 def flat(path: Path, side: int, count: int, text: str = RECIPE) -> Path:

@@ -10,7 +10,7 @@ import convscope as cs
 from convscope.cli.main import app
 from convscope.render import grid
 from convscope.results.activations import OVERVIEW_CHANNELS, OVERVIEW_LAYERS, Activations
-from convscope.results.recipe import Recipe
+from convscope.results.recipe import Call, Recipe
 from convscope.results.weights import Weights
 
 
@@ -22,7 +22,7 @@ def activations(layers: int, channels: int = 3) -> Activations:
         name: {"kind": "Conv2d", "channels": list(range(len(maps))), "zeros": [0.0] * len(maps)}
         for name, maps in arrays.items()
     }
-    recipe = Recipe("activations")
+    recipe = Recipe(Call("activations"))
     return Activations(arrays, dict.fromkeys(arrays, ("c", "h", "w")), recipe, {"scale": "channel", "layers": facts})
 
 
@@ -74,7 +74,7 @@ def test_channels_that_the_picture_lacks_are_told() -> None:
 def test_kernels_that_a_mosaic_lacks_are_told(shape: tuple[int, ...], told: str | None) -> None:
     facts = {"layer": "conv", "kind": "Conv2d", "colour": False, "order": "RGB"}
     array = np.random.default_rng(0).normal(size=shape).astype(np.float32)
-    cuts = Weights({"weights": array}, {"weights": ("out", "in", "kh", "kw")}, Recipe("weights"), facts).cuts
+    cuts = Weights({"weights": array}, {"weights": ("out", "in", "kh", "kw")}, Recipe(Call("weights")), facts).cuts
     assert len(cuts) == (told is not None)
     assert told is None or told in cuts[0]
 
@@ -82,7 +82,9 @@ def test_kernels_that_a_mosaic_lacks_are_told(shape: tuple[int, ...], told: str 
 def test_kernels_in_colour_are_all_shown() -> None:
     facts = {"layer": "conv", "kind": "Conv2d", "colour": True, "order": "RGB"}
     array = np.ones((96, 3, 11, 11), np.float32)
-    assert Weights({"weights": array}, {"weights": ("out", "in", "kh", "kw")}, Recipe("weights"), facts).cuts == ()
+    assert (
+        Weights({"weights": array}, {"weights": ("out", "in", "kh", "kw")}, Recipe(Call("weights")), facts).cuts == ()
+    )
 
 
 def test_the_command_says_what_its_picture_lacks(

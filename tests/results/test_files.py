@@ -19,15 +19,17 @@ from convscope.results.files import KEY, check_ending, png_bytes, write_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.npz import npz_bytes
 from convscope.results.pictures import Pictures
-from convscope.results.recipe import FORMAT, Recipe
+from convscope.results.recipe import FORMAT, Call, Recipe
 from convscope.results.result import FACTS_IN_PNG, Result, file_name
 from convscope.results.weights import Weights
 
 RECIPE = Recipe(
-    "visualize",
-    network={"name": "Tiny", "source": None, "options": {}, "weights_sha256": "ab" * 32},
-    options={"target": "class:tiger cat - 0.1*tv()", "lr": 0.05, "third": 1 / 3, "seed": 2**53, "layers": None},
-    inputs={"image": {"path": "Übung/猫.jpg", "size": [3, 4]}},
+    Call(
+        "visualize",
+        [{"name": "Tiny", "source": None, "options": {}, "weights_sha256": "ab" * 32}],
+        {"start": {"path": "Übung/猫.jpg", "size": [3, 4]}},
+        {"target": "class:tiger cat - 0.1*tv()", "lr": 0.05, "third": 1 / 3, "seed": 2**53, "layers": None},
+    ),
     machine={"threads": 2},
     notes=("a note – with a dash", "another"),
 )
@@ -45,7 +47,7 @@ def pictures(facts: dict[str, Any] | None = None, recipe: Recipe = RECIPE) -> Pi
 
 def holding(arrays: dict[str, np.ndarray], method: str = "activations") -> Activations:
     axes = {name: tuple("abcdef"[: array.ndim]) for name, array in arrays.items()}
-    return Activations(arrays, axes, Recipe(method), {"any": "facts"})
+    return Activations(arrays, axes, Recipe(Call(method)), {"any": "facts"})
 
 
 def assert_same_result(one: Result, two: Result) -> None:
@@ -85,7 +87,7 @@ def test_npz_gives_everything_back(tmp_path: Path) -> None:
 def test_each_method_gets_its_own_kind_back(method: str, kind: type[Result], tmp_path: Path) -> None:
     axes = kind.needs or {"a": ("h", "w")}
     result = kind(
-        {name: np.ones((2,) * len(names), dtype=np.float32) for name, names in axes.items()}, axes, Recipe(method)
+        {name: np.ones((2,) * len(names), dtype=np.float32) for name, names in axes.items()}, axes, Recipe(Call(method))
     )
     assert_same_result(result, load_result(result.save(tmp_path / "x.npz")))
 
@@ -141,7 +143,7 @@ def test_what_is_saved_is_plain_numpy(tmp_path: Path) -> None:
     path = pictures().save(tmp_path / "x.npz")
     with np.load(path, allow_pickle=False) as held:
         assert held["images"].tobytes() == pictures().arrays["images"].tobytes()
-        assert json.loads(held[KEY].tobytes())["recipe"]["method"] == "visualize"
+        assert json.loads(held[KEY].tobytes())["recipe"]["verb"] == "visualize"
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".png"])
@@ -164,8 +166,9 @@ def test_png_gives_back_the_picture_and_the_recipe(tmp_path: Path) -> None:
 def test_a_long_recipe_fits_into_a_png(tmp_path: Path) -> None:
     """A direction over all channels of a wide layer, and the labels of a network."""
     numbers = np.random.default_rng(0).standard_normal(8192).tolist()
-    recipe = Recipe("visualize", options={"target": f"direction(a, {', '.join(map(repr, numbers))})"},
-                    network={"options": {"labels": [f"class number {i} – ü" for i in range(21_000)]}})  # fmt: skip
+    labels = [f"class number {i} – ü" for i in range(21_000)]
+    target = f"direction(a, {', '.join(map(repr, numbers))})"
+    recipe = Recipe(Call("visualize", [{"options": {"labels": labels}}], options={"target": target}))
     assert load_result(pictures(recipe=recipe).save(tmp_path / "x.png")).recipe == recipe
 
 
@@ -191,7 +194,7 @@ def test_endings_may_be_capitals(suffix: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".npz"])
 def test_a_path_that_is_no_utf8_can_stand_in_a_recipe(suffix: str, tmp_path: Path) -> None:
-    recipe = Recipe("visualize", inputs={"image": {"path": os.fsdecode(b"caf\xe9.png")}})
+    recipe = Recipe(Call("visualize", inputs={"image": {"path": os.fsdecode(b"caf\xe9.png")}}))
     loaded = load_result(pictures(recipe=recipe).save(tmp_path / f"x{suffix}"))
     assert os.fsencode(loaded.recipe.inputs["image"]["path"]) == b"caf\xe9.png"
 
@@ -273,7 +276,7 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "png with an empty object": ("x.png", lambda _: png("{}"), "cannot be read"),
     "png, endless brackets": ("x.png", lambda _: png("[" * 200_000), "cannot be read"),
     "png, another format": ("x.png", lambda _: png(json.dumps({"recipe": {**GOOD, "format": 99}})), "of format 99"),
-    "png, method a number": ("x.png", lambda _: png(json.dumps({"recipe": {**GOOD, "method": 3}})), "cannot be read"),
+    "png, verb a number": ("x.png", lambda _: png(json.dumps({"recipe": {**GOOD, "verb": 3}})), "cannot be read"),
     "png, facts a list": ("x.png", lambda _: png(json.dumps({"recipe": GOOD, "facts": [1]})), ""),
     "png, half of it": ("x.png", lambda folder: saved(".png", folder)[:200], "not a picture that can be read"),
     "png, its head": ("x.png", lambda folder: saved(".png", folder)[:20], "not a picture that can be read"),
@@ -301,7 +304,7 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "npz with bytes": ("x.npz", lambda _: npz(b"\xff\xfe\0"), "the recipe in"),
     "npz with a list": ("x.npz", lambda _: npz([1]), "the recipe in"),
     "npz with an empty object": ("x.npz", lambda _: npz({}), "cannot be read"),
-    "npz, another method": ("x.npz", lambda _: npz({"recipe": {**GOOD, "method": "knit"}}), "a result of 'knit'"),
+    "npz, another verb": ("x.npz", lambda _: npz({"recipe": {**GOOD, "verb": "knit"}}), "a result of 'knit'"),
     "npz, another format": ("x.npz", lambda _: npz({"recipe": {**GOOD, "format": FORMAT + 1}}), "use a newer one"),
     "npz, no axes": ("x.npz", lambda _: npz({"recipe": GOOD}, a=np.zeros(3)), "the array 'a' has 1 axes"),
     "npz, too few axes": ("x.npz", lambda _: npz({**ABOUT, "axes": {"a": []}}, a=np.zeros(3)), "the array 'a'"),
@@ -459,7 +462,9 @@ def layers(*names: str) -> Activations:
     arrays = {name: np.full((2, 3, 3), float(i), dtype=np.float32) for i, name in enumerate(names)}
     about = {"kind": "ReLU", "channels": [0, 1], "zeros": [0.0, 0.0]}
     axes = dict.fromkeys(names, ("c", "h", "w"))
-    return Activations(arrays, axes, Recipe("activations"), {"scale": "channel", "layers": dict.fromkeys(names, about)})
+    return Activations(
+        arrays, axes, Recipe(Call("activations")), {"scale": "channel", "layers": dict.fromkeys(names, about)}
+    )
 
 
 def test_each_layer_gets_a_file_of_its_own(tmp_path: Path) -> None:
@@ -480,10 +485,10 @@ def test_a_layer_has_a_name_as_a_file(name: str, expected: str) -> None:
 
 
 def test_the_recipe_is_plain_json_and_compares() -> None:
-    recipe = Recipe("explain", options={"channels": (1, 2), 3: "x"}, notes=("a",))
+    recipe = Recipe(Call("explain", options={"channels": (1, 2), 3: "x"}), notes=("a",))
     assert recipe.options == {"channels": [1, 2], "3": "x"}
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-    assert recipe != Recipe("explain", options={"channels": [1, 3], 3: "x"}, notes=("a",))
+    assert recipe != Recipe(Call("explain", options={"channels": [1, 3], 3: "x"}), notes=("a",))
 
 
 def test_bytes_without_a_file() -> None:

@@ -18,14 +18,14 @@ import convscope as cs
 from convscope.cli.main import app
 from convscope.results import npz
 from convscope.results.files import KEY
-from convscope.results.recipe import Recipe
+from convscope.results.recipe import Call, Recipe
 from convscope.results.store import KINDS, picture_of
 
 
 def archive(path: Path, arrays: dict[str, Any], method: str = "explain", axes: dict[str, Any] | None = None) -> Path:
     """An .npz that says it is a result. An array may be bytes of a member as they stand."""
     axes = {name: list("abcdef"[: np.ndim(array)]) for name, array in arrays.items()} if axes is None else axes
-    about = {"recipe": Recipe(method).to_dict(), "facts": {}, "axes": axes}
+    about = {"recipe": Recipe(Call(method)).to_dict(), "facts": {}, "axes": axes}
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, array in {KEY: text, **arrays}.items():

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 import convscope as cs
-from convscope.attribution.trust import area, curve, edges, moved, order_of, rank_correlation, shuffle
-from tests.attribution.test_methods import PLANTED, Planted, planted
-from tests.networks import MODULES, network, noise
+from convscope.attribution.faithfulness import area, curve, edges, moved, order_of, rank_correlation, shuffle
+from tests.networks import MODULES, PLANTED, Planted, network, noise, planted
 
 
 def test_rank_correlation_is_spearmans() -> None:

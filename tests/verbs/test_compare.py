@@ -18,7 +18,7 @@ from tests.networks import LABELS, MODULES, SPEC, network, noise, seeded
 
 def test_a_board_holds_the_maps_of_explain() -> None:
     nets = [network("plain"), network("residual")]
-    methods = ["grad_cam", "saliency", "occlusion patch=8 stride=8 value=black", "eigen_cam"]
+    methods = ["grad_cam", "saliency", "occlusion patch=8 stride=8 fill=black", "eigen_cam"]
     board = cs.compare(nets, noise(2), ["class:bee", "class:eel"], methods=methods)
     assert board.arrays["maps"].shape == (2, 4, 2, 32, 32)
     for n, net in enumerate(nets):
@@ -32,7 +32,7 @@ def test_a_board_holds_the_maps_of_explain() -> None:
                 assert np.array_equal(board.arrays["maps"][n, m, t], one.arrays["map"])
             assert board.arrays["values"][n, t] == of[0].arrays["score"]
     assert board.facts["titles"] == ["bee", "eel"]
-    assert [method["title"] for method in board.facts["methods"]][2] == "occlusion (patch=8 stride=8 value=black)"
+    assert [method["title"] for method in board.facts["methods"]][2] == "occlusion (patch=8 stride=8 fill=black)"
     board.image()
 
 
@@ -190,7 +190,7 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ({"targets": [0, 1, 2, 99]}, "classes 0 to 4"),
         ({"methods": ["grad_cam", "layer_cam layer=nope"]}, "no layer named"),
         ({"methods": ["grad_cam signed=maybe"]}, "expected true or false"),
-        ({"methods": ["rise samples=x"]}, "a number"),
+        ({"methods": ["rise samples=x"]}, "a whole number"),
         ({"methods": ["saliency", "grad_cam layer=relu2"], "targets": ["conv1:2"]}, "such as layer=conv1"),
         (
             {"methods": ["saliency", "guided_grad_cam layer=relu2"], "targets": ["strongest(conv1)"]},
@@ -198,7 +198,7 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ),
         ({"methods": ["saliency", "occlusion patch=999"]}, "patch is 999"),
         ({"methods": ["saliency", "occlusion stride=x"]}, "stride is 'x'"),
-        ({"methods": ["saliency", "occlusion value=nonsense"]}, "value is 'nonsense'"),
+        ({"methods": ["saliency", "occlusion value=nonsense"]}, "fill is 'nonsense'"),
         ({"methods": ["saliency", "smooth_grad of=grad_cam"]}, "smooth_grad takes"),
         ({"methods": ["saliency", "integrated_gradients baseline=zzz"]}, "baseline is 'zzz'"),
         ({"methods": ["saliency", "integrated_gradients rule=left"]}, "give steps too"),
@@ -231,7 +231,11 @@ def test_options_are_read_as_explain_takes_them() -> None:
         cs.explain(net, noise(1), 1, method="saliency", signed=True),
     ]):  # fmt: skip
         assert np.array_equal(board.arrays["maps"][0, m, 0], one.arrays["map"])
-    assert board.recipe.options["methods"] == words
+    assert [one["name"] for one in board.recipe.options["methods"]] == [word.split()[0] for word in words]
+    assert board.recipe.options["methods"][2]["ranking"] == "weight"
+    assert [one["title"] for one in board.facts["methods"]] == [
+        "Grad-CAM (channels=1,3,4,5)", "Grad-CAM", "Grad-CAM (top=2 ranking=weight)", "saliency (signed=true)",
+    ]  # fmt: skip
 
 
 def test_methods_without_a_target_make_one_column() -> None:

@@ -11,8 +11,7 @@ from PIL import Image
 import convscope as cs
 from convscope.errors import Stopped
 from convscope.progress import Progress
-from tests.attribution.test_methods import PLANTED, Planted
-from tests.networks import network, noise
+from tests.networks import PLANTED, Planted, network, noise
 
 
 def planted(height: int, width: int, y: int, x: int) -> np.ndarray:
@@ -90,7 +89,7 @@ def test_another_picture_or_a_result_shows_through() -> None:
     [
         ({"effect": "swap"}, "give other"), ({"other": noise(1)}, "other is for the effect swap"),
         ({"colours": "purple"}, "expected inferno"),
-        ({"vary": "size: 3"}, "vary is of 'size'; expected one of target"), ({"vary": "top"}, "expected ints"),
+        ({"vary": "size: 3"}, "vary is of 'size'; expected one of target"), ({"vary": "top"}, "a whole number"),
         ({"vary": "top: 2; lines: 1; hot: 0"}, "one option or two"), ({"vary": {"top": []}}, "no values of top"),
         ({"vary": {"top": "23"}}, "no values of top"), ({"vary": "intensity: 99"}, "0 to 20"),
         ({"vary": "effect: melt"}, "expected one of colours"),

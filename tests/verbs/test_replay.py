@@ -97,8 +97,8 @@ CHANGES: dict[str, tuple[Any, str]] = {
     "no hash": (lambda recipe: recipe["inputs"]["image"].pop("sha256"), "does not say which photograph"),
     "no photograph": (lambda recipe: recipe["inputs"].update(image=3), "not here|does not say which photograph"),
     "a graphics card": (lambda recipe: recipe["machine"].update(device="cuda:0"), "--device cpu"),
-    "a strange load option": (lambda recipe: recipe["network"]["options"].update(glow=1), "network cannot be read"),
-    "a report": (lambda recipe: recipe.update(method="report"), "convscope report"),
+    "a strange load option": (lambda recipe: recipe["networks"][0]["options"].update(glow=1), "network cannot be read"),
+    "a report": (lambda recipe: recipe.update(verb="report"), "convscope report"),
 }
 
 

@@ -1,59 +1,126 @@
 """Integrated gradients, with as many steps as it takes to account for the whole difference of the scores."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.attribution.gradients import AT_ONCE
+from convscope.attribution.fills import check_fill, filled, is_fill
+from convscope.attribution.gradients import one_map
+from convscope.attribution.integration_path import IntegrationPath
+from convscope.attribution.layers import layer_for
+from convscope.attribution.method import Attribution, Job, Method
+from convscope.attribution.quadrature import RuleName, points_of
 from convscope.errors import InputError
-from convscope.models.failures import backward_watched
 from convscope.models.network import Network
-from convscope.objectives.dependence import check_finite, no_gradient
+from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches, looks_at_once
-from convscope.taps.record import record
-from convscope.taps.tap import Tap
+from convscope.options import MOST_SEED, About
 
-RuleName = Literal["gauss_legendre", "midpoint", "trapezoid", "left", "right"]
 PIECES, AT_A_TIME = 31, 4
-"""Pieces of the way to begin with, where the steps are not given; of how many one is halved at a time."""
-ROUNDING = 16
-"""How many units of the last place of a score its rounding may come to; a gap within that is none."""
+"""Intervals to begin with, where the steps are not given; of how many one is bisected at a time."""
 KEPT = 500_000_000
-"""Bytes of gradients that are kept until it is known how much each counts; more are computed once again in the end."""
-AT_MOST = 128
-"""Points of one Gauss-Legendre rule: of more there are several rules, side by side."""
+"""Bytes of gradients that are kept until their weight is final; more are computed once again in the end."""
+TOLERANCE = 0.01
+"""The gap that is allowed unless one is given, in parts of the difference."""
+ALLOWED = 0.05
+"""The gap from which on a map says that it does not add up, unless more was allowed."""
 
 
-def points_of(rule: str, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where on [0,1] a rule of integration looks, and what each point weighs."""
-    i = np.arange(steps)
-    match rule:
-        case "gauss_legendre":
-            several = np.array_split(i, -(-steps // AT_MOST))
-            parts = [np.polynomial.legendre.leggauss(len(part)) for part in several]
-            points = [
-                (part[0] + len(part) * (1 + at) / 2) / steps for part, (at, _) in zip(several, parts, strict=True)
-            ]
-            weights = [len(part) / steps * w / 2 for part, (_, w) in zip(several, parts, strict=True)]
-            return np.concatenate(points), np.concatenate(weights)
-        case "midpoint":
-            return (i + 0.5) / steps, np.full(steps, 1 / steps)
-        case "left":
-            return i / steps, np.full(steps, 1 / steps)
-        case "right":
-            return (i + 1) / steps, np.full(steps, 1 / steps)
-        case "trapezoid":
-            ends = np.where((i == 0) | (i == steps - 1), 0.5, 1.0)
-            return i / max(1, steps - 1), ends / ends.sum()
-        case _:
-            raise InputError(f"the rule is {rule!r}; expected gauss_legendre, midpoint, trapezoid, left or right")
+@dataclass(frozen=True, kw_only=True)
+class IntegratedGradients(Method, name="integrated_gradients", title="integrated gradients", display="fine"):
+    """The mean gradient along the straight path from a baseline to the picture, times the difference of the two.
+
+    Source: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017), equations 1 and 3.
+    """
+
+    about: ClassVar[str] = "adds up to the difference from the baseline"
+    layer_optional: ClassVar[bool] = True
+    picture_options: ClassVar[Mapping[str, Callable[[str], bool]]] = {"baseline": is_fill}
+
+    layer: Annotated[str | None, About("the layer whose activations are attributed", unset="the picture")] = None
+    signed: Annotated[bool, About("keep what speaks against the target, below zero")] = True
+    baseline: Annotated[
+        str | float | ImageLike | Photograph,
+        About("it is compared with: black, grey, white, mean, blur, noise, a colour as 1,0.5,0, or a picture"),
+    ] = "black"
+    steps: Annotated[int | None, About("points of the path", 1, 100000, unset="as many as the tolerance takes")] = None
+    rule: Annotated[
+        RuleName | None, About("how the points are placed, where steps are given", unset="gauss_legendre")
+    ] = None
+    tolerance: Annotated[
+        float | None,
+        About("the gap allowed, as a share of the difference of the scores", 1e-6, 1, unset="0.01, without steps"),
+    ] = None
+    seed: Annotated[int, About("of the baseline noise", 0, MOST_SEED)] = 0
+
+    def resolved(self, net: Network, objective: Objective | None) -> "IntegratedGradients":
+        if self.steps is None and self.rule is not None:
+            raise InputError("rule is for a number of steps that is given: give steps too, or leave the rule out")
+        if self.steps is not None and self.tolerance is not None:
+            raise InputError("steps and tolerance were both given; expected one: so many steps, or as many as it takes")
+        if not self.pictures():
+            check_fill(str(self.baseline), net.spec.channels, "baseline")
+        adaptive = self.steps is None
+        return replace(
+            self,
+            layer=None if self.layer is None else layer_for(net, objective, self.layer),
+            rule=None if adaptive else self.rule or "gauss_legendre",
+            tolerance=(self.tolerance or TOLERANCE) if adaptive else None,
+        )
+
+    def repeatable(self, facts: Mapping[str, Any]) -> "IntegratedGradients":
+        return replace(self, steps=facts["steps"], rule=None, tolerance=None) if self.steps is None else self
+
+    def run(self, job: Job) -> Iterator[Attribution]:
+        objective, scores = job.settled()
+        found = integrated_gradients(
+            job.net,
+            job.picture,
+            objective,
+            self._baseline(job),
+            layer=self.layer,
+            steps=self.steps,
+            rule=self.rule or "gauss_legendre",
+            tolerance=self.tolerance or TOLERANCE,
+            seen=lambda done: job.progress(self.title, done, self.steps or 0),
+        )
+        difference = found.value - found.base
+        share = abs(found.gap) / max(abs(difference), 1e-12)
+        about = "" if share <= TOLERANCE else f"adds up to within {share:.0%} of the difference from the baseline"
+        notes: tuple[str, ...] = ()
+        if share > max(ALLOWED, self.tolerance or TOLERANCE):
+            about = f"misses {share:.0%} of the difference from the baseline"
+            notes = (
+                f"the attributions miss {share:.0%} of the difference that they should add up to: take more steps, or "
+                "another baseline",
+            )
+        yield Attribution(
+            objective,
+            found.value,
+            one_map(found.attribution, signed=self.signed, magnitude=False),
+            scores,
+            pixels=found.attribution if self.layer is None else None,
+            facts={
+                "gap": found.gap,
+                "difference": difference,
+                "steps": found.steps,
+                "baseline_score": found.base,
+            },
+            notes=notes,
+            about=about,
+        )
+
+    def _baseline(self, job: Job) -> Float[Tensor, "1 c h w"]:
+        if isinstance(self.baseline, Photograph):
+            return self.baseline.tensor(job.net.device)
+        generator = torch.Generator().manual_seed(self.seed)
+        return filled(job.picture, str(self.baseline), generator, "baseline")
 
 
 @dataclass(frozen=True)
@@ -74,172 +141,119 @@ class Integrated:
 
 @torch.inference_mode(False)
 def integrated_gradients(
-    net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, baseline: Float[Tensor, "1 c h w"], *,
-    layer: str | None = None, steps: int | None = None, rule: RuleName = "gauss_legendre", tolerance: float = 0.01,
-    most: int = 1000, seen: Callable[[int], None] = lambda steps: None,
-) -> Integrated:  # fmt: skip
-    """The gradient along the straight way from a baseline to the picture, times the way.
+    net: Network,
+    picture: Float[Tensor, "1 c h w"],
+    objective: Objective,
+    baseline: Float[Tensor, "1 c h w"],
+    *,
+    layer: str | None = None,
+    steps: int | None = None,
+    rule: RuleName = "gauss_legendre",
+    tolerance: float = TOLERANCE,
+    most: int = 1000,
+    seen: Callable[[int], None] = lambda steps: None,
+) -> Integrated:
+    """The mean gradient along the straight path from a baseline to the picture, times the path.
 
-    layer: the way between the layer's activations for the two, in place of the pictures; what passes the layer by
-    stays as it is for the picture. steps: so many points by `rule`. Unless given, the way is cut into trapezoids: each
-    gradient comes with the value at its place, so what a piece should add up to is known, and those pieces are halved
-    that make up most of the gap, until the whole gap is at most `tolerance` of the difference or `most` steps are done.
-
-    Source: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks" (2017), equations 1 and 3.
+    layer: the path between the layer's activations for the two, in place of the pictures; what bypasses the layer
+    stays as it is for the picture. steps: so many points by `rule`. Unless given, the path is cut into trapezoids: each
+    gradient comes with the value at its point, so what an interval should add up to is known, and those intervals are
+    bisected that make up most of the gap, until the whole gap is at most `tolerance` of the difference or `most` steps
+    are done. seen: told how many gradients are computed.
     """
-    way = _Way(net, image, objective, baseline, layer)
+    path = IntegrationPath(net, picture, objective, baseline, layer, seen)
     if steps is None:
-        total = _refined(way, tolerance, most, seen)
+        mean = Bisection(path, tolerance, most).mean_gradient()
     else:
-        total = torch.zeros_like(way.whole[0])
+        mean = torch.zeros_like(path.whole[0])
         weights = dict(zip(*(part.tolist() for part in points_of(rule, steps)), strict=True))
 
-        def add(places: Sequence[float], gradients: Tensor) -> None:
-            total.add_(weighted(gradients, [weights[at] for at in places]))
+        def add(points: Sequence[float], gradients: Tensor) -> None:
+            mean.add_(weighted(gradients, [weights[at] for at in points]))
 
-        way.look(list(weights), add, seen)
-    return Integrated(total * way.whole[0], way.value(1.0), way.value(0.0), way.steps)
+        path.gradients(list(weights), add)
+    return Integrated(mean * path.whole[0], path.value(1.0), path.value(0.0), path.steps)
 
 
-def _refined(way: "_Way", tolerance: float, most: int, seen: Callable[[int], None]) -> Float[Tensor, "c h w"]:
-    """The mean gradient along the way, by trapezoids that are halved where the gap is.
+class Bisection:
+    """The mean gradient along a path by trapezoids, of which those are bisected where the gap is.
 
-    How much a gradient counts is known when no piece beside it is halved any more. Until then it is kept, or, beyond
-    KEPT, computed again in the end: to go on, only its slope along the way is needed. Pieces whose gaps cannot matter
-    are settled on the way.
+    The weight of a gradient is final once neither interval beside it will be bisected any more. Until then it is kept;
+    beyond KEPT bytes it is dropped and computed again in the end: to go on, only its component along the path is
+    needed. Intervals whose gaps cannot matter are settled on the way.
     """
-    total = torch.zeros_like(way.whole[0])
-    kept: dict[float, Tensor] = {}
-    slopes: dict[float, float] = {}
-    room = KEPT // max(1, total.numel() * total.element_size())
 
-    def take(places: Sequence[float], gradients: Tensor) -> None:
-        along = (gradients * way.whole).double().flatten(1).sum(1).tolist()
-        for at, gradient in zip(places, gradients, strict=True):
-            if len(kept) < room:
-                kept[at] = gradient.clone()
-        slopes.update(zip(places, along, strict=True))
+    def __init__(self, path: IntegrationPath, tolerance: float, most: int) -> None:
+        self.path, self.most = path, most
+        self.total = torch.zeros_like(path.whole[0])
+        self.room = KEPT // max(1, self.total.numel() * self.total.element_size())
+        self.kept: dict[float, Tensor] = {}
+        self.along: dict[float, float] = {}
+        self.weights: dict[float, float] = {}
+        self.later: dict[float, float] = {}
+        self.settled = 0.0
+        ends = [i / PIECES for i in range(PIECES)] + [1.0]
+        path.gradients(ends, self._take)
+        self.gaps = {piece: self._gap(*piece) for piece in pairwise(ends)}
+        self.weights = dict.fromkeys(ends, 0.0)
+        self.allowed = max(tolerance * abs(path.value(1.0) - path.value(0.0)), path.rounding)
 
-    def gap(a: float, b: float) -> float:
-        return (slopes[a] + slopes[b]) / 2 * (b - a) - (way.value(b) - way.value(a))
+    def mean_gradient(self) -> Float[Tensor, "c h w"]:
+        """Bisect until the gap is allowed, and sum up."""
+        while self.gaps and self.path.steps < self.most:
+            gap = self.settled + sum(self.gaps.values())
+            if abs(gap) <= self.allowed:
+                break
+            self._bisect(self._worst(gap))
+            small = self.allowed / (2 * self.most)
+            self._settle([piece for piece, found in self.gaps.items() if abs(found) < small])
+        self._settle(list(self.gaps))
+        self.path.gradients(list(self.later), self._add_later)
+        return self.total
 
-    ends = [i / PIECES for i in range(PIECES)] + [1.0]
-    way.look(ends, take, seen)
-    pieces = {piece: gap(*piece) for piece in pairwise(ends)}
-    weights = dict.fromkeys(ends, 0.0)
-    settled, allowed = 0.0, max(tolerance * abs(way.value(1.0) - way.value(0.0)), way.rounding)
-    later: dict[float, float] = {}
+    def _worst(self, gap: float) -> list[tuple[float, float]]:
+        """The intervals to bisect next: those that make up most of the gap."""
+        worst = sorted(self.gaps, key=lambda piece: -self.gaps[piece] * np.sign(gap))
+        gains = np.cumsum([abs(self.gaps[piece]) for piece in worst])
+        enough = 1 + int(np.searchsorted(gains, abs(gap) - self.allowed / 2))
+        return worst[: min(enough, max(1, len(worst) // AT_A_TIME), self.most - self.path.steps)]
 
-    def settle(several: list[tuple[float, float]]) -> float:
-        """These pieces stay as they are; gradients that no other piece needs are added. Returns their gaps' sum."""
-        for a, b in several:
+    def _bisect(self, pieces: Sequence[tuple[float, float]]) -> None:
+        middles = [(a + b) / 2 for a, b in pieces]
+        self.path.gradients(middles, self._take)
+        for (a, b), middle in zip(pieces, middles, strict=True):
+            del self.gaps[a, b]
+            self.gaps |= {half: self._gap(*half) for half in ((a, middle), (middle, b))}
+
+    def _gap(self, a: float, b: float) -> float:
+        """How far the trapezoid of an interval is from the difference of the values at its ends."""
+        return (self.along[a] + self.along[b]) / 2 * (b - a) - (self.path.value(b) - self.path.value(a))
+
+    def _take(self, points: Sequence[float], gradients: Tensor) -> None:
+        along = (gradients * self.path.whole).double().flatten(1).sum(1).tolist()
+        for at, gradient in zip(points, gradients, strict=True):
+            if len(self.kept) < self.room:
+                self.kept[at] = gradient.clone()
+        self.along.update(zip(points, along, strict=True))
+
+    def _settle(self, pieces: Sequence[tuple[float, float]]) -> None:
+        """These intervals stay as they are; gradients that no other interval needs are added up."""
+        for a, b in pieces:
             for at in (a, b):
-                weights[at] = weights.get(at, 0.0) + (b - a) / 2
-        gaps = sum(pieces.pop(piece) for piece in several)
-        needed = {at for piece in pieces for at in piece}
-        for at in [at for at in weights if at not in needed]:
-            weight = weights.pop(at)
-            if at in kept:
-                total.add_(weight * kept.pop(at))
+                self.weights[at] = self.weights.get(at, 0.0) + (b - a) / 2
+        self.settled += sum(self.gaps.pop(piece) for piece in pieces)
+        needed = {at for piece in self.gaps for at in piece}
+        for at in [at for at in self.weights if at not in needed]:
+            weight = self.weights.pop(at)
+            if at in self.kept:
+                self.total.add_(weight * self.kept.pop(at))
             else:
-                later[at] = weight
-        return gaps
+                self.later[at] = weight
 
-    while pieces and way.steps < most:
-        whole = settled + sum(pieces.values())
-        if abs(whole) <= allowed:
-            break
-        worst = sorted(
-            pieces, key=lambda piece: -pieces[piece] * np.sign(whole)
-        )  # those that make up the gap come first
-        gains = np.cumsum([abs(pieces[piece]) for piece in worst])
-        enough = 1 + int(np.searchsorted(gains, abs(whole) - allowed / 2))
-        chosen = worst[: min(enough, max(1, len(worst) // AT_A_TIME), most - way.steps)]
-        middles = [(a + b) / 2 for a, b in chosen]
-        way.look(middles, take, seen)
-        for (a, b), middle in zip(chosen, middles, strict=True):
-            del pieces[a, b]
-            pieces |= {half: gap(*half) for half in ((a, middle), (middle, b))}
-        settled += settle([piece for piece, found in pieces.items() if abs(found) < allowed / (2 * most)])
-    settle(list(pieces))
-
-    def add(places: Sequence[float], gradients: Tensor) -> None:
-        total.add_(weighted(gradients, [later[at] for at in places]))
-
-    way.look(list(later), add, seen)
-    return total
+    def _add_later(self, points: Sequence[float], gradients: Tensor) -> None:
+        self.total.add_(weighted(gradients, [self.later[at] for at in points]))
 
 
 def weighted(gradients: Float[Tensor, "n c h w"], weights: Sequence[float]) -> Float[Tensor, "c h w"]:
     """The sum of gradients, each times its weight."""
     return (gradients.new_tensor(weights).view(-1, 1, 1, 1) * gradients).sum(0)
-
-
-class _Way:
-    """The straight way from the baseline to the picture, or from one's activations to the other's."""
-
-    def __init__(self, net: Network, image: Tensor, objective: Objective, baseline: Tensor, layer: str | None) -> None:
-        self.net, self.objective, self.image = net, objective, image
-        self.tap = None if layer is None else Tap(layer)
-        self.taps = sorted(objective.taps())
-        self.quick = net.quickened()
-        self.steps = 0
-        needed = [*self.taps, *([self.tap] if self.tap else [])]
-        self.start, end = baseline.expand_as(image), image
-        if self.tap is not None:
-            with torch.no_grad():
-                self.start, end = (record(net, x, [self.tap], way=self.quick)[self.tap] for x in (self.start, end))
-        self.whole = end - self.start
-        self.known: dict[float, float] = {}
-        self.at_once = looks_at_once(net, needed, (image.shape[-2], image.shape[-1]), AT_ONCE)
-
-    def look(
-        self, places: Sequence[float], take: Callable[[Sequence[float], Float[Tensor, "n c h w"]], None],
-        seen: Callable[[int], None],
-    ) -> None:  # fmt: skip
-        """Hand over the gradients at these places, batch by batch; the values there are known from then on."""
-
-        def some(first: int, last: int) -> None:
-            here = places[first:last]
-            values, gradients = self._slopes(here)
-            take(here, gradients)
-            self.known |= dict(zip(here, values, strict=True))
-            self.steps += len(here)
-            seen(self.steps)
-
-        self.at_once = in_batches(len(places), self.at_once, some, "integrated gradients")
-
-    def value(self, at: float) -> float:
-        """The objective at a place."""
-        if at not in self.known:
-            with torch.no_grad():
-                self.known[at] = float(self._values(self._at([at]))[0])
-        return self.known[at]
-
-    @property
-    def rounding(self) -> float:
-        """What the rounding of floats may make of the difference that the attributions are to add up to."""
-        return ROUNDING * torch.finfo(self.start.dtype).eps * max(abs(self.value(0.0)), abs(self.value(1.0)))
-
-    def _at(self, places: Sequence[float]) -> Tensor:
-        shares = torch.tensor(places, dtype=self.start.dtype, device=self.start.device).view(-1, 1, 1, 1)
-        return self.start + shares * self.whole
-
-    def _values(self, x: Tensor) -> Tensor:
-        """The objective where the way's values are `x`."""
-        if self.tap is None:
-            return self.objective.value(record(self.net, x, self.taps, way=self.quick))
-        pictures = self.image.expand(len(x), -1, -1, -1)
-        taps = dict.fromkeys([*self.taps, self.tap])
-        return self.objective.value(record(self.net, pictures, taps, replaced={self.tap: x}, way=self.quick))
-
-    def _slopes(self, places: Sequence[float]) -> tuple[list[float], Tensor]:
-        with torch.enable_grad():
-            x = self._at(places).requires_grad_()
-            values = self._values(x)
-            with backward_watched(self.net.name):
-                found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
-        if found is None:
-            raise no_gradient(self.net, self.image, self.objective, self.tap)
-        check_finite(found, self.objective)
-        return values.tolist(), found

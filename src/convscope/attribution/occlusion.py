@@ -1,177 +1,123 @@
 """Occlusion: how much of a score is lost when a window of the picture is covered, for every position of the window."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from convscope.attribution.incremental import Incremental, NotFollowedError
-from convscope.errors import NetworkError
-from convscope.memory import memory_watched
+from convscope.attribution.fills import check_fill, filled
+from convscope.attribution.incremental.coarse_to_fine import Survey, budget_of, survey
+from convscope.attribution.method import Attribution, Job, Method
+from convscope.attribution.occluder import Occluder, Positions
+from convscope.errors import InputError
 from convscope.models.network import Network
-from convscope.objectives.dependence import unlike
-from convscope.objectives.expression import Objective, Scaled, Sum, taps_of
-from convscope.taps.batching import in_batches, looks_at_once
-from convscope.taps.record import Recording, record
-from convscope.taps.tap import SCORES_TAP, Tap
+from convscope.objectives.expression import Objective
+from convscope.options import MOST_SEED, About
 
-AT_ONCE = 64
-"""Positions in a batch, at most."""
-BUDGET = 300_000_000
-"""Bytes that the largest tensor of a batch may take."""
-AGREE = 1e-3
-"""How far a change that is computed in part may be from that computed on whole pictures, in parts of the greatest."""
-ROUNDING = 1e-5
-"""How far rounding may take it beside that, in parts of the values themselves."""
+Size = int | str
+"""Pixels of a side, or height and width as text: "24x16"."""
 
 
-@dataclass(frozen=True)
-class Positions:
-    """Where a window goes: `patch` (height, width) at every `stride` of a picture of `size`; the last ones are cut off
-    by the edge, so that no pixel is left out but those that a stride wider than the window steps over."""
+@dataclass(frozen=True, kw_only=True)
+class Occlusion(Method, name="occlusion", title="occlusion"):
+    """How much of the score is lost when a window is covered: the mean over the positions that cover a pixel.
 
-    size: tuple[int, int]
-    patch: tuple[int, int]
-    stride: tuple[int, int]
+    Positions are computed coarse to fine, so that the map may be left at any time. Gives, beside the map, `coarse` (the
+    loss at each position), `computed` (which were), and for classes `winner` (the class named first; -1 where not
+    computed).
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of positions."""
-        rows, columns = (
-            min(-(-max(0, side - patch) // stride) + 1, -(-side // stride))
-            for side, patch, stride in zip(self.size, self.patch, self.stride, strict=True)
-        )
-        return rows, columns
-
-    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """Top, bottom, left, right of what is covered at a position."""
-        top, left = row * self.stride[0], column * self.stride[1]
-        return top, min(top + self.patch[0], self.size[0]), left, min(left + self.patch[1], self.size[1])
-
-    def spread(self, coarse: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "h w"]:
-        """For each pixel the mean over the positions that cover it."""
-        total, times = np.zeros(self.size), np.zeros(self.size)
-        for (row, column), value in np.ndenumerate(coarse):
-            top, bottom, left, right = self.box(row, column)
-            total[top:bottom, left:right] += value
-            times[top:bottom, left:right] += 1
-        return np.divide(total, times, out=np.zeros(self.size), where=times > 0)
-
-
-@dataclass(frozen=True)
-class Answers:
-    """For some positions: the objective's values, and the classes named first, -1 where there are none. `(n,)`."""
-
-    values: np.ndarray
-    winners: np.ndarray
-
-
-class Occluder:
-    """A network, a picture and an objective, to be asked what covering windows does.
-
-    fill: the picture that shows in the window, `1 c h w`. `clean` is the objective's value on the picture itself,
-    `scores` the class scores where the objective needs them. `dense` says why positions are computed on whole pictures,
-    where they are: a note for the reader; None where only what the window can change is computed.
+    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014), section 4.2.
     """
 
-    def __init__(
-        self, net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, fill: Float[Tensor, "1 c h w"],
-        positions: Positions,
-    ) -> None:  # fmt: skip
-        self.net, self.image, self.objective, self.fill, self.positions = net, image, objective, fill, positions
-        self.taps = taps_of([objective])
-        self.way = net.quickened()
-        self._reads = _reads_pictures(objective)
-        self.at_once = looks_at_once(net, self.taps, positions.size, AT_ONCE)
-        self.dense: str | None = None
-        self._run: Incremental | None = None
-        self._begin()
-        with torch.no_grad(), memory_watched("the picture itself"):
-            clean = record(net, image, self.taps, way=self.way) if self._run is None else self._run.clean
-            self.clean = float(objective.value(clean)[0])
-            self.scores = clean.scores if SCORES_TAP in clean else None
+    about: ClassVar[str] = "how much of the score is lost when a window is covered"
+    strongest_is_mean: ClassVar[bool] = True
+    gives_winners: ClassVar[bool] = True
 
-    def _begin(self) -> None:
-        """Look whether positions can be computed in parts, and believe it once two came out as they do on the whole:
-        two in one batch, in the middle and at the edge, covered with noise, which changes more than any fill."""
-        rows, columns = self.positions.shape
-        places = np.array([[rows // 2, columns // 2], [rows - 1, columns - 1]])
-        noise = unlike(self.image)
-        try:
-            with memory_watched("the clean activations"):
-                run = Incremental(self.net, self.image, self.taps, self.way)
-                self._run = run
-                found = self._in_part(places, noise)
-                alone = [self._on_whole(place[None], noise) for place in places]
-        except (NotFollowedError, NetworkError) as error:
-            self._run, self.dense = None, str(error)
-        except Exception as error:  # what was taken down for one picture may not hold for several, in any way
-            told = next(iter(str(error).splitlines()), type(error).__name__)
-            self._run, self.dense = None, f"it cannot be carried out on a batch of parts ({told})"
-        else:
-            wanted = {tap: torch.cat([one[tap] for one in alone]) for tap in found}
-            if all(_agree(found[tap], wanted[tap], run.clean[tap]) for tap in found):
-                self.at_once = max(1, min(AT_ONCE, int(BUDGET / (4 * run.largest) * len(places))))
-            else:
-                self._run, self.dense = None, "parts gave another answer than the whole"
+    signed: Annotated[bool, About("keep what speaks against the target, below zero")] = True
+    patch: Annotated[
+        Size | None, About("pixels of the window, 16 or height and width as 24x16", unset="an eighth of the side")
+    ] = None
+    stride: Annotated[Size | None, About("pixels from one position to the next", unset="half a window")] = None
+    fill: Annotated[
+        Size | float, About("what covers: a number, a colour as 1,0.5,0, grey, mean, blur or noise", was="value")
+    ] = "grey"
+    share: Annotated[float, About("the share of positions to compute, first where the map varies most", 0.001, 1)] = 1.0
+    seed: Annotated[int, About("of the noise that covers", 0, MOST_SEED)] = 0
 
-    @torch.no_grad()
-    def ask(self, places: np.ndarray) -> Answers:
-        """The answers for positions `(n, 2)` by row and column. The batch is halved where memory runs out."""
-        values: list[np.ndarray] = []
-        winners: list[np.ndarray] = []
+    def resolved(self, net: Network, objective: Objective | None) -> "Occlusion":
+        size = net.spec.hw
+        patch = sides(max(1, min(size) // 8) if self.patch is None else self.patch, "patch", size)
+        half = max(1, patch[0] // 2), max(1, patch[1] // 2)
+        stride = half if self.stride is None else sides(self.stride, "stride", size)
+        check_fill(str(self.fill), net.spec.channels, "fill")
+        return replace(self, patch=_written(patch), stride=_written(stride))
 
-        def some(first: int, last: int) -> None:
-            here = places[first:last]
-            found = self._in_part(here, self.fill) if self._run is not None else self._on_whole(here, self.fill)
-            pictures = self._covered(here, self.fill) if self._reads else self.image.expand(len(here), -1, -1, -1)
-            values.append(self.objective.value(Recording(self.net, found, pictures)).float().cpu().numpy())
-            scores = found.get(SCORES_TAP)
-            winners.append(np.full(len(here), -1) if scores is None else scores.argmax(1).cpu().numpy())
+    def run(self, job: Job) -> Iterator[Attribution]:
+        objective = job.settled()[0] if job.objective is None else job.objective
+        fill = filled(job.picture, str(self.fill), torch.Generator().manual_seed(self.seed), "fill")
+        positions = Positions(job.size, sides(self.patch, "patch", job.size), sides(self.stride, "stride", job.size))
+        occluder = Occluder(job.net, job.picture, objective, fill, positions)
+        winners = np.full(positions.shape, -1)
 
-        self.at_once = in_batches(len(places), self.at_once, some, "covered pictures")
-        return Answers(np.concatenate(values), np.concatenate(winners))
+        def ask(places: np.ndarray) -> np.ndarray:
+            answers = occluder.ask(places)
+            winners[places[:, 0], places[:, 1]] = answers.winners
+            return occluder.clean - answers.values
 
-    def _in_part(self, places: np.ndarray, fill: Tensor) -> dict[Tap, Tensor]:
-        assert self._run is not None
-        height, width = self.positions.size
-        ph, pw = min(self.positions.patch[0], height), min(self.positions.patch[1], width)
-        boxes = np.array([self.positions.box(row, column) for row, column in places.tolist()])
-        tops, lefts = np.minimum(boxes[:, 0], height - ph), np.minimum(boxes[:, 2], width - pw)
-        corners = list(zip(tops.tolist(), lefts.tolist(), strict=True))
-        patches = torch.stack([fill[0, :, top : top + ph, left : left + pw] for top, left in corners])
-        for patch, (top, left), box in zip(patches, corners, boxes.tolist(), strict=True):
-            if top != box[0] or left != box[2]:  # cut off by the edge: the rest of the patch is the picture
-                covered = patch[:, box[0] - top :, box[2] - left :].clone()
-                patch.copy_(self.image[0, :, top : top + ph, left : left + pw])
-                patch[:, box[0] - top :, box[2] - left :] = covered
-        return self._run(patches, tops, lefts)
+        total = budget_of(positions.shape, self.share)
+        for known in survey(ask, positions.shape, share=self.share, batch=occluder.at_once):
+            done = int(known.computed.sum())
+            if known.rough:
+                yield self._attribution(
+                    occluder, known, winners, f"{done} of {total} positions" if done < total else ""
+                )
+            job.progress(self.title, done, total, f"{float(np.abs(known.values).max()):.4g}")
 
-    def _on_whole(self, places: np.ndarray, fill: Tensor) -> dict[Tap, Tensor]:
-        with torch.no_grad():
-            return dict(record(self.net, self._covered(places, fill), self.taps, way=self.way))
-
-    def _covered(self, places: np.ndarray, fill: Tensor) -> Float[Tensor, "n c h w"]:
-        """The picture with the window at each of the positions."""
-        pictures = self.image.repeat(len(places), 1, 1, 1)
-        for picture, (row, column) in zip(pictures, places.tolist(), strict=True):
-            top, bottom, left, right = self.positions.box(row, column)
-            picture[:, top:bottom, left:right] = fill[0, :, top:bottom, left:right]
-        return pictures
+    def _attribution(self, occluder: Occluder, known: Survey, winners: np.ndarray, done: str) -> Attribution:
+        """The map of what is known by now."""
+        positions, computed = occluder.positions, known.computed
+        spread = positions.spread(known.values)
+        notes = []
+        if occluder.dense is not None:
+            notes.append(f"each position was computed on the whole picture: {occluder.dense}")
+        if not computed.all():
+            notes.append(f"{int(computed.sum())} of {computed.size} positions were computed, the rest interpolated")
+        if any(stride > patch for stride, patch in zip(positions.stride, positions.patch, strict=True)):
+            notes.append(
+                "the stride is wider than the window: pixels between two positions are never covered, and read 0"
+            )
+        arrays = {"computed": computed.astype(np.uint8)}
+        facts: dict[str, Any] = {"patch": list(positions.patch), "stride": list(positions.stride)}
+        if occluder.scores is not None:
+            arrays["winner"] = winners.astype(np.float32)
+            named = [int(number) for number in np.unique(winners) if number >= 0]
+            facts["winners"] = {str(number): occluder.net.labels.name(number) for number in named}
+        return Attribution(
+            occluder.objective,
+            occluder.clean,
+            torch.from_numpy(spread if self.signed else spread.clip(0)).float(),
+            occluder.scores,
+            coarse=known.values.astype(np.float32),
+            arrays=arrays,
+            facts=facts | {"evaluations": int(computed.sum())},
+            notes=tuple(notes),
+            done=done,
+        )
 
 
-def _agree(found: Tensor, wanted: Tensor, clean: Tensor) -> bool:
-    """Whether what changed against the clean values is what should have."""
-    if found.shape != wanted.shape:
-        return False
-    rounding = max(ROUNDING, 4 * torch.finfo(wanted.dtype).eps) * float(wanted.abs().max())
-    most = float((wanted - clean).abs().max())
-    return float((found - wanted).abs().max()) <= AGREE * most + rounding
+def sides(given: Size | None, option: str, most: tuple[int, int]) -> tuple[int, int]:
+    """Height and width from a number, or a text such as 24x16. Raises InputError."""
+    words = str(given).lower().split("x")
+    if not all(word.strip().isdecimal() for word in words) or len(words) > 2:
+        raise InputError(f"{option} is {given!r}; expected pixels, such as 16, or height and width as 24x16")
+    height, width = int(words[0]), int(words[-1])
+    if min(height, width) < 1 or height > most[0] or width > most[1]:
+        raise InputError(f"{option} is {given}; expected 1 to the picture's {most[0]}x{most[1]} pixels")
+    return height, width
 
 
-def _reads_pictures(objective: Objective) -> bool:
-    if isinstance(objective, Sum):
-        return any(_reads_pictures(term) for term in objective.terms)
-    return _reads_pictures(objective.term) if isinstance(objective, Scaled) else not objective.taps()
+def _written(size: tuple[int, int]) -> Size:
+    """A size as an option says it."""
+    return size[0] if size[0] == size[1] else f"{size[0]}x{size[1]}"

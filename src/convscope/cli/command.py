@@ -4,8 +4,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_origin
 
 import typer
 
@@ -14,7 +13,7 @@ from convscope.cli.telling import Outcome as Outcome
 from convscope.cli.telling import carry_out
 from convscope.errors import Stopped
 from convscope.models.catalogue import known_sources
-from convscope.options import About, numbers_of
+from convscope.options import Field, fields_of, numbers_of
 from convscope.verbs.presets import Preset
 
 DEFAULT_MODEL = "efficientnet_lite0"
@@ -88,10 +87,12 @@ def command(
     shares: Sequence[str] = ("model", "weights", "device", "trust"),
     examples: Sequence[str] = (),
     presets: Mapping[str, Mapping[str, Preset]] | None = None,
+    methods: bool = False,
 ) -> Callable[[Callable[..., Outcome]], Any]:
     """Make a command of a handler `handler(common, ..., **options)`, which returns an Outcome.
 
     verb: the function whose options (those with an About) the command takes; the handler gets them by name.
+    methods: whether it takes the options of attribution methods, too; the handler gets those given as `of_method`.
     presets: tables of presets by heading, which the help lists with what each is for and costs.
     shares: which of the common options it takes; --json and --debug come always.
     """
@@ -100,10 +101,11 @@ def command(
         own = [
             parameter
             for parameter in list(inspect.signature(handler).parameters.values())[1:]
-            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD and parameter.name != "of_method"
         ]
         taken = {parameter.name for parameter in own}
-        options = {key: value for key, value in _verb_options(verb).items() if key not in taken}
+        options = {key: value for key, value in _fields(verb, methods).items() if key not in taken}
+        before = {given.field.about.was: key for key, given in options.items() if given.field.about.was}
         shared: dict[str, tuple[Any, Any]] = {key: _SHARED[key] for key in shares} | {
             "json": (_JSON, False),
             "debug": (_DEBUG, False),
@@ -116,9 +118,16 @@ def command(
                 given.pop("device", None), given.pop("trust", False), as_json,
                 given.pop("preview", None),
             )  # fmt: skip
-            carry_out(lambda: handler(common, **_parsed(given, options)), as_json, debug)
+            old = {before[key]: given.pop(key) for key in before}
+            given |= {key: value for key, value in old.items() if value is not None}
+            carry_out(lambda: handler(common, **_parsed(given, options, methods)), as_json, debug)
 
-        typed = {key: (annotation, default) for key, (annotation, default, _) in options.items()} | shared
+        typed: dict[str, tuple[Any, Any]] = {key: (given.option(), given.default) for key, given in options.items()}
+        typed |= {
+            old: (replace(options[key], methods=options[key].methods or ["-"]).option(hidden=True), None)
+            for old, key in before.items()
+        }
+        typed |= shared
         keyword = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own] + [
             inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, default=default)
             for key, (annotation, default) in typed.items()
@@ -139,22 +148,79 @@ def command(
     return decorate
 
 
-def _verb_options(verb: Callable[..., Any] | None) -> dict[str, tuple[Any, Any, bool]]:
-    """The options of a verb as (annotation for typer, default, whether it is a list of numbers)."""
-    if verb is None:
-        return {}
-    hints = get_type_hints(verb, include_extras=True)
-    found: dict[str, tuple[Any, Any, bool]] = {}
-    for parameter in inspect.signature(verb).parameters.values():
-        hint = hints[parameter.name]
-        about = next((extra for extra in get_args(hint)[1:] if isinstance(extra, About)), None)
-        if about is None or get_origin(hint) is not Annotated:
-            continue
-        kind, numbers = _plain(get_args(hint)[0])
-        bounds = {} if kind not in (int, float, int | None, float | None) else {"min": about.least, "max": about.most}
-        option = typer.Option(help=f"{_sentence(about.text)}.", **bounds)  # type: ignore[arg-type]
-        found[parameter.name] = (Annotated[kind, option], parameter.default, numbers)
-    return found
+def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given"]:
+    """The options of a verb, and where it takes them those of attribution methods."""
+    found = {} if verb is None else {name: _Given([field]) for name, field in fields_of(verb).items()}
+    if methods:
+        from convscope.verbs.question import options_of_methods
+
+        for name, takers in options_of_methods().items():
+            found.setdefault(name, _Given([field for _, field in takers], [method for method, _ in takers]))
+    return {name: given for name, given in found.items() if given.kind is not None}
+
+
+@dataclass(frozen=True)
+class _Given:
+    """An option as the command line has it. fields: of those that take it, which mean much the same by it. methods:
+    the attribution methods that these are of; none for an option of the verb."""
+
+    fields: Sequence[Field]
+    methods: Sequence[str] = ()
+
+    @property
+    def field(self) -> Field:
+        return self.fields[0]
+
+    @property
+    def default(self) -> Any:
+        """What typer shows as the default: nothing for options of methods, whose help says it."""
+        return None if self.methods else self.field.default
+
+    @property
+    def kind(self) -> Any:
+        """The type that typer knows; None for an option that no flag can give."""
+        field = self.field
+        if field.numbers:
+            return str | None
+        optional = type(None) in field.members or bool(self.methods)
+        if field.choices and get_origin(field.kind) is not Sequence:
+            kind: Any = Literal[field.choices]
+        else:
+            kind = next((plain for plain in (bool, str, int, float) if plain in field.members), None)
+        if kind is None or (any(_is_list(member) for member in field.members) and kind is str and not optional):
+            return kind
+        return kind | None if optional else kind
+
+    def option(self, *, hidden: bool = False) -> Any:
+        """The annotation for typer."""
+        bounds: dict[str, Any] = {}
+        if self.kind in (int, float, int | None, float | None):
+            bounds = {"min": self.field.about.least, "max": self.field.about.most}
+        panel = "Options of the method" if self.methods else None
+        return Annotated[self.kind, typer.Option(help=self.help, hidden=hidden, rich_help_panel=panel, **bounds)]
+
+    @property
+    def help(self) -> str:
+        """What the option means, what stands in for it, and which methods take it."""
+        meanings: dict[str, list[str]] = {}
+        for i, field in enumerate(self.fields):
+            shown = field.about.unset or (field.stands_in if self.methods else "")
+            stands = f"; {shown} unless given" if shown else ""
+            meanings.setdefault(f"{field.about.text}{stands}", []).extend(self.methods[i : i + 1])
+        if not self.methods:
+            return f"{_sentence(next(iter(meanings)))}."
+        if len(meanings) == 1:
+            text, takers = next(iter(meanings.items()))
+            return f"{_sentence(text)} ({', '.join(takers)})."
+        return " ".join(f"{', '.join(takers)}: {text}." for text, takers in meanings.items())
+
+    def read(self, value: Any) -> Any:
+        """The value of what was given on the command line."""
+        return numbers_of(value) if self.field.numbers and value is not None else value
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is Sequence
 
 
 def _sentence(text: str) -> str:
@@ -163,25 +229,10 @@ def _sentence(text: str) -> str:
     return text if given else text[0].upper() + text[1:]
 
 
-def _plain(kind: Any) -> tuple[Any, bool]:
-    """A type that typer knows, for a type of ours; and whether it is a list of numbers, given as `3,7,10-15`."""
-    if get_origin(kind) is Literal or kind in (int, float, str, bool):
-        return kind, False
-    if get_origin(kind) in (Union, UnionType):
-        members = get_args(kind)
-        if Sequence[int] in members:
-            return str | None, True
-        choices = next((member for member in members if get_origin(member) is Literal), None)
-        if choices is not None:
-            return (choices | None if type(None) in members else choices), False
-        for plain in (bool, str, int, float):
-            if plain in members:
-                return (plain | None if type(None) in members else plain), False
-    raise TypeError(f"no command-line form for an option of type {kind}")
-
-
-def _parsed(given: dict[str, Any], options: dict[str, tuple[Any, Any, bool]]) -> dict[str, Any]:
-    return {
-        key: numbers_of(value) if key in options and options[key][2] and value is not None else value
-        for key, value in given.items()
-    }
+def _parsed(given: dict[str, Any], options: Mapping[str, _Given], methods: bool) -> dict[str, Any]:
+    """What the handler is given: options read, those of methods by themselves."""
+    read = {key: options[key].read(value) if key in options else value for key, value in given.items()}
+    if methods:
+        of_method = {key: read.pop(key) for key, one in options.items() if one.methods}
+        read["of_method"] = {key: value for key, value in of_method.items() if value is not None}
+    return read

@@ -24,6 +24,10 @@ class Adapter(Protocol):
     def plain_modules(self) -> bool:
         """Whether attributes that a forward pass assigns are the network's own doing, and none of the framework's."""
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The framework's packages besides torch, whose versions a result may depend on."""
+
     def copied(self) -> "Adapter":
         """The same network again, with weights of its own."""
 

@@ -373,6 +373,11 @@ class Network:
         norms = (module for module in self.adapter.root.modules() if isinstance(module, _BatchNorm))
         return any(norm.running_mean is None for norm in norms)
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of its framework, besides torch."""
+        return self.adapter.packages
+
     def photograph(self, image: ImageLike | Photograph, *, fit: Fit = "crop") -> Photograph:
         """A picture as this network will see it; see open_photograph."""
         return open_photograph(image, self.spec, fit=fit)

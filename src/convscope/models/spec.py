@@ -1,6 +1,6 @@
 """What a network wants at its input. It is stated, never guessed from the name of a class."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.plain import fits, shown
 
 Order = Literal["RGB", "BGR"]
 
@@ -124,6 +125,36 @@ class InputSpec:
     def describe(self) -> dict[str, Any]:
         """The contract as plain JSON values; unknown parts are null."""
         return {field.name: getattr(self, field.name) for field in fields(self)} | {"unknown": list(self.unknown)}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, Any]) -> "InputSpec":
+        """The inverse of describe. Raises InputError for what is no contract, or is unreasonably large."""
+        for name, kind in _KINDS.items():
+            if name in values and not fits(values[name], kind):
+                raise InputError(f"input.{name} is {shown(values[name])}; expected what InputSpec takes")
+        size = values.get("size", [])
+        if len(size) != 2 or not all(1 <= side <= MOST_SIDE for side in size):
+            raise InputError(f"input.size is {shown(size)}; expected [height, width] of 1 to {MOST_SIDE} pixels")
+        if size[0] * size[1] * values.get("channels", 3) > MOST_NUMBERS:
+            raise InputError(f"input is {shown(dict(values))}; expected at most {MOST_NUMBERS} numbers in all")
+        known: dict[str, Any] = {field.name: values[field.name] for field in fields(InputSpec) if field.name in values}
+        for name, value in known.items():
+            known[name] = tuple(value) if isinstance(value, list) else value
+        return InputSpec(**known)
+
+
+_KINDS: Mapping[str, Any] = {
+    "size": list[int],
+    "channels": int,
+    "range": list[float] | None,
+    "mean": float | None | list[float],
+    "std": float | None | list[float],
+    "order": str,
+    "fixed_size": bool,
+}
+MOST_SIDE = 8192
+MOST_NUMBERS = 2**26
+"""Numbers in a network's input: 4096x4096 pixels in colour have fewer."""
 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

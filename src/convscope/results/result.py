@@ -114,7 +114,7 @@ class Result(ABC):
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.arrays.items())
-        return f"<convscope {self.recipe.method}: {shapes if len(shapes) < 400 else f'{len(self.arrays)} arrays'}>"
+        return f"<convscope {self.recipe.verb}: {shapes if len(shapes) < 400 else f'{len(self.arrays)} arrays'}>"
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

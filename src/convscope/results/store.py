@@ -113,15 +113,15 @@ def load_result(path: str | Path) -> Result:
     if suffix == ".npz":
         held, about = read_npz(path)
         recipe, facts = _told(about, path)
-        if recipe.method not in KINDS:
-            raise ResultError(f"{str(path)!r} is a result of {recipe.method!r}, which this convscope does not know")
+        if recipe.verb not in KINDS:
+            raise ResultError(f"{str(path)!r} is a result of {recipe.verb!r}, which this convscope does not know")
         axes = about.get("axes", {})
         if not isinstance(axes, dict) or not all(_are_names(names) for names in axes.values()):
             raise ResultError(f"the names of the axes in {str(path)!r} cannot be read")
         if set(held) == {"picture"} and axes == {name: list(names) for name, names in _PICTURE.items()}:
             return SavedPicture(held, _PICTURE, recipe, facts)
         named = {name: tuple(names) for name, names in axes.items()}
-        result = KINDS[recipe.method](held, named, recipe, facts)
+        result = KINDS[recipe.verb](held, named, recipe, facts)
         _check_arrays(result, path)
         return result
     raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png, .npz, .gif, .webp or .mp4")

@@ -1,6 +1,6 @@
 """How many pictures to make at once, so that memory stays bounded."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from convscope.errors import OutOfMemoryError
 from convscope.memory import memory_watched
@@ -39,21 +39,29 @@ def looks_at_once(net: Network, taps: Sequence[Tap], size: tuple[int, int], most
 
 
 def in_batches(count: int, at_once: int, work: Callable[[int, int], None], what: str) -> int:
+    """Do all of `batches`. Returns how many at once it came down to."""
+    size = at_once
+    for _, now in batches(count, at_once, work, what):
+        size = now
+    return size
+
+
+def batches(count: int, at_once: int, work: Callable[[int, int], None], what: str) -> Iterator[tuple[int, int]]:
     """Do `work(first, last)` for 0 to `count`, so many at once; half as many from where memory runs out.
 
-    `work` must leave nothing of a batch that failed. what: what is being done, for the error. Returns how many at
-    once it came down to. Raises OutOfMemoryError where one alone does not fit.
+    `work` must leave nothing of a batch that failed. what: what is being done, for the error. After each batch it
+    yields how many are done, and how many it now takes at once. Raises OutOfMemoryError where one alone does not fit.
     """
     done = 0
     while done < count:
-        some = min(at_once, count - done)
+        size = min(at_once, count - done)
         try:
             with memory_watched(what):
-                work(done, done + some)
+                work(done, done + size)
         except OutOfMemoryError:
-            if some == 1:
+            if size == 1:
                 raise
-            at_once = some // 2
+            at_once = size // 2
             continue
-        done += some
-    return at_once
+        done += size
+        yield done, at_once

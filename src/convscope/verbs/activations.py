@@ -58,7 +58,7 @@ def activations(
         statistics = channel_statistics(maps)
         boxes = [layer.sees(row, column, net.spec.hw) for row, column in statistics["where"]]
         facts[layer.name] = {"kind": layer.kind, "channels": kept, **statistics, "box": boxes}
-    options: dict[str, Any] = {"layers": [layer.name for layer in chosen] if layers is not None else None, "fit": fit}
+    options: dict[str, Any] = {"layers": [layer.name for layer in chosen], "fit": fit}
     options |= {"channels": None if channels is None else list(channels), "scale": scale}
     return Activations(
         arrays,
@@ -67,7 +67,7 @@ def activations(
             "activations",
             net,
             options,
-            photograph=photograph,
+            {"image": photograph},
             notes=(*(_left_out(net) if layers is None else ()), *_odd(arrays)),
         ),
         {"scale": scale, "layers": facts},

@@ -1,29 +1,32 @@
 """`convscope.assess`: whether a heatmap can be believed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.attribution.trust import area, curve, edges, moved, rank_correlation, shuffle, weights_of
+from convscope.attribution.faithfulness import area, curve, edges, moved, rank_correlation, shuffle, weights_of
+from convscope.attribution.method import PHOTOGRAPH, Method, method_of
 from convscope.errors import InputError, NetworkError
 from convscope.memory import memory_watched
+from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import parse_target
 from convscope.objectives.units import Logit, Probability
-from convscope.options import MOST_SEED, About, check_given
+from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.heatmap import Heatmap
 from convscope.results.trust import Trust
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
-from convscope.verbs.attributions import METHODS
-from convscope.verbs.calls import plain_number, recipe_of
+from convscope.verbs.calls import recipe_of
 from convscope.verbs.explain import explain
+from convscope.verbs.question import GivenMethod, Target, question_of
 
 MOVED = 2
 """How many times the map is put elsewhere, to compare its curves with."""
@@ -39,8 +42,11 @@ STAYS, LIKE_EDGES = 0.5, 0.5
 def assess(
     net: Network,
     image: ImageLike | Photograph,
-    heatmap: Heatmap,
+    heatmap: Heatmap | None = None,
     *,
+    target: Target | None = None,
+    method: Annotated[GivenMethod, About("how the heatmap is made, where none is given")] = "grad_cam",
+    fit: Annotated[Fit, About("how the picture is brought to the network's size, for a heatmap made here")] = "crop",
     points: Annotated[int, About("points of the deletion and insertion curves", 4, 200)] = 16,
     stages: Annotated[int, About("how often the map is made anew as the network is randomised", 1, 50)] = 5,
     box: Annotated[
@@ -48,8 +54,12 @@ def assess(
     ] = None,
     seed: Annotated[int, About("of the random weights and places", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
+    **options: Any,
 ) -> Trust:
-    """Checks of a heatmap that `explain` made of this network and picture, with words.
+    """Checks of a heatmap of this network and picture, with words.
+
+    heatmap: what `explain` made of them; unless given, it is made here of a target by a method, with the method's
+    `options`, as `explain` takes them.
 
     Deletion and insertion: the score (of classes the probability) as the hottest pixels are covered, or shown over the
     blurred picture; beside the same map moved elsewhere. Cascading randomisation: the map made again as the layers'
@@ -58,7 +68,7 @@ def assess(
     Completeness: for methods that add up to a difference, how far they are from it.
 
     Returns arrays and facts as `convscope.results.trust.Trust` says. Raises InputError where the heatmap is not of this
-    network and picture, Stopped on Ctrl-C.
+    network and picture, Stopped on Ctrl-C or Cancel.
 
     Source: Petsiuk et al., "RISE" (2018), section 4.1; Adebayo et al., "Sanity Checks for Saliency Maps" (2018),
     sections 3 and 4; Zhang et al., "Top-down Neural Attention by Excitation Backprop" (2016), the pointing game.
@@ -66,26 +76,47 @@ def assess(
     shuffled, so that their size stays.
     """
     corners = [plain_number(side) for side in box] if isinstance(box, list | tuple | np.ndarray) else None
-    options = {"points": points, "stages": stages, "box": corners, "seed": seed}
-    check_given(assess, options)
-    made = dict(heatmap.recipe.options)
-    photograph = net.photograph(image, fit=made["fit"])
-    _check(net, photograph, heatmap)
-    where = _corners(box if corners is None else corners, photograph)
+    settings = {"points": points, "stages": stages, "box": corners, "seed": seed}
+    check_given(assess, settings)
+    if heatmap is None:
+        question = question_of(net, target, method, options)
+        photograph = net.photograph(image, fit=fit)
+        where = _corners(box if corners is None else corners, photograph)
+        question = question.on(photograph, fit)
+        with keeping(lambda: "stopped"):  # half a map is not assessed
+            heatmap = explain(net, photograph, question.objective, question.method, fit=fit, watch=watch)
+        chosen = question.method
+    elif target is not None or options or method != "grad_cam":
+        raise InputError("a heatmap was given, and what to make one of: give it alone, or a target and a method")
+    else:
+        photograph = net.photograph(image, fit=heatmap.recipe.options.get("fit", fit))
+        where = _corners(box if corners is None else corners, photograph)
+        _check(net, photograph, heatmap)
+        chosen = _method_of(heatmap)
     with keeping(lambda: "stopped"):
-        return _assessed(net, photograph, heatmap, where, options, watch)
+        return _Assessment(net, photograph, heatmap, chosen, where, settings, watch).made()
+
+
+def _method_of(heatmap: Heatmap) -> Method:
+    """The method that made a heatmap. Raises InputError where its file does not hold all of it."""
+    method = method_of(heatmap.recipe.options["method"])
+    missing = [name for name in method.picture_options if getattr(method, name) == PHOTOGRAPH]
+    if missing:
+        raise InputError(
+            f"the heatmap's {missing[0]} is a photograph, which a heatmap does not hold: give the target and the "
+            "method, with that photograph, in its place"
+        )
+    return method
 
 
 def _check(net: Network, photograph: Photograph, heatmap: Heatmap) -> None:
     recipe = heatmap.recipe
-    if recipe.method != "explain" or "map" not in heatmap.arrays:
+    if recipe.verb != "explain" or "map" not in heatmap.arrays:
         raise InputError("this is no heatmap of explain with its arrays; expected what cs.explain gives, or its .npz")
     if recipe.network["weights_sha256"] != net.weights_hash():
         raise InputError("the heatmap was made of another network: make it again with this one")
     if recipe.inputs["image"]["sha256"] != photograph.record["sha256"]:
         raise InputError("the heatmap was made of another picture: make it again of this one")
-    if recipe.options.get("baseline") == "photograph":
-        raise InputError("the heatmap's baseline is a photograph; expected one that has a name, such as blur")
 
 
 def _corners(box: Sequence[int] | None, photograph: Photograph) -> tuple[int, int, int, int] | None:
@@ -100,71 +131,122 @@ def _corners(box: Sequence[int] | None, photograph: Photograph) -> tuple[int, in
     raise InputError(f"box is {box!r}; expected left,top,right,bottom inside {width}x{height} pixels")
 
 
-def _assessed(
-    net: Network, photograph: Photograph, heatmap: Heatmap, corners: tuple[int, int, int, int] | None,
-    options: dict[str, Any], watch: Watch,
-) -> Trust:  # fmt: skip
-    picture = photograph.tensor(net.device)
-    asked = parse_target(heatmap.facts["target"]).bind(net)
-    objective = Probability(asked.label) if type(asked) is Logit else asked
-    heat = heatmap.arrays["map"].astype(np.float64)
-    fractions = np.linspace(0, 1, options["points"] + 1)
-    chosen = _stages(net, asked, options["stages"])
-    total = 2 * (1 + MOVED) * len(fractions) + len(chosen)
-    done = 0
+@dataclass
+class _Assessment:
+    """The checks of one heatmap, one after the other."""
 
-    def seen(more: int) -> None:
-        watch(Progress("assessing", min(done + more, total), total, ""))
+    net: Network
+    photograph: Photograph
+    heatmap: Heatmap
+    method: Method
+    corners: tuple[int, int, int, int] | None
+    settings: Mapping[str, Any]
+    watch: Watch
+    done: int = 0
+    total: int = 0
 
-    way = net.quickened()
-    curves: dict[str, np.ndarray] = {}
-    for name, inserting in (("deletion", False), ("insertion", True)):
-        several = [heat, *(moved(heat, options["seed"] + i) for i in range(MOVED))]
-        found = []
-        for one in several:
-            found.append(
-                curve(net, picture, objective, one, fractions.tolist(), inserting=inserting, way=way, seen=seen)
-            )
-            done += len(fractions)
-        curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
-    if objective is asked:  # no probability: in parts of the way from the covered picture to the whole one
+    def made(self) -> Trust:
+        """All checks."""
+        net, heatmap = self.net, self.heatmap
+        asked = parse_target(heatmap.facts["target"]).bind(net)
+        method = self.method
+        heat = heatmap.arrays["map"].astype(np.float64)
+        fractions = np.linspace(0, 1, self.settings["points"] + 1)
+        stages = _stages(net, asked, self.settings["stages"])
+        self.total = 2 * (1 + MOVED) * len(fractions) + len(stages)
+        curves = self._curves(asked, heat, fractions)
+        maps, likeness = self._randomised(method, asked, heat, stages)
+        facts = _facts(
+            heatmap,
+            method,
+            asked,
+            heat,
+            curves,
+            fractions,
+            likeness,
+            edges(self.picture),
+            self.corners,
+            _gap(net, self.picture, asked, heatmap, method),
+        )
+        facts["stages"] = [f"from {names[-1]} on" for names in stages]
+        arrays = {
+            "fractions": fractions,
+            **curves,
+            "randomised": np.array(likeness),
+            "maps": np.stack(maps),
+            "map": np.abs(heat),
+        }
+        axes = {"maps": ("stages", "h", "w"), "map": ("h", "w"), "randomised": ("stages",), "image": ("h", "w", "c")}
+        axes |= dict.fromkeys(["fractions", *curves], ("points",))
+        made = heatmap.recipe.options
+        return Trust(
+            {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
+            axes,
+            recipe_of(
+                "assess",
+                net,
+                {"target": made["target"], "method": method, "fit": made["fit"], **self.settings},
+                {"image": self.photograph},
+                notes=tuple(note for note in heatmap.notes if note not in net.notes),
+            ),
+            facts,
+        )
+
+    @property
+    def picture(self) -> Tensor:
+        """The picture, `1 c h w`."""
+        return self.photograph.tensor(self.net.device)
+
+    def _seen(self, more: int = 0) -> None:
+        """So many more are done."""
+        self.watch(Progress("assessing", min(self.done + more, self.total), self.total))
+
+    def _curves(self, asked: Objective, heat: np.ndarray, fractions: np.ndarray) -> dict[str, np.ndarray]:
+        """Deletion and insertion, of the map and of the same map moved elsewhere."""
+        objective = Probability(asked.label) if type(asked) is Logit else asked
+        way = self.net.quickened()
+        curves: dict[str, np.ndarray] = {}
+        for name, inserting in (("deletion", False), ("insertion", True)):
+            several = [heat, *(moved(heat, self.settings["seed"] + i) for i in range(MOVED))]
+            found = []
+            for one in several:
+                found.append(
+                    curve(
+                        self.net,
+                        self.picture,
+                        objective,
+                        one,
+                        fractions.tolist(),
+                        inserting=inserting,
+                        way=way,
+                        seen=self._seen,
+                    )
+                )
+                self.done += len(fractions)
+            curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
+        if objective is not asked:
+            return curves
+        # no probability: in parts of the difference between the covered picture and the whole one
         blank, clean = curves["deletion"][-1], curves["deletion"][0]
-        curves = {name: (values - blank) / (clean - blank or 1.0) for name, values in curves.items()}
-    maps, likeness = [], []
-    twin = net.twin()
-    generator = torch.Generator().manual_seed(options["seed"])
-    again = {key: value for key, value in heatmap.recipe.options.items() if key != "target"}
-    if "steps" in heatmap.facts:  # a random network may need any number for a small gap
-        again |= {"steps": heatmap.facts["steps"], "tolerance": None}
-    target = _target(asked, heatmap.recipe.options["method"])
-    for names in chosen:
-        shuffle(twin, names, generator)
-        found_map = _again(twin, photograph, target, again)
-        maps.append(np.zeros_like(heat) if found_map is None else np.abs(found_map))
-        likeness.append(np.nan if found_map is None else rank_correlation(np.abs(heat), maps[-1]))
-        done += 1
-        seen(0)
-    gap = _gap(net, picture, asked, heatmap)
-    facts = _facts(heatmap, asked, heat, curves, fractions, likeness, edges(picture), corners, gap)
-    facts["stages"] = [f"from {names[-1]} on" for names in chosen]
-    arrays = {
-        "fractions": fractions, **curves, "randomised": np.array(likeness), "maps": np.stack(maps),
-        "map": np.abs(heat),
-    }  # fmt: skip
-    axes = {"maps": ("stages", "h", "w"), "map": ("h", "w"), "randomised": ("stages",), "image": ("h", "w", "c")}
-    axes |= dict.fromkeys(["fractions", *curves], ("points",))
-    return Trust(
-        {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
-        axes,
-        recipe_of(
-            "assess",
-            net,
-            {"heatmap": dict(heatmap.recipe.options), **options},
-            photograph=photograph,
-            notes=tuple(note for note in heatmap.notes if note not in net.notes),
-        ),
-        facts,
-    )
+        return {name: (values - blank) / (clean - blank or 1.0) for name, values in curves.items()}
+
+    def _randomised(
+        self, method: Method, asked: Objective, heat: np.ndarray, stages: Sequence[Sequence[str]]
+    ) -> tuple[list[np.ndarray], list[float]]:
+        """The map made again as the weights are shuffled, and how like it is each time; NaN where there is no map."""
+        maps, likeness = [], []
+        twin = self.net.twin()
+        generator = torch.Generator().manual_seed(self.settings["seed"])
+        target = asked if method.targeted else None
+        again = method.repeatable(self.heatmap.facts)
+        for names in stages:
+            shuffle(twin, names, generator)
+            found = _again(twin, self.photograph, target, again)
+            maps.append(np.zeros_like(heat) if found is None else np.abs(found))
+            likeness.append(np.nan if found is None else rank_correlation(np.abs(heat), maps[-1]))
+            self.done += 1
+            self._seen()
+        return maps, likeness
 
 
 def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
@@ -183,28 +265,23 @@ def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
     return [order[first:end] for first, end in zip([0, *last[:-1]], last, strict=True)]
 
 
-def _target(asked: Objective, method: str) -> str | None:
-    """What explain is asked again: some methods take no target, and rise makes a probability of a class by itself."""
-    if not METHODS[method].targeted:
-        return None
-    return str(Logit(asked.label)) if method == "rise" and isinstance(asked, Logit) else str(asked)
-
-
-def _again(twin: Network, photograph: Photograph, target: str | None, options: dict[str, Any]) -> np.ndarray | None:
+def _again(twin: Network, photograph: Photograph, target: Objective | None, method: Method) -> np.ndarray | None:
     """The map of a network that is partly random; None where that gives no finite scores, or a map without forms."""
     try:
-        found = explain(twin, photograph, target, **options).arrays["map"].astype(np.float64)
+        found = explain(twin, photograph, target, method).arrays["map"].astype(np.float64)
     except NetworkError:
         return None
     return found if np.isfinite(found).all() and np.ptp(found) > 0 else None
 
 
-def _gap(net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap) -> tuple[float, float] | None:
+def _gap(
+    net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap, method: Method
+) -> tuple[float, float] | None:
     """How far an attribution's sum is from the difference that it should be, and that difference; None for a method
     that does not add up."""
     if "gap" in heatmap.facts:
         return heatmap.facts["gap"], heatmap.facts["difference"]
-    if not METHODS[heatmap.recipe.options["method"]].adds_up:
+    if not method.adds_up:
         return None
     taps = sorted(asked.taps())
     neutral = net.spec.neutral(picture).expand_as(picture)
@@ -214,10 +291,17 @@ def _gap(net: Network, picture: Tensor, asked: Objective, heatmap: Heatmap) -> t
 
 
 def _facts(
-    heatmap: Heatmap, asked: Objective, heat: np.ndarray, curves: dict[str, np.ndarray], fractions: np.ndarray,
-    likeness: list[float], lines: np.ndarray, corners: tuple[int, int, int, int] | None,
+    heatmap: Heatmap,
+    method: Method,
+    asked: Objective,
+    heat: np.ndarray,
+    curves: dict[str, np.ndarray],
+    fractions: np.ndarray,
+    likeness: list[float],
+    lines: np.ndarray,
+    corners: tuple[int, int, int, int] | None,
     gap: tuple[float, float] | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
     outline = rank_correlation(np.abs(heat), lines)
     sooner = _lead(areas["moved_deletion"], areas["deletion"]), _lead(areas["insertion"], areas["moved_insertion"])
@@ -234,7 +318,7 @@ def _facts(
     much = "much" if outline > LIKE_EDGES else "little"
     words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
-        "target": heatmap.facts["target"], "method": heatmap.recipe.options["method"], "areas": areas,
+        "target": heatmap.facts["target"], "method": method.name, "areas": areas,
         "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
         "title": f"{heatmap.facts['title']}: can this map be believed?", "subtitle": heatmap.facts["subtitle"],
     }  # fmt: skip
@@ -249,7 +333,7 @@ def _facts(
         facts["box"] = list(corners)
         facts["pointing"] = bool(left <= x < right and top <= y < bottom)
         words.append(f"Its hottest pixel (x {x}, y {y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
-    words += [note[0].upper() + note[1:] + "." for note in heatmap.notes if "Adebayo" in note]
+    words += [method.caveat[0].upper() + method.caveat[1:] + "."] if method.caveat else []
     return facts | {"words": words}
 
 

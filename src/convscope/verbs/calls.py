@@ -1,53 +1,109 @@
-"""What all verbs share: writing the recipe of a call."""
+"""Calls: the recipe of one that was made, and carrying one out again."""
 
+import inspect
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
+from convscope.attribution.method import Method
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
-from convscope.results.recipe import Recipe
+from convscope.models.reference import NetworkRef
+from convscope.progress import Watch
+from convscope.results.recipe import Call, Recipe
+from convscope.results.result import Result
+from convscope.verbs.table import VERBS
 
 PACKAGES = ("convscope", "torch", "numpy", "pillow")
+Given = Photograph | Sequence[Photograph | Mapping[str, Any]] | None
+"""A picture that went in, or several; of these their records will do."""
 
 
 def recipe_of(
-    method: str,
-    net: Network,
+    verb: str,
+    nets: Network | Sequence[Network],
     options: Mapping[str, Any],
+    inputs: Mapping[str, Given] | None = None,
     *,
-    photograph: Photograph | None = None,
-    others: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
-    notes: tuple[str, ...] = (),
+    notes: Sequence[str] = (),
+    stopped: bool = False,
 ) -> Recipe:
-    """The recipe of a call. others: the records of further pictures that went in, by the argument that took them.
+    """The recipe of a call. options: with nothing left open; methods as values. inputs: the pictures that went in, by
+    the argument that took them.
 
-    What the network does not say of its input becomes a note, as do the notes of the pictures.
+    What the networks do not say of their input becomes a note, as do the notes of the pictures: those of the first as
+    they are, those of others after the argument's name.
     """
-    inputs: dict[str, Any] = {"image": photograph.record} if photograph else {}
-    inputs |= {name: list(records) for name, records in (others or {}).items() if records}
-    of_pictures = [*(photograph.record.get("notes", ()) if photograph else ())]
-    for name, records in (others or {}).items():
-        of_pictures += [f"{name}: {note}" for record in records for note in record.get("notes", ())]
-    return Recipe(
-        method=method,
-        network=describe(net),
-        options=options,
-        inputs=inputs,
-        machine=machine(net),
-        notes=tuple(dict.fromkeys([*net.notes, *of_pictures, *notes])),
-    )
+    networks = [nets] if isinstance(nets, Network) else list(nets)
+    plain = {name: _plain(value) for name, value in options.items()}
+    records = {name: _records(given) for name, given in (inputs or {}).items() if given is not None and given != []}
+    for name, value in options.items():
+        records |= {place: picture.record for place, picture in _pictures_in(name, value).items()}
+    call = Call(verb, [NetworkRef.of(net).to_dict() for net in networks], records, plain)
+    told = [*networks[0].notes, *_notes_of(records), *notes]
+    return Recipe(call, machine(networks), tuple(dict.fromkeys(told)), stopped)
 
 
-def plain_number(value: Any) -> Any:
-    """A number of NumPy's or torch's as one of Python's; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) or (isinstance(value, Tensor) and value.ndim == 0) else value
+def _plain(value: Any) -> Any:
+    """An option as plain JSON."""
+    if isinstance(value, Method):
+        return value.to_dict()
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _records(given: Given) -> Any:
+    if isinstance(given, Photograph):
+        return given.record
+    return [picture.record if isinstance(picture, Photograph) else picture for picture in given or ()]
+
+
+def _pictures_in(place: str, value: Any) -> dict[str, Photograph]:
+    """The photographs among the options of methods, by their place in the call: "methods.1.baseline"."""
+    if isinstance(value, Method):
+        return {f"{place}.{name}": getattr(value, name) for name in value.pictures()}
+    found: dict[str, Photograph] = {}
+    for i, one in enumerate(value if isinstance(value, list | tuple) else ()):
+        found |= _pictures_in(f"{place}.{i}", one)
+    return found
+
+
+def _notes_of(records: Mapping[str, Any]) -> list[str]:
+    notes: list[str] = []
+    for i, (name, given) in enumerate(records.items()):
+        for record in given if isinstance(given, list) else [given]:
+            notes += [note if i == 0 else f"{name}: {note}" for note in record.get("notes", ())]
+    return notes
+
+
+def function_of(verb: str) -> Callable[..., Any]:
+    """The function of a verb that is in the table."""
+    module, _, name = VERBS[verb].home.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), name)
+    return found
+
+
+def carried_out(call: Call, nets: Sequence[Network], pictures: Mapping[str, Any], watch: Watch) -> Result:
+    """Make a call that was checked. pictures: by the argument that takes them, or by their place among its options."""
+    function = function_of(call.verb)
+    options = Call("", options=call.options).options  # a copy
+    for place in [place for place in pictures if "." in place]:
+        _put(options, place.split("."), pictures[place])
+    given = {name: picture for name, picture in pictures.items() if "." not in name}
+    watched = {"watch": watch} if "watch" in inspect.signature(function).parameters else {}
+    result: Result = function(nets if len(nets) > 1 else nets[0], **options, **given, **watched)
+    return result
+
+
+def _put(holder: Any, path: Sequence[str], value: Any) -> None:
+    """Set what lies at a path of keys and numbers."""
+    for key in path[:-1]:
+        holder = holder[int(key)] if isinstance(holder, list) else holder[key]
+    holder[path[-1]] = value
 
 
 def counted(count: int, thing: str) -> str:
@@ -55,30 +111,15 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def describe(net: Network) -> dict[str, Any]:
-    """Which network this is: how to load it again, and the hash of its weights."""
+def machine(nets: Sequence[Network]) -> dict[str, Any]:
+    """What the bytes of a result may depend on besides the call."""
+    packages = dict.fromkeys([*PACKAGES, *(package for net in nets for package in net.packages)])
     return {
-        "name": net.name,
-        "source": net.source,
-        "options": net.options,
-        "weights_sha256": net.weights_hash(),
-        "input": net.spec.describe(),
-    }
-
-
-def machine(net: Network) -> dict[str, Any]:
-    """What the bytes of a result may depend on besides the recipe."""
-    return {
-        "versions": {package: _version(package) for package in _packages(net)} | {"python": platform.python_version()},
-        "device": str(net.device),
+        "versions": {package: _version(package) for package in packages} | {"python": platform.python_version()},
+        "device": str(nets[0].device),
         "threads": torch.get_num_threads(),
         "processor": platform.machine(),
     }
-
-
-def _packages(net: Network) -> tuple[str, ...]:
-    """The packages that had a hand in it."""
-    return (*PACKAGES, "keras") if type(net.adapter).__name__ == "KerasAdapter" else PACKAGES
 
 
 @cache

@@ -20,7 +20,8 @@ from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Keep
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import layer
-from convscope.options import MOST_SEED, About, check_given
+from convscope.objectives.words import in_words
+from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
@@ -33,8 +34,6 @@ from convscope.synthesis.schedule import Size, parse_schedule
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Crops, Transform
 from convscope.taps.tap import SCORES_TAP
-from convscope.verbs.calls import plain_number
-from convscope.verbs.explain import in_words
 from convscope.verbs.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
 from convscope.verbs.presets import DREAM, LUCID, filled
 
@@ -196,7 +195,7 @@ class _Dreamer(OnePicture):
                 "title": f"{self.net.name} dreams of {words}",
                 "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
             },
-            {"mask": [self.given_mask] if self.given_mask else []},
+            {"image": self.photograph, "mask": self.given_mask},
         )
 
 

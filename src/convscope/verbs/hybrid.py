@@ -4,24 +4,22 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from convscope.attribution.chosen import Ranking
+from convscope.attribution.method import Method, method_of, methods
 from convscope.errors import InputError
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.spec import InputSpec
-from convscope.objectives.expression import Objective
-from convscope.options import MOST_SEED, About, check_given
+from convscope.options import About, check_given, plain_number
 from convscope.progress import Watch, unwatched
 from convscope.render.colour import ramp_of
 from convscope.results.result import Result
 from convscope.results.variations import Variations
-from convscope.verbs.calls import plain_number
-from convscope.verbs.explain import MethodName, check_asked
 from convscope.verbs.one_picture import opened_whole, same_proportions, size_of
-from convscope.verbs.series import series_of, text_of
-from convscope.verbs.variation_maker import VariationMaker, given
+from convscope.verbs.question import GivenMethod, Target, question_of
+from convscope.verbs.series import VARIED, series_of, text_of, varied
+from convscope.verbs.variation_maker import VariationMaker
 
 EffectName = Literal[
     "colours", "spotlight", "posterise", "invert", "blur", "mosaic", "drain", "swap", "mask", "none",
@@ -36,7 +34,7 @@ MOST_BYTES = 2_000_000_000
 def hybrid(
     net: Network,
     image: ImageLike | Photograph,
-    target: Objective | str | int | None = None,
+    target: Target | None = None,
     *,
     effect: Annotated[EffectName, About("what is done where it is hot")] = "colours",
     intensity: Annotated[
@@ -53,13 +51,7 @@ def hybrid(
         Mapping[str, Sequence[Any]] | str | None,
         About("a series as one sheet: 'intensity: 0.3, 1, 2', or two: 'top: 4, 64; effect: blur, invert'"),
     ] = None,
-    method: Annotated[MethodName, About("how the heatmap is made; see explain")] = "grad_cam",
-    layer: Annotated[str | None, About("the layer to look at; the last one with positions unless given")] = None,
-    channels: Annotated[Sequence[int] | None, About("the channels that make the map, such as 3,7,10-15")] = None,
-    top: Annotated[int | None, About("only so many channels, the first by ranking", 1, 1000000)] = None,
-    ranking: Annotated[
-        Ranking | None, About("by what a channel adds to the map, its weight, or its activation")
-    ] = None,
+    method: Annotated[GivenMethod | Sequence[GivenMethod], About("how the heatmap is made; see explain")] = "grad_cam",
     size: Annotated[
         int | None, About("pixels on the long side; the photograph's own, at most 1600, in a series 640", 16, 8192)
     ] = None,
@@ -67,8 +59,8 @@ def hybrid(
         Fit | None,
         About("how the picture is brought to the network's size; for the map padded, for the first guess cropped"),
     ] = None,
-    seed: Annotated[int, About("of what is random in the map", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
+    **options: Any,
 ) -> Variations:
     """A photograph, altered only where a heatmap is hot: an artist's class activation map.
 
@@ -79,8 +71,10 @@ def hybrid(
     tell.
 
     effect: see `convscope.render.effects.EFFECTS`. colours with hot=0 and soft=0 is what programs of 2018 did: the
-    photograph plus the "heatmap intensity factor" times the map's colours. vary: options of VARIED by name, each with
-    its values; of two the first goes down the rows and the second along them.
+    photograph plus the "heatmap intensity factor" times the map's colours. vary: options by name, those of the method
+    among them, each with its values; of two the first goes down the rows and the second along them. method: as for
+    `explain`, with its options; or a list, one for each picture of a series. Only what speaks for the target counts,
+    also where the method's map is signed.
 
     Returns `images` (`n h w 3` in [0,1]), `values` (`n`, the target's value) and `heat` (`n h w` in [0,1]). Raises
     InputError for what does not fit together, Stopped on Ctrl-C with the pictures that are done.
@@ -88,21 +82,34 @@ def hybrid(
     Source: the artworks of F. Calvino's essay on convnets and one's own paintings (2018), figure 9, as described in
     its text.
     """
-    series = series_of(vary)
-    options: dict[str, Any] = {
-        "target": text_of(target), "effect": effect, "intensity": intensity, "hot": hot, "soft": soft,
-        "colours": colours, "lines": lines, "vary": series or None, "method": method, "layer": layer,
-        "channels": None if channels is None else list(channels), "top": top, "ranking": ranking, "size": size,
-        "fit": fit, "seed": seed,
-    }  # fmt: skip
-    options = {name: plain_number(value) for name, value in options.items()}
+    given = list(method) if isinstance(method, list | tuple) else None
+    base = method_of(given[0] if given else method, None if _varies(vary, "method") else options)  # type: ignore[arg-type]
+    series = series_of(vary, varied(hybrid, [type(base), *_methods_in(vary)]))
+    settings = {
+        "effect": effect,
+        "intensity": plain_number(intensity),
+        "hot": plain_number(hot),
+        "soft": plain_number(soft),
+        "colours": colours,
+        "lines": plain_number(lines),
+    }
     cases = [dict(zip(series, values, strict=True)) for values in itertools.product(*series.values())]
-    for case in cases:
-        _check(net, options | case, other is not None)
-    if other is not None and not any((options | case)["effect"] == "swap" for case in cases):
+    if given is not None and len(given) != len(cases):
+        raise InputError(f"{len(given)} methods were given; expected one, or {len(cases)}, one for each picture")
+    asked: list[tuple[Target | None, Method]] = []
+    for i, case in enumerate(cases):
+        _check(settings | case, other is not None)
+        chosen = given[i] if given is not None else case.get("method", base)
+        own = {name: value for name, value in case.items() if name not in VARIED}
+        more = options if given is None and "method" in case else {}
+        asked.append((case.get("target", target), method_of(chosen, {**more, **own})))
+    targeted = any(method.targeted for _, method in asked)
+    questions = [question_of(net, aim if method.targeted or not targeted else None, method) for aim, method in asked]
+    check_given(hybrid, {"size": size, "fit": fit})
+    if other is not None and not any((settings | case)["effect"] == "swap" for case in cases):
         raise InputError(f"other is for the effect swap; the effect is {effect}")
     whole = InputSpec(size=16, channels=3, range=(0.0, 1.0))
-    photograph = opened_whole(whole, image, size, MOST_OF_SERIES if len(cases) > 1 else MOST)
+    photograph = opened_whole(whole, image, plain_number(size), MOST_OF_SERIES if len(cases) > 1 else MOST)
     needed = len(cases) * photograph.pixels.size * 4
     if needed > MOST_BYTES:
         raise InputError(
@@ -110,14 +117,29 @@ def hybrid(
             f"{MOST_BYTES / 1e9:.0f} GB in all: give a smaller size"
         )
     shown = None if other is None else _swapped(other, photograph)
-    return VariationMaker(net, image, photograph, shown, options, series, watch).made(cases)
+    maker = VariationMaker(net, image, photograph, shown, settings, series, fit, text_of(target), watch)
+    return maker.made(cases, questions)
 
 
-def _check(net: Network, options: Mapping[str, Any], swapping: bool) -> None:
-    check_given(hybrid, options)
-    ramp_of(options["colours"])
-    check_asked(net, options["target"], options["method"], given(options))
-    if options["effect"] == "swap" and not swapping:
+def _varies(vary: Mapping[str, Sequence[Any]] | str | None, name: str) -> bool:
+    """Whether a series is of an option."""
+    return name in (
+        vary if isinstance(vary, Mapping) else [part.partition(":")[0].strip() for part in (vary or "").split(";")]
+    )
+
+
+def _methods_in(vary: Mapping[str, Sequence[Any]] | str | None) -> list[type[Method]]:
+    """The methods that a series is of."""
+    if vary is None or not _varies(vary, "method"):
+        return []
+    only = series_of(vary, varied(hybrid, methods()))["method"]
+    return [type(method_of(one)) for one in only]
+
+
+def _check(settings: Mapping[str, Any], swapping: bool) -> None:
+    check_given(hybrid, {name: value for name, value in settings.items() if name not in ("method", "target")})
+    ramp_of(settings["colours"])
+    if settings["effect"] == "swap" and not swapping:
         raise InputError(
             "the effect swap needs another picture: give other (--other), such as a dream of this photograph"
         )

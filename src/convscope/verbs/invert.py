@@ -16,7 +16,7 @@ from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
-from convscope.options import MOST_SEED, About, check_given
+from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
 from convscope.synthesis.making import ImageKind, Making, Moment, as_array, begun, make
@@ -24,7 +24,7 @@ from convscope.synthesis.schedule import Single
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
 from convscope.verbs.activations import choose_layers
-from convscope.verbs.calls import plain_number, recipe_of
+from convscope.verbs.calls import recipe_of
 
 TV_WEIGHT = 1.0
 """Of the total variation (in [0,2]) against a distance of features that is 1 for an empty picture."""
@@ -166,7 +166,7 @@ def _result(
             "photograph": photograph.pixels.astype(np.float32),
         },
         {"images": ("n", "h", "w", "c"), "values": ("n",), "similarity": ("n",), "photograph": ("h", "w", "c")},
-        recipe_of("invert", net, options, photograph=photograph, notes=unfinished),
+        recipe_of("invert", net, options, {"image": photograph}, notes=unfinished, stopped=bool(unfinished)),
         {
             "captions": [layer for layer, _ in done],
             "layers": [layer for layer, _ in done],

@@ -19,7 +19,7 @@ from convscope.synthesis.frames import Frames
 from convscope.synthesis.images import Image
 from convscope.synthesis.making import Making, Moment, as_array
 from convscope.synthesis.schedule import Size
-from convscope.verbs.calls import recipe_of
+from convscope.verbs.calls import Given, recipe_of
 
 PROPORTIONS = 0.1
 """How much a mask or another picture may be stretched to fit, as a share."""
@@ -136,22 +136,21 @@ class OnePicture(ABC):
         verb: str,
         values: np.ndarray,
         facts: Mapping[str, Any],
-        others: Mapping[str, Sequence[Photograph]],
+        inputs: Mapping[str, Given],
         notes: Sequence[str] = (),
     ) -> Pictures:
-        """The result. facts: with captions, title and subtitle. others: pictures that went in beside the photograph."""
+        """The result. facts: with captions, title and subtitle. inputs: the pictures that went in, by argument."""
         arrays: dict[str, np.ndarray] = {"images": as_array(self.reached()), "values": values}
         axes: dict[str, tuple[str, ...]] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
         steps, film = self.film()
         if film:
             arrays["frames"] = np.stack(film)
             axes["frames"] = ("f", "n", "h", "w", "c")
-        records = {name: [picture.record for picture in pictures] for name, pictures in others.items()}
         if self.done < self.total:
             notes = [*notes, f"stopped after {self.done} of {self.total} steps: replay makes all of them"]
         return Pictures(
             arrays,
             axes,
-            recipe_of(verb, self.net, self.options, photograph=self.photograph, others=records, notes=tuple(notes)),
+            recipe_of(verb, self.net, self.options, inputs, notes=tuple(notes), stopped=self.done < self.total),
             {"probabilities": [None], "with_transforms": [self.seen], "frames": steps, **facts},
         )

@@ -177,6 +177,8 @@ class PictureMaker:
             else:
                 unfinished = f"stopped after {self.steps_done} of {self.making.total} steps: replay makes all of them"
         every = self.options["variants"]
+        if self.started is not None:
+            del options["start"]
         options["target"] = [str(objective) for objective in self.objectives[::every]]
         pictures = torch.cat(self.pictures)
         values, probabilities = reached(self.net, self.objectives, pictures, self.size)
@@ -190,12 +192,13 @@ class PictureMaker:
                 "visualize",
                 self.net,
                 options,
-                photograph=self.started,
-                others={
-                    "magnitude": [one.record for one in self.magnitudes],
-                    "real": self.real.records if self.real else [],
+                {
+                    "start": self.started,
+                    "magnitude": list(self.magnitudes),
+                    "real": list(self.real.records) if self.real else [],
                 },
                 notes=self._notes(unfinished),
+                stopped=bool(unfinished),
             ),
             {
                 "captions": names,

@@ -3,7 +3,6 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ from convscope.errors import NetworkError, NotFetchedError, ResultError
 from convscope.models.load import is_file, load_model
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike
+from convscope.models.reference import NetworkRef
 from convscope.models.spec import InputSpec
+from convscope.plain import shown
 from convscope.results.files import read_whole
-from convscope.results.recipe import Recipe
-from convscope.verbs.plain import shown
+from convscope.results.recipe import Call
 from convscope.verbs.reach import Reach
-from convscope.verbs.recipes import spec_of
 
 WORDS = (None, "none", "imagenet")
 """The `weights` of a named network that are no file."""
@@ -28,34 +27,31 @@ ELSE = "give the network with --model (net=...)"
 
 
 def network_of(
-    recipe: Recipe, given: Network | str | Path | None, reach: Reach, *, trust: bool, device: str | None
+    told: NetworkRef, given: Network | str | Path | None, reach: Reach, *, trust: bool, device: str | None
 ) -> Network:
-    """The recipe's network. given: it, or a name or file to load it from in place of the recipe's.
+    """The network that a reference names. given: it, or a name or file to load it from in place of the reference's.
 
     Raises ResultError where it is not here, may not be read or fetched, or is not what it was.
     """
     if isinstance(given, Network):
         net = given
-        _check_contract(recipe, net)
+        _check_contract(told.input, net)
     else:
-        net = _loaded(recipe.network, given, reach, trust, device or _device(recipe))
-    wanted = recipe.network["weights_sha256"]
-    if net.weights_hash() != wanted:
+        net = _loaded(told, given, reach, trust, device)
+    if net.weights_hash() != told.weights_sha256:
         raise ResultError(
             f"the weights of {net.name} are not those of the recipe (SHA-256 {net.weights_hash()[:12]}…, "
-            f"expected {wanted[:12]}…)"
+            f"expected {told.weights_sha256[:12]}…)"
         )
     return net
 
 
-def _loaded(
-    told: Mapping[str, Any], given: str | Path | None, reach: Reach, trust: bool, device: str | None
-) -> Network:
-    """The network from where the recipe says, or else from what the user names, with the recipe's contract."""
-    options = dict(told["options"])
-    source = told.get("source") if given is None else str(given)
+def _loaded(told: NetworkRef, given: str | Path | None, reach: Reach, trust: bool, device: str | None) -> Network:
+    """The network from where the reference says, or else from what the user names, with the reference's contract."""
+    options = dict(told.options)
+    source = told.source if given is None else str(given)
     if not source:
-        raise ResultError(f"the network {told['name']!r} was a live module: give it with replay(..., net=...)")
+        raise ResultError(f"the network {told.name!r} was a live module: give it with replay(..., net=...)")
     place = source
     if given is None and is_file(source):
         place = str(reach.find(source, "the network", ELSE))
@@ -63,23 +59,27 @@ def _loaded(
         options.pop("weights", None)
     elif options.get("weights") not in WORDS:
         options["weights"] = str(reach.find(options["weights"], "the weights file", ELSE))
-    spec, named = spec_of(told["input"]), not is_file(source)
+    spec, named = told.input, not is_file(source)
     if not named:
-        _check_size(told["name"], spec, MOST_OF_FILE)
+        _check_size(told.name, spec, MOST_OF_FILE)
     try:
         net = load_model(
-            place, input=None if named else spec, trust=trust, device=device,
-            download=reach.download or given is not None, **options,
-        )  # fmt: skip
+            place,
+            input=None if named else spec,
+            trust=trust,
+            device=device,
+            download=reach.download or given is not None,
+            **options,
+        )
     except NotFetchedError as error:
         raise ResultError(f"{error}: say --download (download=True) to allow it, or {ELSE}") from None
     except NetworkError as error:
         raise ResultError(f"the recipe's network cannot be loaded: {error}") from None
     if named:
-        _check_size(told["name"], spec, max(MOST_NAMED, MOST_TIMES * max(net.spec.hw)))
+        _check_size(told.name, spec, max(MOST_NAMED, MOST_TIMES * max(net.spec.hw)))
         net.spec = spec
     # The recipe of the replay is that of the original, wherever the network lies now.
-    net.name, net.source, net.options = told["name"], told.get("source"), dict(told["options"])
+    net.name, net.source, net.options = told.name, told.source, dict(told.options)
     return net
 
 
@@ -92,9 +92,9 @@ def _check_size(name: str, spec: InputSpec, most: int) -> None:
         )
 
 
-def _device(recipe: Recipe) -> str | None:
-    """The graphics card that it was made on. Raises ResultError where there is none."""
-    device = recipe.machine.get("device", "cpu")
+def device_of(machine: Mapping[str, Any]) -> str | None:
+    """The graphics card that a result was made on. Raises ResultError where there is none."""
+    device = machine.get("device", "cpu")
     if not device.startswith("cuda"):
         return None
     if not torch.cuda.is_available():
@@ -105,44 +105,43 @@ def _device(recipe: Recipe) -> str | None:
     return str(device)
 
 
-def _check_contract(recipe: Recipe, net: Network) -> None:
+def _check_contract(spec: InputSpec, net: Network) -> None:
     """Raises ResultError where a network that was given takes its pictures otherwise than the recipe's."""
-    now = json.loads(json.dumps(net.spec.describe()))
-    was = recipe.network["input"]
-    other = sorted(name for name in now if name in was and now[name] != was[name])
+    now, was = (json.loads(json.dumps(one.describe())) for one in (net.spec, spec))
+    other = sorted(name for name in now if now[name] != was[name])
     if other:
         told = ", ".join(f"{name} {now[name]}, then {was[name]}" for name in other)
         raise ResultError(f"the network given takes its input otherwise than that of the recipe: {told}")
 
 
-def pictures_of(recipe: Recipe, image: ImageLike | None, net: Network, reach: Reach, *, whole: bool) -> dict[str, Any]:
-    """The pictures of the recipe, by the name of the argument that takes them; the same to the byte.
+def pictures_of(call: Call, image: ImageLike | None, net: Network, reach: Reach) -> dict[str, Any]:
+    """The pictures of a call, by their names among its inputs; the same to the byte.
 
-    image: the photograph, where the user gives it. whole: whether the verb wants the photograph itself, and not as the
-    network sees it.
+    image: the photograph, where the user gives it: the first of the inputs.
     """
     found: dict[str, Any] = {}
-    for name, records in recipe.inputs.items():
-        if name != "image":
-            found[name] = [_found(record, name, reach) for record in records]
-            continue
-        found[name] = _found(records, name, reach) if image is None else _given(records, image, net)
-        if "fit" in recipe.options and not whole:
-            photograph = net.photograph(found[name], fit=recipe.options["fit"])
-            # The recipe of the replay is that of the original, wherever the photograph lies now.
-            found[name] = replace(photograph, record=records)
+    for i, (name, told) in enumerate(call.inputs.items()):
+        if i == 0 and image is not None:
+            found[name] = _given(told, image, net)
+        elif isinstance(told, list):
+            found[name] = [_found(record, name, reach, i == 0) for record in told]
+        else:
+            found[name] = _found(told, name, reach, i == 0)
     return found
 
 
-def _found(record: Mapping[str, Any], name: str, reach: Reach) -> Path:
-    """The file of a picture, within reach. Its bytes are those of the recipe: no other file is opened as a picture."""
+def _found(record: Mapping[str, Any], name: str, reach: Reach, first: bool) -> Path:
+    """The file of a picture, within reach. Its bytes are those of the recipe: no other file is opened as a picture.
+
+    first: whether it is the photograph that the call is of, which the user may give.
+    """
     told = record.get("path")
-    if told is None and name == "image":
+    if told is None and first:
         raise ResultError("the photograph of the recipe is not here, it was no file: give it with image=...")
     if told is None:
         raise ResultError(f"a picture of this result ({name}) was no file: make it again in Python")
-    what = "the photograph" if name == "image" else f"the picture ({name})"
-    give = "give it with --image (image=...)" if name == "image" else "make it again with the picture given"
+    what = "the photograph" if first else f"the picture ({name})"
+    give = "give it with --image (image=...)" if first else "make it again with the picture given"
     path = reach.find(told, what, give)
     if hashlib.sha256(read_whole(path)).hexdigest() != record["sha256"]:
         raise ResultError(

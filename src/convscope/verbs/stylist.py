@@ -248,6 +248,11 @@ class Stylist(OnePicture):
                 "title": f"{self.net.name}: style transfer",
                 "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
             },
-            {"styles": self.styles, "regions": self.regions, "mask": [self.mask] if self.mask else []},
+            {
+                "content": self.photograph,
+                "styles": list(self.styles),
+                "regions": list(self.regions),
+                "mask": self.mask,
+            },
             notes,
         )

@@ -7,13 +7,13 @@ from convscope.errors import InputError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, listed
-from convscope.options import MOST_SEED, About, check_given
+from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.making import ImageKind
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.verbs.activations import choose_layers
-from convscope.verbs.calls import counted, plain_number
+from convscope.verbs.calls import counted
 from convscope.verbs.one_picture import open_mask, opened_whole, size_of
 from convscope.verbs.presets import STYLE, filled
 from convscope.verbs.stylist import Losses, Stylist, content_layers_of, style_layers_of

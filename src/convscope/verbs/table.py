@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from convscope.attribution.table import METHODS as METHODS
+
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: where its function lives (`module:name`), and what it does in a line."""
+    """A verb: where its function lives (`module:name`), what it does in a line, and whether its results replay."""
 
     home: str
     summary: str
+    replayed: bool = True
 
 
 VERBS: Mapping[str, Verb] = {
@@ -23,6 +26,6 @@ VERBS: Mapping[str, Verb] = {
     "assess": Verb("convscope.verbs.assess:assess", "Whether a heatmap can be believed."),
     "compare": Verb("convscope.verbs.compare:compare", "Heatmaps of several methods, targets and networks."),
     "hybrid": Verb("convscope.verbs.hybrid:hybrid", "A photograph altered only where a heatmap is hot."),
-    "report": Verb("convscope.verbs.report:report", "One page on one photograph and one network."),
-    "replay": Verb("convscope.verbs.replay:replay", "Make a picture again from the recipe inside it."),
+    "report": Verb("convscope.verbs.report:report", "One page on one photograph and one network.", replayed=False),
+    "replay": Verb("convscope.verbs.replay:replay", "Make a picture again from the recipe inside it.", replayed=False),
 }

@@ -12,6 +12,7 @@ from convscope.attribution.fills import blurred
 from convscope.models.fitting import Fit, where_seen
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import ImageLike, Photograph
+from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch, keeping
 from convscope.render.colour import ramp_of
 from convscope.render.effects import EFFECTS, Scene, altered, contours
@@ -19,42 +20,45 @@ from convscope.render.grid import columns_for
 from convscope.render.overlay import whole_heat
 from convscope.results.heatmap import CLIP, Heatmap
 from convscope.results.variations import Variations
-from convscope.verbs.attributions import METHODS
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.explain import explain
 from convscope.verbs.one_picture import size_of
+from convscope.verbs.question import Question
 
 OF_THE_WHOLE: Fit = "pad"
 """How the picture is brought to the network's size for the map, unless a fit is given."""
 USUAL = 0.5
 """The factor of added colours."""
-OF_THE_MAP = ("layer", "channels", "top", "ranking")
-"""The options that the map has by itself, beside its target, method and seed."""
 FINE = 0.01
 """How far maps by the pixel are blurred, in parts of the long side, so that they have regions."""
 
 
-def given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of the map that were given, and those that it always has."""
-    takes = METHODS[options["method"]].takes
-    said = {name: options[name] for name in OF_THE_MAP if options[name] is not None}
-    return said | {name: value for name, value in (("seed", options["seed"]), ("signed", False)) if name in takes}
-
-
 class VariationMaker:
-    """The variations of one photograph; maps that several share are made once."""
+    """The variations of one photograph; maps that several share are made once. target: as it was given."""
 
     def __init__(
-        self, net: Network, image: ImageLike | Photograph, photograph: Photograph, other: Photograph | None,
-        options: dict[str, Any], series: Mapping[str, Sequence[Any]], watch: Watch,
-    ) -> None:  # fmt: skip
+        self,
+        net: Network,
+        image: ImageLike | Photograph,
+        photograph: Photograph,
+        other: Photograph | None,
+        settings: Mapping[str, Any],
+        series: Mapping[str, Sequence[Any]],
+        fit: Fit | None,
+        target: str | int | None,
+        watch: Watch,
+    ) -> None:
         self.net, self.image, self.photograph, self.other = net, image, photograph, other
-        self.fit: Fit = options["fit"] or OF_THE_WHOLE
+        self.fit: Fit = fit or OF_THE_WHOLE
+        self.guessing = fit is None
         self.seen = net.photograph(image, fit=self.fit)
-        self.options, self.series, self.watch = options, series, watch
-        self.maps: dict[tuple[str, ...], tuple[Heatmap, np.ndarray]] = {}
+        self.settings, self.series, self.target, self.watch = settings, series, target, watch
+        self.questions: list[Question] = []
+        self.maps: dict[str, tuple[Heatmap, np.ndarray]] = {}
 
-    def made(self, cases: Sequence[dict[str, Any]]) -> Variations:
+    def made(self, cases: Sequence[Mapping[str, Any]], questions: Sequence[Question]) -> Variations:
+        """All of them, each with what varies and its question."""
+        self.questions = [self._settled(question) for question in questions]
         height, width = size_of(self.photograph)
         pictures = np.empty((len(cases), height, width, 3), dtype=np.float32)
         found: list[tuple[Heatmap, np.ndarray]] = []
@@ -64,24 +68,28 @@ class VariationMaker:
             return self._result(cases[:count], pictures[:count], found, len(cases)) if count else None
 
         with keeping(lambda: f"stopped after {len(found)} of {len(cases)} pictures", partial):
-            for i, case in enumerate(cases):
-                heatmap, heat = self._map(self.options | case)
-                pictures[i] = self._picture(self.options | case, heat)
+            for i, (case, question) in enumerate(zip(cases, self.questions, strict=True)):
+                heatmap, heat = self._map(question)
+                pictures[i] = self._picture({**self.settings, **case}, heat)
                 found.append((heatmap, heat))
                 if len(cases) > 1:
                     self.watch(Progress("variations", i + 1, len(cases), ""))
         return self._result(cases, pictures, found, len(cases))
 
-    def _map(self, options: Mapping[str, Any]) -> tuple[Heatmap, np.ndarray]:
+    def _settled(self, question: Question) -> Question:
+        """The question of the picture as it is seen. The first guess is that of `explain`, unless a fit is given."""
+        if question.target is None and self.guessing and question.method.targeted:
+            question = replace(question, target=Logit(self.guess.index))
+        method = question.method
+        if "signed" in method.options():
+            question = replace(question, method=replace(method, signed=False))  # type: ignore[call-arg]
+        return question.on(self.seen, self.fit)
+
+    def _map(self, question: Question) -> tuple[Heatmap, np.ndarray]:
         """The heatmap, and its heat over the whole photograph, in [0,1]."""
-        key = tuple(str(options[name]) for name in ("target", "method", *OF_THE_MAP))
+        key = f"{question.objective} {question.method.text}"
         if key not in self.maps:
-            target = options["target"]
-            if target is None and self.options["fit"] is None and METHODS[options["method"]].targeted:
-                target = self.guess.index
-            heatmap = explain(
-                self.net, self.seen, target, method=options["method"], watch=self._of_a_map, **given(options)
-            )  # fmt: skip
+            heatmap = explain(self.net, self.seen, question.objective, question.method, watch=self._of_a_map)
             self.maps[key] = heatmap, self._laid(heatmap)
         return self.maps[key]
 
@@ -92,7 +100,8 @@ class VariationMaker:
 
     def _views(self) -> list[str]:
         """A note where the view of the guess and that of the map disagree."""
-        if "guess" not in vars(self):
+        classes = [question.target for question in self.questions if type(question.target) is Logit]
+        if not self.guessing or not classes or Logit(self.guess.index) not in classes:
             return []
         whole = self.net.predict(self.seen, top=1)[0][0]
         if whole.index == self.guess.index:
@@ -126,10 +135,7 @@ class VariationMaker:
         ramp = ramp_of(options["colours"])
         other = None if self.other is None else self.other.pixels
         scene = Scene(self.photograph.pixels, heat, ramp, other)
-        intensity = options["intensity"]
-        if intensity is None:
-            intensity = USUAL if options["effect"] == "colours" else 1.0
-        picture = altered(scene, options["effect"], intensity, options["hot"], options["soft"])
+        picture = altered(scene, options["effect"], self._intensity(options), options["hot"], options["soft"])
         return contours(picture, heat, ramp, options["lines"])
 
     def _result(
@@ -143,13 +149,14 @@ class VariationMaker:
         if len(cases) < wanted:
             notes.append(f"stopped after {len(cases)} of {wanted} pictures: replay makes all of them")
         captions = [_caption(case, heatmap) for case, (heatmap, _) in zip(cases, found, strict=True)]
-        columns = len(list(self.series.values())[1]) if len(self.series) > 1 else columns_for(
-            len(pictures), size_of(self.photograph), 1440
-        )  # fmt: skip
+        columns = columns_for(len(pictures), size_of(self.photograph), 1440)
+        columns = len(list(self.series.values())[1]) if len(self.series) > 1 else columns
+        effect = self.settings["effect"]
+        of_one_map = not set(self.series) - set(self.settings)
         words = [
-            *([] if "effect" in self.series else [EFFECTS[self.options["effect"]].about]),
+            *([] if "effect" in self.series else [EFFECTS[effect].about]),
             {"pad": "the whole picture was seen", "crop": "its middle was seen", "stretch": "seen stretched"}[self.fit],
-            *([] if set(self.series) & {"target", "method", *OF_THE_MAP} else [first.facts["subtitle"]]),
+            *([first.facts["subtitle"]] if of_one_map else []),
         ]
         return Variations(
             {
@@ -159,17 +166,42 @@ class VariationMaker:
             },
             {"images": ("n", "h", "w", "c"), "values": ("n",), "heat": ("n", "h", "w")},
             recipe_of(
-                "hybrid", self.net, self.options, photograph=replace(self.photograph, record=self.seen.record),
-                others={"other": [self.other.record] if self.other else []},
+                "hybrid",
+                self.net,
+                self._options(found),
+                {"image": replace(self.photograph, record=self.seen.record), "other": self.other},
                 notes=tuple(dict.fromkeys([*notes, *(note for heatmap, _ in found for note in heatmap.notes)])),
+                stopped=len(cases) < wanted,
             ),
             {
-                "captions": captions if self.series else [self.options["effect"]], "columns": columns,
+                "captions": captions if self.series else [effect],
+                "columns": columns,
                 "title": self._title(first),
                 "subtitle": "; ".join(words),
                 "targets": [heatmap.facts["target"] for heatmap, _ in found],
             },
-        )  # fmt: skip
+        )
+
+    def _options(self, found: Sequence[tuple[Heatmap, np.ndarray]]) -> dict[str, Any]:
+        """The options of the call, with nothing left open."""
+        guessed = next((t for heatmap, _ in found if (t := heatmap.recipe.options["target"]) is not None), None)
+        methods = [question.method for question in self.questions]
+        size = max(size_of(self.photograph))
+        return {
+            "target": self.target if self.target is not None or "target" in self.series else guessed,
+            **self.settings,
+            "intensity": self.settings["intensity"] if "effect" in self.series else self._intensity(self.settings),
+            "vary": dict(self.series) or None,
+            "method": methods if len(methods) > 1 else methods[0],
+            "size": size,
+            "fit": None if self.guessing else self.fit,
+        }
+
+    @staticmethod
+    def _intensity(options: Mapping[str, Any]) -> float:
+        """How far the picture is altered, unless it is given."""
+        given: float | None = options["intensity"]
+        return given if given is not None else USUAL if options["effect"] == "colours" else 1.0
 
     def _title(self, first: Heatmap) -> str:
         if "target" in self.series:

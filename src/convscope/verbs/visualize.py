@@ -14,7 +14,7 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_targets
-from convscope.options import MOST_SEED, About, check_given
+from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
@@ -24,7 +24,6 @@ from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import alike, looks_at, plans_for
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.starts import STARTS
-from convscope.verbs.calls import plain_number
 from convscope.verbs.picture_maker import Group, PictureMaker
 from convscope.verbs.presets import VISUALIZE, filled
 
@@ -111,7 +110,7 @@ def visualize(
         raise InputError(f"magnitude is of image='phase'; image is {options['image']!r}")
     started = _start(net, options["start"], hw)
     if started is not None:
-        options["start"] = "photograph"
+        options["start"] = "blank"  # what it is made of is among the inputs
     sizes = parse_schedule(options["schedule"]).sizes(hw)
     making = Making(
         options["image"], options["optimiser"], options["rate"], sizes, options["steps"],

@@ -1,27 +1,25 @@
 """`convscope assess`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from convscope.cli.arguments import Explained, Photo, Saved
+from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.errors import Stopped
-from convscope.progress import Watch
 from convscope.results.files import check_ending
 from convscope.results.trust import Trust
 from convscope.verbs.assess import assess
-from convscope.verbs.explain import MethodName, explain
+from convscope.verbs.question import method_of
 
 
 @command(
     "assess",
     verb=assess,
     shares=MADE[:4],
+    methods=True,
     examples=[
-        "assess cat.jpg --out trust.png",
+        "assess cat.jpg --out assessed.png",
         "assess cat.jpg --method guided_backprop",
+        "assess cat.jpg --method occlusion --patch 16",
         "assess cat.jpg --method integrated_gradients --target class:tabby --box 20,40,200,220",
     ],
 )
@@ -29,24 +27,19 @@ def main(
     common: Common,
     photo: Photo,
     target: Explained = None,
-    method: Annotated[MethodName, typer.Option(help="How the heatmap is made; see convscope explain.")] = "grad_cam",
-    layer: Annotated[str | None, typer.Option(help="The layer to look at, as in convscope explain.")] = None,
+    method: ByMethod = "grad_cam",
     out: Saved = None,
+    of_method: OfMethod = None,
     **options: Any,
 ) -> Outcome:
     """Whether a heatmap can be believed: deletion, insertion, randomisation, edges, in figures and words."""
-    file = out or Path(f"{Path(photo).stem}-{method}-trust.png")
+    asked = method_of(method, of_method)
+    file = out or Path(f"{Path(photo).stem}-{asked.name}-assessed.png")
     check_ending(file)
     net = common.load()
-
-    def assessed(watch: Watch) -> Trust:
-        try:
-            heatmap = explain(net, photo, target, method=method, layer=layer, watch=watch)
-        except Stopped as stopped:  # half a map is not assessed
-            raise Stopped(str(stopped), None) from None
-        return assess(net, photo, heatmap, watch=watch, **options)
-
-    return common.made(assessed, save=lambda result: _saved(result, file))
+    return common.made(
+        assess, net, photo, save=lambda result: _saved(result, file), target=target, method=asked, **options
+    )
 
 
 def _saved(result: Trust, file: Path) -> Outcome:

@@ -33,6 +33,9 @@ def main(
         list[str] | None,
         typer.Option("--method", help=f"Several: a row each, with options; {', '.join(USUAL)} unless given."),
     ] = None,
+    titles: Annotated[
+        list[str] | None, typer.Option("--title", help="What each row is called; the method and options unless given.")
+    ] = None,
     models: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Several: a row each; see convscope models.")
     ] = None,
@@ -44,7 +47,14 @@ def main(
     check_board_ending(file)
     nets = [load_model(name, device=common.device, trust=common.trust) for name in models or [DEFAULT_MODEL]]
     return common.made(
-        compare, nets, photo, target, save=lambda result: _saved(result, file), methods=methods or USUAL, **options
+        compare,
+        nets,
+        photo,
+        target,
+        save=lambda result: _saved(result, file),
+        methods=methods or USUAL,
+        titles=titles or None,
+        **options,
     )
 
 

@@ -5,18 +5,20 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.arguments import Explained, Photo, Saved
+from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.errors import InputError
 from convscope.results.files import check_ending
 from convscope.results.heatmap import Heatmap
 from convscope.verbs.explain import explain
+from convscope.verbs.question import method_of
 
 
 @command(
     "explain",
     verb=explain,
     shares=MADE[:4],
+    methods=True,
     examples=[
         "explain cat.jpg --out cam.png",
         "explain cat.jpg --target 'class:tiger cat'",
@@ -24,7 +26,8 @@ from convscope.verbs.explain import explain
         "explain cat.jpg --layer blocks.10 --out cam.npz",
         "explain cat.jpg --method integrated_gradients --baseline blur",
         "explain cat.jpg --method occlusion --patch 16 --stride 8 --share 0.3 --winners classes.png",
-        "explain cat.jpg --method grad_cam --top 16",
+        "explain cat.jpg --top 16",
+        "explain cat.jpg --method 'rise samples=500'",
         "explain cat.jpg --method deconvnet --target 'strongest(blocks.5)'",
     ],
 )
@@ -32,21 +35,24 @@ def main(
     common: Common,
     photo: Photo,
     target: Explained = None,
+    method: ByMethod = "grad_cam",
     out: Saved = None,
     winners: Annotated[
         Path | None, typer.Option(help="FILE.png: of occlusion, which class wins with the window where.")
     ] = None,
+    of_method: OfMethod = None,
     **options: object,
 ) -> Outcome:
     """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale."""
-    file = out or Path(f"{Path(photo).stem}-{options['method']}.png")
+    asked = method_of(method, of_method)
+    file = out or Path(f"{Path(photo).stem}-{asked.name}.png")
     for given in (file, winners):
         if given is not None:
             check_ending(given)
-    if winners is not None and options["method"] != "occlusion":
-        raise InputError(f"--winners is for occlusion; the method is {options['method']}")
+    if winners is not None and not asked.gives_winners:
+        raise InputError(f"--winners is of methods that tell which class wins where; {asked.name} does not")
     net = common.load()
-    return common.made(explain, net, photo, target, save=lambda result: _saved(result, file, winners), **options)
+    return common.made(explain, net, photo, target, asked, save=lambda result: _saved(result, file, winners), **options)
 
 
 def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:

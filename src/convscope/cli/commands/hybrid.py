@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import Explained, Photo, Saved
+from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
@@ -16,6 +16,7 @@ from convscope.verbs.hybrid import hybrid
     "hybrid",
     verb=hybrid,
     shares=MADE[:4],
+    methods=True,
     examples=[
         "hybrid cat.jpg --out hot.png",
         "hybrid cat.jpg --effect posterise --lines 6",
@@ -23,15 +24,18 @@ from convscope.verbs.hybrid import hybrid
         "hybrid cat.jpg --effect colours --colours jet --hot 0 --soft 0 --intensity 0.4",
         "hybrid cat.jpg --vary 'top: 4, 32, 256; intensity: 0.2, 0.4, 0.8' --each cat-series/",
         "hybrid cat.jpg --effect mask --out mask.png",
+        "hybrid cat.jpg --method occlusion --patch 16 --effect posterise",
     ],
 )
 def main(
     common: Common,
     photo: Photo,
     target: Explained = None,
+    method: ByMethod = "grad_cam",
     out: Saved = None,
     each: Annotated[Path | None, typer.Option(help="A folder: each picture of a series by itself, too.")] = None,
     other: Annotated[str | None, typer.Option(help="Effect swap: the picture file that shows through.")] = None,
+    of_method: OfMethod = None,
     **options: Any,
 ) -> Outcome:
     """A photograph altered only where a heatmap is hot: colours, contour lines, posterised, inverted, swapped."""
@@ -46,4 +50,6 @@ def main(
         data = {"targets": result.facts["targets"], "captions": result.facts["captions"]}
         return Outcome(files, data, [f"{result.facts['title']}; {result.facts['subtitle']}"], result.notes)
 
-    return common.made(hybrid, net, photo, target, save=saved, other=other, **options)
+    return common.made(
+        hybrid, net, photo, target, save=saved, other=other, method=method, **options, **(of_method or {})
+    )

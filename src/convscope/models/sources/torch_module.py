@@ -26,6 +26,10 @@ class TorchAdapter:
     def plain_modules(self) -> bool:
         return True
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ()
+
     def copied(self) -> "TorchAdapter":
         return TorchAdapter(copy.deepcopy(self._root))
 

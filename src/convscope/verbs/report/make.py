@@ -109,7 +109,7 @@ class _Maker:
     def write(self, *, finished: bool) -> Page:
         """Write the page as far as it is, whole or not at all."""
         found, net = self.found, self.found.net
-        recipe = recipe_of("report", net, self.options, photograph=found.photograph)
+        recipe = recipe_of("report", net, self.options, {"image": found.photograph})
         height, width = net.spec.hw
         text = page(
             "report.html",

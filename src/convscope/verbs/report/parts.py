@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.attribution.cam import Cam, enlarge, gradient_cam
+from convscope.attribution.cam import Cams, enlarge, gradient_cam
 from convscope.errors import Stopped
 from convscope.inspection.kernels import layers_with_kernels
 from convscope.inspection.stages import spread, stages
@@ -44,7 +44,7 @@ class Findings:
     seed: int
     filters: int
     guesses: list[Prediction] = field(default_factory=list)
-    cam: Cam | None = None
+    cam: Cams | None = None
     layer: Layer | None = None
     page: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(PARTS))
 

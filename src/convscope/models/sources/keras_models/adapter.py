@@ -30,6 +30,10 @@ class KerasAdapter:
     def plain_modules(self) -> bool:
         return False  # Keras notes on its layers what was built and called
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return ("keras",)
+
     def copied(self) -> "KerasAdapter":
         return KerasAdapter(copy.deepcopy(self._model))
 

@@ -1,4 +1,4 @@
-"""Parts of maps that differ from the clean ones, for many pictures at once, and windows with what surrounds them."""
+"""Regions of maps that differ from the clean ones, for many pictures at once: where they lie, and their values."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,8 +11,45 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils._pytree import tree_flatten
 
-from convscope.attribution.spans import Span
 from convscope.taps.tape import Step, Value
+
+
+@dataclass(frozen=True)
+class Span:
+    """The rows (or columns) `start` to `start + size` of a map that has `whole` of them; a start for each picture.
+
+    The size is the same for all pictures, so that they can go on as one batch.
+    """
+
+    start: np.ndarray
+    size: int
+    whole: int
+
+    def through(self, kernel: int, stride: int, padding: int, dilation: int, out: int) -> "Span":
+        """What a sliding window makes of it: the part of its `out` results that see any of these rows."""
+        reach = dilation * (kernel - 1)
+        first = np.maximum(-((reach - padding - self.start) // stride), 0)
+        last = np.minimum((self.start + self.size - 1 + padding) // stride, out - 1)
+        return _within(first, last, out)
+
+    def shifted(self, before: int, out: int) -> "Span":
+        """The same rows of a map that has more of them, `before` of these at its beginning."""
+        return Span(self.start + before, self.size, out)
+
+    def joined(self, other: "Span") -> "Span":
+        """The least span that holds both."""
+        first = np.minimum(self.start, other.start)
+        last = np.maximum(self.start + self.size, other.start + other.size) - 1
+        return _within(first, last, self.whole)
+
+    def same(self, other: "Span") -> bool:
+        return self.size == other.size and bool((self.start == other.start).all())
+
+
+def _within(first: np.ndarray, last: np.ndarray, whole: int) -> Span:
+    """The span of rows `first` to `last`, with the size of the widest, moved to lie inside."""
+    size = min(max(1, int((last - first).max()) + 1), whole)
+    return Span(np.clip(first, 0, whole - size), size, whole)
 
 
 @dataclass(frozen=True)
@@ -25,15 +62,14 @@ class Part:
     axes: tuple[int, int] = (2, 3)
 
 
-Found = Part | Tensor
+Changed = Part | Tensor
 """A part, or a whole batch."""
 
 
 class Clean:
     """The clean values, to take windows from; what is prepared for that is kept.
 
-    shared: the numbers of values that others are views of. spent: of those that the operation at hand is the last to
-    need.
+    shared: ids of tensors that have views. spent: ids whose last use is the current operation (safe to overwrite).
     """
 
     def __init__(self, shared: set[int]) -> None:
@@ -41,7 +77,7 @@ class Clean:
         self.shared = shared
         self.spent: set[int] = set()
 
-    def may_overwrite(self, step: Step, found: dict[int, Found]) -> bool:
+    def may_overwrite(self, step: Step, found: dict[int, Changed]) -> bool:
         """Whether an operation may write its result over its first argument, as nothing else needs that."""
         first = step.args[0] if step.args else None
         if not isinstance(first, Value) or first.number not in self.spent or first.number in self.shared:
@@ -80,7 +116,7 @@ class Clean:
         return self._flat[key]
 
 
-def tensor_of(found: Found) -> Tensor:
+def tensor_of(found: Changed) -> Tensor:
     return found.tensor if isinstance(found, Part) else found
 
 

@@ -17,9 +17,17 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from convscope.attribution.operations import RULES, carried_out, views
-from convscope.attribution.parts import Clean, Found, Part, channels_first, paste, tensor_of, values_in
-from convscope.attribution.spans import Span
+from convscope.attribution.incremental.operations import RULES, carried_out, views
+from convscope.attribution.incremental.regions import (
+    Changed,
+    Clean,
+    Part,
+    Span,
+    channels_first,
+    paste,
+    tensor_of,
+    values_in,
+)
 from convscope.models.network import Network
 from convscope.models.quick import Quick
 from convscope.taps.record import Recording
@@ -66,7 +74,7 @@ class Incremental:
         """What the taps are for the picture with each of the patches laid over it."""
         height, width = self.tape.picture.clean.shape[-2:]
         rows, columns = Span(tops, patches.shape[-2], height), Span(lefts, patches.shape[-1], width)
-        found: dict[int, Found] = {self.tape.picture.number: Part(patches, rows, columns)}
+        found: dict[int, Changed] = {self.tape.picture.number: Part(patches, rows, columns)}
         count = len(patches)
         self.largest = 0
         for index, step in enumerate(self.tape.steps):
@@ -87,8 +95,8 @@ class Incremental:
         return whole
 
     def _carried_out(
-        self, step: Step, given: Sequence[Value], found: dict[int, Found], count: int
-    ) -> Sequence[Found | None]:
+        self, step: Step, given: Sequence[Value], found: dict[int, Changed], count: int
+    ) -> Sequence[Changed | None]:
         """What an operation gives, on parts if it can be."""
         changed = [found[value.number] for value in given if value.number in found]
         more = any(value is not None and value.number in self._last for value in step.gives[1:])
@@ -102,7 +110,7 @@ class Incremental:
         several = out if isinstance(out, tuple | list) else (out,)
         return [x if isinstance(x, Tensor) else None for x in several]
 
-    def _whole(self, value: Value, found: dict[int, Found], count: int) -> Tensor:
+    def _whole(self, value: Value, found: dict[int, Changed], count: int) -> Tensor:
         """A value for the whole batch."""
         one = found.get(value.number)
         if one is None:

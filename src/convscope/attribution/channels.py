@@ -14,7 +14,7 @@ Ranking = Literal["contribution", "weight", "activation"]
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChannelChoice:
     """channels: by number; all unless given. top: of these only so many, the first by `ranking`.
 
     ranking: by a channel's mean over positions of its weight times its activation (what it adds to the map), of its
@@ -61,7 +61,7 @@ def check_channels(channels: Sequence[int], count: int, layer: str) -> None:
         raise InputError(f"channels is {given}; the layer {layer!r} has channels 0 to {count - 1}")
 
 
-EVERY = Chosen()
+EVERY = ChannelChoice()
 
 
 def only(weights: Float[Tensor, "1 k _ _"], channels: list[int]) -> Float[Tensor, "1 k _ _"]:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 LEAST, FIRST = 16, 64
-"""Positions of the coarsest lattice, at least; and at most where all are computed in the end."""
+"""LEAST: minimum positions in the coarsest grid. FIRST: its maximum when every position will be computed."""
 
 
 @dataclass(frozen=True)

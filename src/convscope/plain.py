@@ -1,11 +1,9 @@
-"""Whether values read from a file are what the signature of a verb asks for: plain JSON of bounded size."""
+"""Whether values read from a file are of a type: plain JSON of bounded size."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
-
-from PIL import Image
 
 MOST_TEXT = 1_000_000
 """Letters of a text: a direction over all channels of a wide layer is long."""
@@ -47,33 +45,6 @@ def _is_plain(value: Any, kind: Any) -> bool:
     if isinstance(value, int):
         return kind in (int, float) and -MOST_WHOLE <= value < MOST_WHOLE
     return kind is float and math.isfinite(value)
-
-
-def takes_picture(kind: Any) -> bool:
-    """Whether an argument of a type takes a picture, or several."""
-    return any(
-        takes_picture(get_args(member)[0]) if _is_list(member) else member is Image.Image for member in _of(kind)
-    )
-
-
-def takes_pictures(kind: Any) -> bool:
-    """Whether it takes several."""
-    return any(_is_list(member) and takes_picture(get_args(member)[0]) for member in _of(kind))
-
-
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) is Sequence
-
-
-def _of(kind: Any) -> Iterator[Any]:
-    """The types of a union, or the one."""
-    if get_origin(kind) is Annotated:
-        yield from _of(get_args(kind)[0])
-    elif get_origin(kind) in (Union, UnionType):
-        for member in get_args(kind):
-            yield from _of(member)
-    else:
-        yield kind
 
 
 def shown(value: Any) -> str:

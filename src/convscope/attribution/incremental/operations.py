@@ -10,14 +10,22 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils._pytree import tree_flatten, tree_map_only
 
-from convscope.attribution.parts import Clean, Found, Part, channels_first, native_order, tensor_of, values_in
+from convscope.attribution.incremental.regions import (
+    Changed,
+    Clean,
+    Part,
+    channels_first,
+    native_order,
+    tensor_of,
+    values_in,
+)
 from convscope.taps.tape import Step, Value
 
 aten = torch.ops.aten
 FULL = 0.6
 """From which share of a map on the whole of it is computed: regions cost copying, and odd shapes."""
 
-Rule = Callable[[Clean, Step, dict[int, Found]], Part | Tensor | None]
+Rule = Callable[[Clean, Step, dict[int, Changed]], Part | Tensor | None]
 RULES: dict[Any, Rule] = {}
 """What is done on parts, by operation; None from a rule leaves it to whole maps."""
 
@@ -34,7 +42,7 @@ def _rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 @_rule("convolution")
-def _convolution(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _convolution(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     value, weight, bias, stride, padding, dilation, transposed, _, groups = step.args
     part = found[value.number]
     if transposed or not isinstance(part, Part) or part.axes != (2, 3) or weight.ndim != 4:
@@ -74,7 +82,7 @@ def _slid(
 
 
 @_rule("max_pool2d_with_indices", "max_pool2d")
-def _max_pool(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _max_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     kernel, stride, padding, dilation = _pooling(step.args, 2)
     part = found[step.args[0].number]
     if not isinstance(part, Part) or part.axes != (2, 3):
@@ -86,7 +94,7 @@ def _max_pool(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
 
 
 @_rule("avg_pool2d")
-def _avg_pool(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _avg_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     kernel, stride, padding, dilation = _pooling(step.args, 1)
     ceil_mode, with_pads, divisor = (*step.args, *(None, None, None, False, True, None)[len(step.args) - 1 :])[4:7]
     part = found[step.args[0].number]
@@ -111,7 +119,7 @@ def _pair(given: Sequence[int]) -> list[int]:
 
 
 @_rule("constant_pad_nd")
-def _padded(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _padded(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     part, pads, gives = found[step.args[0].number], step.args[1], step.gives[0]
     if not isinstance(part, Part) or part.axes != (2, 3) or len(pads) > 4 or min(pads) < 0 or gives is None:
         return None
@@ -121,7 +129,7 @@ def _padded(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
 
 
 @_rule("permute")
-def _permuted(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _permuted(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     part, order = found[step.args[0].number], [axis % 4 for axis in step.args[1]]
     if not isinstance(part, Part) or order[0] != 0:
         return None
@@ -130,7 +138,7 @@ def _permuted(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
 
 
 @_rule("mean")
-def _mean(clean: Clean, step: Step, found: dict[int, Found]) -> Tensor | None:
+def _mean(clean: Clean, step: Step, found: dict[int, Changed]) -> Tensor | None:
     """The mean over all positions: the clean one, and what the part adds to it."""
     value = step.args[0]
     part = found[value.number]
@@ -156,19 +164,19 @@ _POINTWISE = (
 
 
 @_rule(*_POINTWISE.split())
-def _pointwise(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _pointwise(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     """Operations on each position by itself, of one or several maps."""
     return _by_position(clean, step, found)
 
 
 @_rule("cat")
-def _joined(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _joined(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     axis = (step.args[1] if len(step.args) > 1 else 0) % 4
     axes = next(one.axes for value in step.args[0] if isinstance(one := found.get(value.number), Part))
     return None if axis == 0 or axis in axes else _by_position(clean, step, found)
 
 
-def _by_position(clean: Clean, step: Step, found: dict[int, Found]) -> Part | None:
+def _by_position(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
     values = values_in((step.args, step.kwargs))
     parts = [one for value in values if isinstance(one := found.get(value.number), Part)]
     first, gives = parts[0], step.gives[0]
