@@ -61,9 +61,11 @@ if TYPE_CHECKING:
     from convscope.verbs.assess import assess as assess
     from convscope.verbs.compare import compare as compare
     from convscope.verbs.dream import dream as dream
+    from convscope.verbs.each import each as each
     from convscope.verbs.explain import explain as explain
     from convscope.verbs.hybrid import hybrid as hybrid
     from convscope.verbs.invert import invert as invert
+    from convscope.verbs.predict import predict as predict
     from convscope.verbs.replay import replay as replay
     from convscope.verbs.report import report as report
     from convscope.verbs.stylize import stylize as stylize
@@ -86,6 +88,7 @@ _HOME: dict[str, str] = {
     "activation_model": "taps.activation_model",
     "channel": "objectives.units",
     "direction": "objectives.units",
+    "each": "verbs.each",
     "layer": "objectives.units",
     "load_model": "models.load",
     "load_result": "results.store",

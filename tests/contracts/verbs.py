@@ -18,6 +18,10 @@ def _activations(net: cs.Network, kind: str, folder: Path, **options: Any) -> Re
     return cs.activations(net, options.pop("image", noise()), **options)
 
 
+def _predict(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    return cs.predict(net, options.pop("image", noise()), **options)
+
+
 def _weights(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.weights(net, options.get("layer", deep(kind)))
 
@@ -79,6 +83,7 @@ SMALLER: Mapping[str, dict[str, Any]] = {
 """Options that make a method quick; the others are quick by themselves."""
 
 CALLS: dict[str, Callable[..., Result]] = {
+    "predict": _predict,
     "activations": _activations,
     "weights": _weights,
     "visualize": _visualize,
@@ -99,6 +104,7 @@ VERBS: dict[str, Callable[..., Result]] = {
 }
 
 WRONG: dict[str, dict[str, Any]] = {
+    "predict": {"top": 0},
     "activations": {"layers": ["no such layer"]},
     "weights": {"layer": "no such layer"},
     "visualize": {"target": "no-such-layer:3"},

@@ -15,6 +15,7 @@ from convscope.attribution.method import Attribution, Job, Method
 from convscope.errors import InputError
 from convscope.models.layers import Layer
 from convscope.models.network import Network
+from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
@@ -107,6 +108,7 @@ class GradientCAM(ChannelMethod):
             weighting=self.weighting,
             signed=self.signed,
             choice=self.choice,
+            way=net.quickened() if len(pictures) > 1 else PLAIN,
         )
         values = cams.values.tolist()
         return [
@@ -211,6 +213,7 @@ def gradient_cam(
     weighting: Weighting = "mean",
     signed: bool = False,
     choice: ChannelChoice = EVERY,
+    way: Quick = PLAIN,
 ) -> Cams:
     """Class activation maps of several objectives on one picture, or of several pictures, each for its own objective.
 
@@ -226,7 +229,7 @@ def gradient_cam(
     needed = {tap, SCORES_TAP} if callable(objectives) else {tap}
     if not callable(objectives):
         needed |= {need for objective in objectives for need in objective.taps()}
-    recording = record(net, pictures, sorted(needed), gradients=True)
+    recording = record(net, pictures, sorted(needed), gradients=True, way=way)
     bound = tuple(objectives(recording) if callable(objectives) else objectives)
     activations = recording[tap].detach()
     check_activations(activations, layer)

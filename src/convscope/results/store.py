@@ -18,6 +18,7 @@ from convscope.results.inversion import Inversion
 from convscope.results.npz import read_npz
 from convscope.results.page import Page
 from convscope.results.pictures import Pictures
+from convscope.results.predictions import Predictions
 from convscope.results.recipe import Recipe
 from convscope.results.result import Result
 from convscope.results.trust import Trust
@@ -41,6 +42,7 @@ KINDS: dict[str, type[Result]] = {
     "explain": Heatmap,
     "hybrid": Variations,
     "invert": Inversion,
+    "predict": Predictions,
     "report": Page,
     "stylize": Pictures,
     "visualize": Pictures,

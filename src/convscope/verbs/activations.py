@@ -1,6 +1,6 @@
 """`convscope.activations`: what each layer answers to a photograph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
@@ -14,7 +14,8 @@ from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
-from convscope.options import About
+from convscope.models.reference import NetworkRef
+from convscope.options import About, check_given
 from convscope.results.activations import Activations
 from convscope.taps.record import record
 from convscope.verbs.calls import recipe_of
@@ -41,37 +42,67 @@ def activations(
     maximum, where it is, the pixels that it sees (`box`: top, left, bottom, right; None where that is not known) and
     the share of zeros. Raises UnknownNameError for a layer that is not there.
     """
-    if scale not in ("channel", "shared"):
-        raise InputError(f"scale is {scale!r}; expected 'channel' or 'shared'")
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)  # of a Photograph that was given ready
+    record_of = recording_activations(net, layers, channels=channels, scale=scale, fit=fit)
+    return record_of([photograph])[0]
+
+
+def recording_activations(
+    net: Network,
+    layers: Sequence[str] | str | None = None,
+    *,
+    channels: Sequence[int] | None = None,
+    scale: Scale = "channel",
+    fit: Fit = "crop",
+) -> Callable[[Sequence[Photograph]], list[Activations]]:
+    """`activations` for batches of pictures that are open: one forward pass for all.
+
+    Raises what `activations` would for its arguments.
+    """
+    check_given(activations, {"scale": scale, "fit": fit})
     chosen = choose_layers(net, layers)
-    with torch.no_grad():
-        recording = record(net, photograph.tensor(net.device), [layer.name for layer in chosen])
-    arrays: dict[str, np.ndarray] = {}
-    facts: dict[str, Any] = {}
-    for layer in chosen:
-        maps = recording[layer.name][0].float()
-        kept = _kept(layer, maps.shape[0], channels)
-        maps = maps[kept]
-        arrays[layer.name] = maps.cpu().numpy().copy()
-        statistics = channel_statistics(maps)
-        boxes = [layer.sees(row, column, net.spec.hw) for row, column in statistics["where"]]
-        facts[layer.name] = {"kind": layer.kind, "channels": kept, **statistics, "box": boxes}
-    options: dict[str, Any] = {"layers": [layer.name for layer in chosen], "fit": fit}
-    options |= {"channels": None if channels is None else list(channels), "scale": scale}
-    return Activations(
-        arrays,
-        dict.fromkeys(arrays, ("c", "h", "w")),
-        recipe_of(
-            "activations",
-            net,
-            options,
-            {"image": photograph},
-            notes=(*(_left_out(net) if layers is None else ()), *_odd(arrays)),
-        ),
-        {"scale": scale, "layers": facts},
-    )
+    kept = {layer.name: _kept(layer, layer.channels, channels) for layer in chosen}
+    options = {
+        "layers": [layer.name for layer in chosen],
+        "fit": fit,
+        "channels": None if channels is None else list(channels),
+        "scale": scale,
+    }
+    notes = _left_out(net) if layers is None else ()
+
+    def recorded(photographs: Sequence[Photograph]) -> list[Activations]:
+        pictures = torch.cat([photograph.tensor() for photograph in photographs]).to(net.device)
+        with torch.no_grad():
+            recording = record(net, pictures, [layer.name for layer in chosen])
+        results, told = [], [NetworkRef.of(net)]
+        for i, photograph in enumerate(photographs):
+            arrays: dict[str, np.ndarray] = {}
+            facts: dict[str, Any] = {}
+            for layer in chosen:
+                maps = recording[layer.name][i].float()[kept[layer.name]]
+                arrays[layer.name] = maps.cpu().numpy().copy()
+                statistics = channel_statistics(maps)
+                boxes = [layer.sees(row, column, net.spec.hw) for row, column in statistics["where"]]
+                facts[layer.name] = {"kind": layer.kind, "channels": kept[layer.name], **statistics, "box": boxes}
+            results.append(
+                Activations(
+                    arrays,
+                    dict.fromkeys(arrays, ("c", "h", "w")),
+                    recipe_of(
+                        "activations",
+                        net,
+                        options,
+                        {"image": photograph},
+                        notes=(*notes, *_odd(arrays)),
+                        references=told,
+                    ),
+                    {"scale": scale, "layers": facts},
+                )
+            )
+        return results
+
+    return recorded
 
 
 def _left_out(net: Network) -> tuple[str, ...]:

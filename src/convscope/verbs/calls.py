@@ -32,9 +32,10 @@ def recipe_of(
     *,
     notes: Sequence[str] = (),
     stopped: bool = False,
+    references: Sequence[NetworkRef] | None = None,
 ) -> Recipe:
     """The recipe of a call. options: with nothing left open; methods as values. inputs: the pictures that went in, by
-    the argument that took them.
+    the argument that took them. references: of the networks, where they are known already.
 
     What the networks do not say of their input becomes a note, as do the notes of the pictures: those of the first as
     they are, those of others after the argument's name.
@@ -44,7 +45,7 @@ def recipe_of(
     records = {name: _records(given) for name, given in (inputs or {}).items() if given is not None and given != []}
     for name, value in options.items():
         records |= {place: picture.record for place, picture in _pictures_in(name, value).items()}
-    call = Call(verb, [NetworkRef.of(net).to_dict() for net in networks], records, plain)
+    call = Call(verb, [one.to_dict() for one in references or map(NetworkRef.of, networks)], records, plain)
     told = [*networks[0].notes, *_notes_of(records), *notes]
     return Recipe(call, machine(networks), tuple(dict.fromkeys(told)), stopped)
 

@@ -1,8 +1,10 @@
 """`convscope.explain`: which parts of a photograph speak for an answer."""
 
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from convscope.attribution.cam import enlarge
@@ -13,6 +15,7 @@ from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.reference import NetworkRef
 from convscope.objectives.units import Logit
 from convscope.objectives.words import in_words
 from convscope.options import About, check_given
@@ -77,8 +80,40 @@ def explain(
     return heatmap_of(question, photograph, latest, fit)
 
 
-def heatmap_of(question: Question, photograph: Photograph, found: Attribution, fit: Fit) -> Heatmap:
-    """The result of a question of one picture, from what its method found."""
+def explaining(
+    net: Network, target: Target | None = None, method: GivenMethod = "grad_cam", *, fit: Fit = "crop", **options: Any
+) -> Callable[[Sequence[Photograph]], list[Heatmap]]:
+    """`explain` for batches of pictures that are open: one pass for all where the method is `batched`.
+
+    Raises what `explain` would for its arguments.
+    """
+    check_given(explain, {"fit": fit})
+    question = question_of(net, target, method, options)
+
+    def explained(photographs: Sequence[Photograph]) -> list[Heatmap]:
+        asked = [question.on(photograph, fit) for photograph in photographs]
+        resolved = asked[0].method
+        if not resolved.batched or any(one.method != resolved for one in asked):
+            return [
+                explain(net, photograph, one.objective, one.method, fit=fit)
+                for photograph, one in zip(photographs, asked, strict=True)
+            ]
+        pictures = torch.cat([photograph.tensor() for photograph in photographs]).to(net.device)
+        found = resolved.run_batch(net, pictures, [one.objective for one in asked])
+        told = [NetworkRef.of(net)]
+        return [heatmap_of(*one, fit, told) for one in zip(asked, photographs, found, strict=True)]
+
+    return explained
+
+
+def heatmap_of(
+    question: Question,
+    photograph: Photograph,
+    found: Attribution,
+    fit: Fit,
+    references: Sequence[NetworkRef] | None = None,
+) -> Heatmap:
+    """The result of a question of one picture, from what its method found. references: of the network, if known."""
     net, method = question.net, question.method
     layer: str | None = getattr(method, "layer", None)
     arrays = _arrays(found, photograph, net.layer(layer) if layer else None)
@@ -97,6 +132,7 @@ def heatmap_of(question: Question, photograph: Photograph, found: Attribution, f
             {"image": photograph},
             notes=_notes(question, found, layer),
             stopped=bool(found.done),
+            references=references,
         ),
         _facts(question, found, layer) | dict(found.facts),
     )
@@ -159,6 +195,9 @@ def _facts(question: Question, found: Attribution, layer: str | None) -> dict[st
     }
     facts |= {"layer": layer} if layer else {}
     facts |= {"from_lowest": True} if method.from_lowest else {}
+    if found.scores is not None:
+        guess = net.rank(found.scores, 1)[0][0]
+        facts["guess"] = {"label": guess.label, "index": guess.index, "probability": guess.probability}
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
         share = float(net.probabilities(found.scores)[0, asked.label])
         facts |= {"class": asked.label, "label": net.labels.name(asked.label), "probability": share}

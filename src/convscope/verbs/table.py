@@ -8,21 +8,39 @@ from convscope.attribution.table import METHODS as METHODS
 
 @dataclass(frozen=True)
 class Verb:
-    """A verb: where its function lives (`module:name`), what it does in a line, and whether its results replay."""
+    """A verb: where its function lives (`module:name`), and what it does in a line.
+
+    replayed: whether its results can be made again from their recipe. many: where the function lies that prepares it
+    for batches of pictures, `(net, **options) -> (photographs) -> results`; empty where it takes one at a time.
+    """
 
     home: str
     summary: str
     replayed: bool = True
+    many: str = ""
 
 
 VERBS: Mapping[str, Verb] = {
-    "activations": Verb("convscope.verbs.activations:activations", "What each layer answers to a photograph."),
+    "predict": Verb(
+        "convscope.verbs.predict:predict",
+        "Which classes a network sees in a photograph.",
+        many="convscope.verbs.predict:predicting",
+    ),
+    "activations": Verb(
+        "convscope.verbs.activations:activations",
+        "What each layer answers to a photograph.",
+        many="convscope.verbs.activations:recording_activations",
+    ),
     "weights": Verb("convscope.verbs.weights:weights", "What a layer has learned, as a mosaic."),
     "visualize": Verb("convscope.verbs.visualize:visualize", "What a filter, neuron, layer or class looks for."),
     "dream": Verb("convscope.verbs.dream:dream", "What a network sees in a photograph, painted into it."),
     "invert": Verb("convscope.verbs.invert:invert", "What a layer still knows of a photograph."),
     "stylize": Verb("convscope.verbs.stylize:stylize", "A photograph in the style of other pictures."),
-    "explain": Verb("convscope.verbs.explain:explain", "Which parts of a photograph speak for an answer."),
+    "explain": Verb(
+        "convscope.verbs.explain:explain",
+        "Which parts of a photograph speak for an answer.",
+        many="convscope.verbs.explain:explaining",
+    ),
     "assess": Verb("convscope.verbs.assess:assess", "Whether a heatmap can be believed."),
     "compare": Verb("convscope.verbs.compare:compare", "Heatmaps of several methods, targets and networks."),
     "hybrid": Verb("convscope.verbs.hybrid:hybrid", "A photograph altered only where a heatmap is hot."),

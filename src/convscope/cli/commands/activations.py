@@ -1,14 +1,15 @@
 """`convscope activations`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import Photo
 from convscope.cli.command import Common, Outcome, command
+from convscope.cli.many import BatchOf, Many, Table, check_many, is_many
 from convscope.errors import InputError
 from convscope.results.files import check_place
+from convscope.results.result import Result
 from convscope.verbs.activations import activations
 
 NO_FOLDERS = (
@@ -36,21 +37,34 @@ NO_FOLDERS = (
         "activations cat.jpg stem.act 'blocks.*.project' --out cat/",
         "activations cat.jpg blocks.4 --channels 0-7 --scale shared --out blocks4.png",
         "activations cat.jpg --out cat.npz",
+        "activations photos/ blocks.10 --out arrays/ --table arrays.csv",
     ],
 )
 def main(
     common: Common,
-    photo: Photo,
+    photo: Annotated[str, typer.Argument(help="A picture file; or a folder, or a pattern such as 'photos/*.jpg'.")],
     layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; all layers unless given.")] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", "-o", help="A folder for one picture per layer, or FILE.png, FILE.npz."),
     ] = None,
+    table: Table = None,
+    batch: BatchOf = None,
     **options: object,
 ) -> Outcome:
-    """What each layer answers to a photograph: every channel side by side, one picture per layer."""
+    """What each layer answers to a photograph: every channel side by side, one picture per layer.
+
+    Of a folder of photographs the arrays of each, as .npz.
+    """
     if out is not None and out.suffix.lower() in NO_FOLDERS:
         raise InputError(f"--out is {str(out)!r}; expected a folder, or a file that ends in .png or .npz")
+    if is_many([photo]):
+        folder = out or Path("activations")
+        check_many(folder, table)
+        many = Many(activations, lambda result, name: _row(result, folder / f"{name}.npz"), COLUMNS, "picture")
+        return many.run(common.load(), [photo], layers or None, table=table, batch=batch, **options)
+    if table is not None:
+        raise InputError("--table is for several pictures: give a folder, or a pattern such as 'photos/*.jpg'")
     target = out or Path(f"{Path(photo).stem}-activations")
     whole = target.suffix.lower() in (".png", ".npz")
     check_place(target if whole else target / "layer.png")
@@ -75,3 +89,12 @@ def main(
         [f"{len(result.arrays)} layer{'s' * (len(result.arrays) > 1)} of {net.name}"],
         result.notes_in(target),
     )
+
+
+COLUMNS = ("layers", "file")
+
+
+def _row(result: Result, file: Path) -> tuple[list[Path], dict[str, Any]]:
+    """Save the arrays of one of many pictures; its file and its row of the table."""
+    saved = result.save(file)
+    return [saved], {"layers": len(result.arrays), "file": str(saved)}

@@ -1,15 +1,17 @@
 """`convscope explain`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
+from convscope.cli.arguments import ByMethod, Explained, OfMethod
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.many import BatchOf, Many, Photos, Table, check_many, is_many
 from convscope.errors import InputError
 from convscope.results.files import check_ending
 from convscope.results.heatmap import Heatmap
+from convscope.results.result import Result
 from convscope.verbs.explain import explain
 from convscope.verbs.question import method_of
 
@@ -21,6 +23,7 @@ from convscope.verbs.question import method_of
     methods=True,
     examples=[
         "explain cat.jpg --out cam.png",
+        "explain mistakes/ --out heatmaps/ --table mistakes.csv",
         "explain cat.jpg --target 'class:tiger cat'",
         "explain cat.jpg --target 'class:tabby - class:tiger cat' --signed",
         "explain cat.jpg --layer blocks.10 --out cam.npz",
@@ -33,18 +36,33 @@ from convscope.verbs.question import method_of
 )
 def main(
     common: Common,
-    photo: Photo,
+    photos: Photos,
     target: Explained = None,
     method: ByMethod = "grad_cam",
-    out: Saved = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz; of several pictures a folder.")
+    ] = None,
+    table: Table = None,
+    batch: BatchOf = None,
     winners: Annotated[
         Path | None, typer.Option(help="FILE.png: of occlusion, which class wins with the window where.")
     ] = None,
     of_method: OfMethod = None,
     **options: object,
 ) -> Outcome:
-    """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale."""
+    """Which parts of a photograph speak for an answer: a heatmap laid on it, with its scale.
+
+    Of several pictures, or a folder of them, a heatmap each, and with --table a row each.
+    """
     asked = method_of(method, of_method)
+    if is_many(photos) or table is not None:
+        if winners is not None:
+            raise InputError("--winners is for one picture; several were given, or a table")
+        folder = out or Path("heatmaps")
+        check_many(folder, table)
+        many = Many(explain, lambda result, name: _row(result, folder / f"{name}-{asked.name}.png"), COLUMNS, "heatmap")
+        return many.run(common.load(), photos, target, asked, table=table, batch=batch, **options)
+    (photo,) = photos
     file = out or Path(f"{Path(photo).stem}-{asked.name}.png")
     for given in (file, winners):
         if given is not None:
@@ -53,6 +71,19 @@ def main(
         raise InputError(f"--winners is of methods that tell which class wins where; {asked.name} does not")
     net = common.load()
     return common.made(explain, net, photo, target, asked, save=lambda result: _saved(result, file, winners), **options)
+
+
+COLUMNS = ("class", "probability", "target", "score", "file")
+
+
+def _row(result: Result, file: Path) -> tuple[list[Path], dict[str, Any]]:
+    """Save one of many heatmaps; its file and its row of the table."""
+    facts = result.facts
+    guess = facts.get("guess", {})
+    row = {"class": guess.get("label"), "probability": guess.get("probability"), "target": facts["target"]}
+    score = float(result.arrays["score"]) if "score" in result.arrays else None
+    saved = result.save(file)
+    return [saved], {**row, "score": score, "file": str(saved)}
 
 
 def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:

@@ -1,0 +1,170 @@
+"""`convscope.each`: a verb on many pictures, batch by batch; one result after the other."""
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+from convscope.errors import ConvscopeError, ImageError, InputError, OutOfMemoryError, Stopped
+from convscope.memory import memory_watched
+from convscope.models.network import Network
+from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.picture_files import Images, name_of, pictures_in
+from convscope.progress import Progress, Watch, keeping, unwatched
+from convscope.results.result import Result
+from convscope.taps.batching import pictures_at_once
+from convscope.verbs.table import VERBS
+
+AT_ONCE = 16
+"""Pictures in a batch, at most, unless a number is given."""
+Batch = Callable[[Sequence[Photograph]], Sequence[Result]]
+"""What a verb does with a batch of pictures that are open."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that gave no result. name: its path, or its number; error: why."""
+
+    name: str
+    error: ConvscopeError
+
+    def __str__(self) -> str:
+        return str(self.error) if self.name in str(self.error) else f"{self.name}: {self.error}"
+
+
+class Each(Iterator[Result]):
+    """The results, one by one, as they are asked for. skipped: the pictures that gave none, by now. total: of all."""
+
+    def __init__(self, results: Iterator[Result], skipped: list[Skipped], total: int) -> None:
+        self._results, self.skipped, self.total = results, skipped, total
+
+    def __next__(self) -> Result:
+        return next(self._results)
+
+
+def each(
+    verb: Callable[..., Result],
+    net: Network,
+    images: Images,
+    *arguments: Any,
+    batch: int | None = None,
+    errors: Literal["skip", "raise"] = "skip",
+    watch: Watch = unwatched,
+    **options: Any,
+) -> Each:
+    """A verb on many pictures: an iterator of its results, one for each picture, in order.
+
+    verb: such as `cs.explain`; any whose second argument is a picture. images: files, folders, patterns, lists of
+    these, pictures, a tensor of several; see `convscope.models.picture_files`. arguments, options: as the verb takes
+    them after the picture. `explain` (by methods that say `batched`), `activations` and `predict` run a batch at a
+    time, and give what they give of a single picture, to rounding; other verbs one picture at a time.
+
+    batch: pictures at once; as many as fit into memory, at most AT_ONCE, unless given. errors: "skip" leaves a picture
+    that cannot be read or used out, and says so in `skipped`; "raise" raises. Only a batch is held in memory: results
+    that are not kept are freed.
+
+    Raises InputError, before any picture is opened, for options that cannot be; Stopped on Ctrl-C or Cancel.
+    """
+    name = _name_of(verb)
+    if batch is not None and not (isinstance(batch, int) and batch >= 1):
+        raise InputError(f"batch is {batch!r}; expected at least 1")
+    if errors not in ("skip", "raise"):
+        raise InputError(f"errors is {errors!r}; expected 'skip' or 'raise'")
+    pictures = pictures_in(images)
+    try:
+        given = inspect.signature(verb).bind(net, None, *arguments, **options).arguments
+    except TypeError as error:
+        raise InputError(f"{name} cannot be called so: {error}") from None
+    more = {key: value for key, value in list(given.items())[2:] if key != "options"} | given.get("options", {})
+    prepare = VERBS[name].many if name in VERBS else ""
+    skipped: list[Skipped] = []
+    if prepare:
+        module, _, function = prepare.partition(":")
+        work: Batch = getattr(import_module(module), function)(net, **more)
+        open_ = _opening(net, more.get("fit", "crop"))
+        size = batch or max(1, min(AT_ONCE, pictures_at_once(net, [], 1, net.spec.hw)))
+        size = 1 if net.one_at_a_time else size
+    else:
+        work, open_, size = _one_by_one(verb, net, more), lambda picture: picture, 1
+    run = _Run(name, pictures, open_, work, size, errors == "raise", skipped, watch)
+    return Each(run.results(), skipped, len(pictures))
+
+
+def _name_of(verb: Callable[..., Any]) -> str:
+    """The verb's name. Raises InputError for what takes no picture."""
+    names = list(inspect.signature(verb).parameters) if callable(verb) else []
+    if len(names) < 2 or names[1] not in ("image", "content"):
+        given = getattr(verb, "__name__", repr(verb))
+        raise InputError(f"each was given {given}; expected a verb whose second argument is a picture, such as explain")
+    return str(getattr(verb, "__name__", "verb"))
+
+
+def _opening(net: Network, fit: Any) -> Callable[[Any], Any]:
+    return lambda picture: net.photograph(picture, fit=fit)
+
+
+def _one_by_one(verb: Callable[..., Result], net: Network, options: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:
+    return lambda pictures: [verb(net, picture, **options) for picture in pictures]
+
+
+@dataclass
+class _Run:
+    """The work on all pictures, batch by batch."""
+
+    what: str
+    pictures: Sequence[ImageLike | Photograph]
+    open: Callable[[Any], Any]
+    work: Callable[[Sequence[Any]], Sequence[Result]]
+    size: int
+    raises: bool
+    skipped: list[Skipped]
+    watch: Watch
+    done: int = 0
+
+    def results(self) -> Iterator[Result]:
+        """The results, in order."""
+        total = len(self.pictures)
+        while self.done < total:
+            with keeping(lambda: f"stopped after {self.done} of {total} pictures"):
+                numbers = range(self.done, min(total, self.done + self.size))
+                found = self._batch(list(numbers))
+            yield from found
+            self.done = numbers.stop
+            told = f"{len(self.skipped)} skipped" if self.skipped else ""
+            with keeping(lambda: f"stopped after {self.done} of {total} pictures"):
+                self.watch(Progress(self.what, self.done, total, told))
+
+    def _batch(self, numbers: Sequence[int]) -> Sequence[Result]:
+        opened: list[tuple[int, Any]] = []
+        for number in numbers:
+            try:
+                opened.append((number, self.open(self.pictures[number])))
+            except ImageError as error:
+                self._skip(number, error)
+        return self._made(opened)
+
+    def _made(self, opened: Sequence[tuple[int, Any]]) -> list[Result]:
+        """The results of pictures that are open; halves the batch where memory runs out, and finds the bad ones."""
+        if not opened:
+            return []
+        try:
+            with memory_watched(f"{self.what} of {len(opened)} pictures"):
+                return list(self.work([picture for _, picture in opened]))
+        except Stopped:
+            raise
+        except ConvscopeError as error:
+            if len(opened) == 1:
+                if isinstance(error, InputError) and not isinstance(error, ImageError):
+                    raise  # the same for every picture: an option, not the picture
+                self._skip(opened[0][0], error)
+                return []
+            half = len(opened) // 2
+            if isinstance(error, OutOfMemoryError):
+                self.size = min(self.size, half)
+            return [*self._made(opened[:half]), *self._made(opened[half:])]
+
+    def _skip(self, number: int, error: ConvscopeError) -> None:
+        if self.raises:
+            raise error
+        self.skipped.append(Skipped(name_of(self.pictures[number], number), error))
