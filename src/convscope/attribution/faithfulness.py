@@ -26,9 +26,16 @@ def order_of(heat: Float[np.ndarray, "h w"]) -> np.ndarray:
 
 
 def curve(
-    net: Network, picture: Float[Tensor, "1 c h w"], objective: Objective, heat: Float[np.ndarray, "h w"],
-    fractions: Sequence[float], *, inserting: bool, way: Quick = PLAIN, seen: Callable[[int], None] = lambda done: None,
-) -> Float[np.ndarray, " points"]:  # fmt: skip
+    net: Network,
+    picture: Float[Tensor, "1 c h w"],
+    objective: Objective,
+    heat: Float[np.ndarray, "h w"],
+    fractions: Sequence[float],
+    *,
+    inserting: bool,
+    way: Quick = PLAIN,
+    seen: Callable[[int], None] = lambda done: None,
+) -> Float[np.ndarray, " points"]:
     """The objective when the hottest fractions of the picture are shown alone, or taken away.
 
     inserting: they are laid over the blurred picture; else they are covered with the colour that the preprocessing

@@ -83,9 +83,13 @@ class Occluder:
     """
 
     def __init__(
-        self, net: Network, image: Float[Tensor, "1 c h w"], objective: Objective, fill: Float[Tensor, "1 c h w"],
+        self,
+        net: Network,
+        image: Float[Tensor, "1 c h w"],
+        objective: Objective,
+        fill: Float[Tensor, "1 c h w"],
         positions: Positions,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.net, self.image, self.objective, self.fill, self.positions = net, image, objective, fill, positions
         self.taps = taps_of([objective])
         self.way = net.quickened()

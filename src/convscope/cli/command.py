@@ -114,10 +114,13 @@ def command(
         def call(**given: Any) -> None:
             debug, as_json = given.pop("debug"), given.pop("json")
             common = Common(
-                given.pop("model", DEFAULT_MODEL), given.pop("weights", None),
-                given.pop("device", None), given.pop("trust", False), as_json,
+                given.pop("model", DEFAULT_MODEL),
+                given.pop("weights", None),
+                given.pop("device", None),
+                given.pop("trust", False),
+                as_json,
                 given.pop("preview", None),
-            )  # fmt: skip
+            )
             old = {before[key]: given.pop(key) for key in before}
             given |= {key: value for key, value in old.items() if value is not None}
             carry_out(lambda: handler(common, **_parsed(given, options, methods)), as_json, debug)

@@ -50,9 +50,14 @@ def _opened(name: str) -> Any:
 
 
 app = typer.Typer(
-    cls=LazyGroup, help=HELP, epilog=EPILOG, no_args_is_help=True, rich_markup_mode="rich",
-    pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]},
-)  # fmt: skip
+    cls=LazyGroup,
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
 def _version(asked: bool) -> bool:

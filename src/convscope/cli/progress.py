@@ -78,9 +78,14 @@ class Watcher:
         if self._console.is_terminal:
             self._bars = Bars(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}", style="dim", markup=False), console=self._console, transient=True,
-            )  # fmt: skip
+                BarColumn(),
+                MofNCompleteColumn(),
+                _Rate(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}", style="dim", markup=False),
+                console=self._console,
+                transient=True,
+            )
             self._bars.start()
         return self
 

@@ -115,13 +115,20 @@ def _triple(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequentia
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The published state dict under our layer names."""
     parts = {
-        "_conv_stem": "stem.conv", "_bn0": "stem.bn", "_conv_head": "head.conv", "_bn1": "head.bn",
+        "_conv_stem": "stem.conv",
+        "_bn0": "stem.bn",
+        "_conv_head": "head.conv",
+        "_bn1": "head.bn",
         "_fc": "classifier",
-    }  # fmt: skip
+    }
     inner = {
-        "_expand_conv": "expand", "_bn0": "expand_bn", "_depthwise_conv": "depthwise", "_bn1": "depthwise_bn",
-        "_project_conv": "project", "_bn2": "project_bn",
-    }  # fmt: skip
+        "_expand_conv": "expand",
+        "_bn0": "expand_bn",
+        "_depthwise_conv": "depthwise",
+        "_bn1": "depthwise_bn",
+        "_project_conv": "project",
+        "_bn2": "project_bn",
+    }
     renamed: dict[str, torch.Tensor] = {}
     for key, value in state.items():
         words = key.split(".")

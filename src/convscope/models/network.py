@@ -287,9 +287,14 @@ class Network:
         except Exception as error:
             raise NetworkError(f"{self.name} cannot be copied ({type(error).__name__}: {error})") from error
         return Network(
-            adapter, name=self.name, spec=self.spec, labels=self.labels, options=self.options,
-            output=self._output_option, note=self.note,
-        )  # fmt: skip
+            adapter,
+            name=self.name,
+            spec=self.spec,
+            labels=self.labels,
+            options=self.options,
+            output=self._output_option,
+            note=self.note,
+        )
 
     def _unsquash(self, name: str, calls: set[int]) -> Listener:
         count = -1

@@ -94,9 +94,20 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
     layers = _named(adapter, firings, listening.calls, (sample.shape[-2], sample.shape[-1]))
     named = [(layer, firing) for layer, firing in zip(layers, firings, strict=True)]
     first = Layer(
-        INPUT, "Input", sample.shape[1], tuple(sample.shape[1:]), 0, False, (1, 1), (1, 1), (0.0, 0.0), (0.0, 0.0),
-        PICTURES, layout=MAP, extent=(1.0, 1.0),
-    )  # fmt: skip
+        INPUT,
+        "Input",
+        sample.shape[1],
+        tuple(sample.shape[1:]),
+        0,
+        False,
+        (1, 1),
+        (1, 1),
+        (0.0, 0.0),
+        (0.0, 0.0),
+        PICTURES,
+        layout=MAP,
+        extent=(1.0, 1.0),
+    )
     return Trace(
         layers=(first, *(layer for layer, _ in named)),
         heads=heads,

@@ -49,9 +49,15 @@ def animation_bytes(frames: Frames, suffix: str, text: str, fps: float = FPS) ->
     else:
         first, *others = pictures
         first.save(
-            buffer, "WEBP", save_all=True, append_images=others, duration=durations, loop=0, quality=88,
+            buffer,
+            "WEBP",
+            save_all=True,
+            append_images=others,
+            duration=durations,
+            loop=0,
+            quality=88,
             xmp=text.encode(),
-        )  # fmt: skip
+        )
     return buffer.getvalue()
 
 

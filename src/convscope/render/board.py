@@ -27,9 +27,14 @@ class Row:
 
 
 def board(
-    corner: UInt8[np.ndarray, "h w 3"], columns: Sequence[str], rows: Sequence[Row], *, side: int, title: str,
+    corner: UInt8[np.ndarray, "h w 3"],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    side: int,
+    title: str,
     subtitle: str,
-) -> Image.Image:  # fmt: skip
+) -> Image.Image:
     """One picture: the corner picture at the top left with the names of the columns beside it, then the rows.
 
     side: pixels on the long side of a tile. A line break in a name makes a second, fainter line.

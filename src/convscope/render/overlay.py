@@ -70,8 +70,15 @@ def heat_figure(
     factor = max(1.0, 336 / max(height, width))
     tile = (max(1, round(height * factor)), max(1, round(width * factor)))
     return sheet(
-        tiles, tile=tile, columns=len(tiles), title=title, subtitle=subtitle, captions=captions, bar=bar, smooth=True,
-    )  # fmt: skip
+        tiles,
+        tile=tile,
+        columns=len(tiles),
+        title=title,
+        subtitle=subtitle,
+        captions=captions,
+        bar=bar,
+        smooth=True,
+    )
 
 
 def whole_heat(
@@ -92,9 +99,14 @@ def whole_heat(
 
 
 def class_figure(
-    picture: UInt8[np.ndarray, "h w 3"], ranks: Int[np.ndarray, "h w"], legend: Sequence[tuple[str, float]], *,
-    title: str, subtitle: str, unknown: float = 0.0,
-) -> Image.Image:  # fmt: skip
+    picture: UInt8[np.ndarray, "h w 3"],
+    ranks: Int[np.ndarray, "h w"],
+    legend: Sequence[tuple[str, float]],
+    *,
+    title: str,
+    subtitle: str,
+    unknown: float = 0.0,
+) -> Image.Image:
     """A photograph, coloured by kind, and a legend of names and shares.
 
     ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none. unknown:

@@ -28,9 +28,10 @@ class Board(Result):
     `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
 
     needs: ClassVar[Axes] = {
-        "maps": ("networks", "methods", "targets", "h", "w"), "values": ("networks", "targets"),
+        "maps": ("networks", "methods", "targets", "h", "w"),
+        "values": ("networks", "targets"),
         "image": ("h", "w", "c"),
-    }  # fmt: skip
+    }
 
     def image(self) -> Image.Image:
         """The photograph, then a row for each method and network with its scale beside it."""
@@ -44,9 +45,7 @@ class Board(Result):
             for m, n in self._order()
         ]
         columns = [f"{title}\n{more}" for title, more in zip(self.facts["titles"], self._under(), strict=True)]
-        return board(
-            self.arrays["image"], columns, rows, side=SIDE, title=self.facts["title"], subtitle=self._told()
-        )  # fmt: skip
+        return board(self.arrays["image"], columns, rows, side=SIDE, title=self.facts["title"], subtitle=self._told())
 
     def _order(self) -> list[tuple[int, int]]:
         """The rows: for each method its networks, one below the other."""
@@ -163,13 +162,19 @@ class Board(Result):
             for row in rows
         ]
         return page(
-            "board.html", title=self.facts["title"], told=self._told(),
+            "board.html",
+            title=self.facts["title"],
+            told=self._told(),
             photograph=pixels_uri(self.arrays["image"], quality=90),
-            apart=self.facts["scale"] == "each", mean=_times(self.arrays["image"].shape, ON_PAGE),
+            apart=self.facts["scale"] == "each",
+            mean=_times(self.arrays["image"].shape, ON_PAGE),
             columns=[{"title": title, "under": under} for title, under in columns],
-            rows=rows, data=data, several=len(self.facts["networks"]) > 1,
-            notes=list(self.notes), recipe=self.recipe.to_dict(),
-        )  # fmt: skip
+            rows=rows,
+            data=data,
+            several=len(self.facts["networks"]) > 1,
+            notes=list(self.notes),
+            recipe=self.recipe.to_dict(),
+        )
 
     def _row(self, n: int, m: int) -> dict[str, Any]:
         """A row of the page."""
@@ -181,10 +186,15 @@ class Board(Result):
             values = _packed(_smaller(self._drawn(n, m, t), ON_PAGE))
             cells.append({"picture": pixels_uri(self._tile(n, m, t), quality=88), "low": low, "high": high, **values})
         return {
-            "method": self.facts["methods"][m]["title"], "about": self.facts["methods"][m]["about"],
-            "network": self.facts["networks"][n], "low": bar.low, "high": bar.high, "cells": cells,
-            "ends": self._ends(n, m), "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
-        }  # fmt: skip
+            "method": self.facts["methods"][m]["title"],
+            "about": self.facts["methods"][m]["about"],
+            "network": self.facts["networks"][n],
+            "low": bar.low,
+            "high": bar.high,
+            "cells": cells,
+            "ends": self._ends(n, m),
+            "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
+        }
 
     def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.html` is the page, `.png` and `.npz` as any result."""

@@ -153,7 +153,9 @@ def _deeper(value: Any, most: int) -> bool:
     level = [value]
     for _ in range(most):
         level = [
-            inner for one in level if isinstance(one, dict | list)
+            inner
+            for one in level
+            if isinstance(one, dict | list)
             for inner in (one.values() if isinstance(one, dict) else one)
-        ]  # fmt: skip
+        ]
     return bool(level)

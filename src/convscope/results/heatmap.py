@@ -63,9 +63,12 @@ class Heatmap(Result):
             tiles = [whole, *(tile[top:bottom, left:right] for tile in tiles)]
             names = ["the photograph", "the part that the target sees", *names[1:]]
         figure = heat_figure(
-            tiles, bar, title=self.facts["title"], subtitle=self.facts["subtitle"],
+            tiles,
+            bar,
+            title=self.facts["title"],
+            subtitle=self.facts["subtitle"],
             captions=names if len(names) > 2 else (),
-        )  # fmt: skip
+        )
         if not self.notes:
             return figure
         return stacked([figure, paragraph([f"Note: {note}." for note in self.notes], figure.width, FAINT)])
@@ -115,10 +118,13 @@ class Heatmap(Result):
         shares = dict(zip(numbers.tolist(), (counts / places.size).tolist(), strict=True))
         legend = [(self.facts["winners"][str(number)], shares[number]) for number in order]
         return class_figure(
-            self.arrays["image"], ranks[np.ix_(rows, columns)], legend, title="which class wins with a window there",
+            self.arrays["image"],
+            ranks[np.ix_(rows, columns)],
+            legend,
+            title="which class wins with a window there",
             subtitle=f"occlusion, windows of {self.facts['patch'][0]}x{self.facts['patch'][1]} pixels",
             unknown=1 - len(named) / places.size,
-        )  # fmt: skip
+        )
 
     def shown(
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75

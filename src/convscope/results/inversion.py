@@ -38,9 +38,13 @@ class Inversion(Pictures):
                     tiles.append(as_rgb(self.arrays["images"][index]))
                     captions.append(f"{layer}\nsimilarity {figure(float(self.arrays['similarity'][index]))}")
         grid = sheet(
-            tiles, tile=size, columns=1 + len(layers), captions=captions, title=self.facts["title"],
+            tiles,
+            tile=size,
+            columns=1 + len(layers),
+            captions=captions,
+            title=self.facts["title"],
             subtitle=self.facts["subtitle"],
-        )  # fmt: skip
+        )
         if len(layers) < 2:
             return grid
         lines = {

@@ -26,6 +26,10 @@ class Page(Result):
         ]
         height, width = maps.shape[1:]
         return sheet(
-            tiles, tile=(height, width), columns=len(tiles), title=self.facts["network"], captions=captions,
+            tiles,
+            tile=(height, width),
+            columns=len(tiles),
+            title=self.facts["network"],
+            captions=captions,
             bar=Bar(0.0, top, "inferno", "Grad-CAM, unscaled; one scale for all"),
-        )  # fmt: skip
+        )

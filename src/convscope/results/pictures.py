@@ -42,9 +42,13 @@ class Pictures(Result):
         captions = [f"{name}\n{value}" for name, value in zip(self.facts["captions"], values, strict=True)]
         columns = columns_for(len(tiles), size)
         return sheet(
-            tiles, tile=size, columns=columns, captions=captions, title=self.facts["title"],
+            tiles,
+            tile=size,
+            columns=columns,
+            captions=captions,
+            title=self.facts["title"],
             subtitle=self.facts["subtitle"],
-        )  # fmt: skip
+        )
 
     def contact_sheet(self) -> Image.Image:
         """The frames of every picture, a row (or more) each, with the step below."""
@@ -53,9 +57,7 @@ class Pictures(Result):
         several = frames.shape[1] > 1
         tiles = [as_rgb(frames[f, n] / 255) for n in range(frames.shape[1]) for f in range(len(frames))]
         names = self.facts["captions"]
-        captions = [
-            f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps
-        ]  # fmt: skip
+        captions = [f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps]
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))

@@ -23,8 +23,11 @@ class Trust(Result):
 
     needs: ClassVar[Axes] = {
         **dict.fromkeys(("fractions", "deletion", "insertion", "moved_deletion", "moved_insertion"), ("points",)),
-        "randomised": ("stages",), "maps": ("stages", "h", "w"), "map": ("h", "w"), "image": ("h", "w", "c"),
-    }  # fmt: skip
+        "randomised": ("stages",),
+        "maps": ("stages", "h", "w"),
+        "map": ("h", "w"),
+        "image": ("h", "w", "c"),
+    }
 
     def image(self) -> Image.Image:
         """The map, the map as the network is randomised, the curves, and the verdict in words."""
@@ -40,10 +43,14 @@ class Trust(Result):
             for stage, share in zip(self.facts["stages"], self.arrays["randomised"], strict=True)
         ]
         top = sheet(
-            tiles, tile=(TILE, round(TILE * heat.shape[1] / heat.shape[0])), columns=min(4, len(tiles)),
-            captions=captions, title=self.facts["title"], smooth=True,
+            tiles,
+            tile=(TILE, round(TILE * heat.shape[1] / heat.shape[0])),
+            columns=min(4, len(tiles)),
+            captions=captions,
+            title=self.facts["title"],
+            smooth=True,
             subtitle=f"{self.facts['subtitle']}; maps as the weights are shuffled, each on its own scale",
-        )  # fmt: skip
+        )
         width = max(top.width, 720)
         fractions = [f"{100 * share:.3g}%" for share in self.arrays["fractions"]]
         plots = [
@@ -53,11 +60,13 @@ class Trust(Result):
                     "the map": self.arrays[name].tolist(),
                     "the map moved elsewhere": self.arrays[f"moved_{name}"].tolist(),
                 },
-                width=width, title=title, figures=False,
+                width=width,
+                title=title,
+                figures=False,
             )
             for name, title in (
                 ("deletion", "score as the hottest pixels are covered"),
                 ("insertion", "score as the hottest pixels are shown"),
             )
-        ]  # fmt: skip
+        ]
         return stacked([top, *plots, paragraph([f"· {line}" for line in self.facts["words"]], width)])

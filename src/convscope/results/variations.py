@@ -29,9 +29,14 @@ class Variations(Pictures):
         factor = min(1.0, LARGEST / max(height, width), MOST_WIDE / (columns * width))
         size = max(1, round(height * factor)), max(1, round(width * factor))
         return sheet(
-            tiles, tile=size, columns=columns, captions=self.facts["captions"], title=self.facts["title"],
-            subtitle=self.facts["subtitle"], smooth=True,
-        )  # fmt: skip
+            tiles,
+            tile=size,
+            columns=columns,
+            captions=self.facts["captions"],
+            title=self.facts["title"],
+            subtitle=self.facts["subtitle"],
+            smooth=True,
+        )
 
     def pictures(self) -> dict[str, Image.Image]:
         """Each variation by itself, at its own size."""

@@ -34,9 +34,13 @@ class Weights(Result):
             tiles = [_in_colour(kernel[order], reach) for kernel in weights]
             tile = tile_size((height, width), outs)
             return sheet(
-                tiles, tile=tile, columns=columns_for(outs, tile), title=title, numbered=True,
+                tiles,
+                tile=tile,
+                columns=columns_for(outs, tile),
+                title=title,
+                numbered=True,
                 subtitle=f"{about}; grey is zero, the brightest ±{reach:.3g} in each of red, green and blue",
-            )  # fmt: skip
+            )
         bar = Bar(-reach, reach, "signed", "weight; one scale for all")
         if ins == 1 and height * width > 1:
             tiles = [colourise(kernel[0], -reach, reach, "signed") for kernel in weights]
@@ -47,17 +51,25 @@ class Weights(Result):
             matrix = colourise(weights[:, :, 0, 0], -reach, reach, "signed")
             each = "" if (many := _in_a_pixel(outs, ins)) <= 1 else f"; a pixel is the mean of about {many:.2g} weights"
             return sheet(
-                [matrix], tile=_matrix_size(outs, ins), columns=1, title=title, bar=bar,
+                [matrix],
+                tile=_matrix_size(outs, ins),
+                columns=1,
+                title=title,
+                bar=bar,
                 subtitle=f"{about}; a row for each output channel, a column for each input channel{each}",
-            )  # fmt: skip
+            )
         rows, columns = self._tiles()
         tiles = [colourise(weights[o, i], -reach, reach, "signed") for o in range(rows) for i in range(columns)]
         factor = max(1, 24 // max(height, width))
         shown = "" if (rows, columns) == (outs, ins) else f"; the first {rows} out by {columns} in are shown"
         return sheet(
-            tiles, tile=(height * factor, width * factor), columns=columns, title=title, bar=bar,
+            tiles,
+            tile=(height * factor, width * factor),
+            columns=columns,
+            title=title,
+            bar=bar,
             subtitle=f"{about}; a row for each output channel, a column for each input channel{shown}",
-        )  # fmt: skip
+        )
 
     def _tiles(self) -> tuple[int, int]:
         """The rows and columns of a mosaic of kernels."""

@@ -137,7 +137,7 @@ class _Climber:
             pictures = self.image()
             values, slope = climb(
                 self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way, self.beside
-            )  # fmt: skip
+            )
             if not bool(torch.isfinite(values).all()):
                 told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
                 raise NotFiniteError(f"the objective is {told} (step {self.index})")
@@ -195,9 +195,14 @@ def evaluate(
 
 
 def _parts(
-    net: Network, objectives: Sequence[Objective], pictures: Tensor, transform: Transform, generator: torch.Generator,
-    way: Quick, beside: Beside,
-) -> Iterator[Float[Tensor, " n"]]:  # fmt: skip
+    net: Network,
+    objectives: Sequence[Objective],
+    pictures: Tensor,
+    transform: Transform,
+    generator: torch.Generator,
+    way: Quick,
+    beside: Beside,
+) -> Iterator[Float[Tensor, " n"]]:
     """The share that each part of the looks has in the value of each picture."""
     taps = taps_of(objectives)
     guides = 0 if beside.guides is None else len(beside.guides)
@@ -211,9 +216,15 @@ def _parts(
             with torch.no_grad():
                 companion = dict(record(net, looks.views[own:end].detach(), taps, way=way))
         return Recording(
-            net, found, looks.views[:own], pictures, looks.each, companion=companion, guides=looks.views[end:],
+            net,
+            found,
+            looks.views[:own],
+            pictures,
+            looks.each,
+            companion=companion,
+            guides=looks.views[end:],
             means=means,
-        )  # fmt: skip
+        )
 
     parts: Iterable[Looks] = transform.parts(beside.joined(pictures), generator)
     means: dict[Objective, Tensor] = {}

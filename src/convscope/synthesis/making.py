@@ -149,10 +149,18 @@ def make(
             None if guides is None else resized(guides, size).expand(-1, net.spec.channels, -1, -1).to(net.device),
         )
         for step in ascend(
-            net, pursued, image, optimiser(making.optimiser, image, making.rate),
-            transform=making.looks(size), steps=making.steps, generator=generator, change=making.change,
-            rule=making.rule, way=way, beside=beside,
-        ):  # fmt: skip
+            net,
+            pursued,
+            image,
+            optimiser(making.optimiser, image, making.rate),
+            transform=making.looks(size),
+            steps=making.steps,
+            generator=generator,
+            change=making.change,
+            rule=making.rule,
+            way=way,
+            beside=beside,
+        ):
             done += 1
             yield Moment(done, step, image)
 

@@ -45,7 +45,7 @@ def size_seen(net: Network, taps: Sequence[Tap], size: Size) -> Size:
 
 def reached(
     net: Network, objectives: Sequence[Objective], pictures: Tensor, size: Size
-) -> tuple[np.ndarray, list[float | None]]:  # fmt: skip
+) -> tuple[np.ndarray, list[float | None]]:
     """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
     values, probabilities = [], []
     seen_at: dict[tuple[Tap, ...], Size] = {}

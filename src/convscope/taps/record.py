@@ -101,9 +101,16 @@ class Recording(Mapping[Tap, Tensor]):
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
         picture = self.pictures[index : index + 1]
         return Recording(
-            self._net, tensors, self.images[rows], picture, self.looks, (self, index), self._companion,
-            guides=self.guides, means=self.means,
-        )  # fmt: skip
+            self._net,
+            tensors,
+            self.images[rows],
+            picture,
+            self.looks,
+            (self, index),
+            self._companion,
+            guides=self.guides,
+            means=self.means,
+        )
 
     def guide(self, index: int, size: tuple[int, int]) -> Float[Tensor, "looks 1 h w"]:
         """A guide as the looks showed it, at the size of a map."""

@@ -318,10 +318,14 @@ def _facts(
     much = "much" if outline > LIKE_EDGES else "little"
     words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
-        "target": heatmap.facts["target"], "method": method.name, "areas": areas,
-        "randomised": [None if np.isnan(x) else x for x in likeness], "edges": outline,
-        "title": f"{heatmap.facts['title']}: can this map be believed?", "subtitle": heatmap.facts["subtitle"],
-    }  # fmt: skip
+        "target": heatmap.facts["target"],
+        "method": method.name,
+        "areas": areas,
+        "randomised": [None if np.isnan(x) else x for x in likeness],
+        "edges": outline,
+        "title": f"{heatmap.facts['title']}: can this map be believed?",
+        "subtitle": heatmap.facts["subtitle"],
+    }
     if gap is not None:
         facts["gap"] = gap[0]
         share = abs(gap[0]) / max(abs(gap[1]), 1e-12)

@@ -85,14 +85,25 @@ def dream(
     objective = (_default(net) if target is None else ensure_objective(target)).bind(net)
     lucid = SCORES_TAP in objective.taps()
     given = {
-        "schedule": schedule, "steps": steps, "rate": rate, "picture": picture, "optimiser": optimiser,
-        "gradient": gradient, "keep": keep,
-    }  # fmt: skip
+        "schedule": schedule,
+        "steps": steps,
+        "rate": rate,
+        "picture": picture,
+        "optimiser": optimiser,
+        "gradient": gradient,
+        "keep": keep,
+    }
     options = filled(LUCID if lucid else DREAM, preset, given)
     options |= {
-        "preset": preset, "target": str(objective), "size": size, "tile": tile, "strength": strength,
-        "frames": frames, "zoom": zoom, "seed": seed,
-    }  # fmt: skip
+        "preset": preset,
+        "target": str(objective),
+        "size": size,
+        "tile": tile,
+        "strength": strength,
+        "frames": frames,
+        "zoom": zoom,
+        "seed": seed,
+    }
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(dream, options)
     photograph = opened_whole(net.spec, image, options["size"])
@@ -112,14 +123,23 @@ class _Dreamer(OnePicture):
     """One dream, kept as far as it is."""
 
     def __init__(
-        self, net: Network, objective: Objective, photograph: Photograph, mask: Photograph | None,
-        options: dict[str, Any], watch: Watch,
-    ) -> None:  # fmt: skip
+        self,
+        net: Network,
+        objective: Objective,
+        photograph: Photograph,
+        mask: Photograph | None,
+        options: dict[str, Any],
+        watch: Watch,
+    ) -> None:
         making = Making(
-            options["picture"], options["optimiser"], options["rate"],
-            parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
-            _looks(net, objective, options["tile"]), parse_changes(options["gradient"]),
-        )  # fmt: skip
+            options["picture"],
+            options["optimiser"],
+            options["rate"],
+            parse_schedule(options["schedule"]).sizes(size_of(photograph)),
+            options["steps"],
+            _looks(net, objective, options["tile"]),
+            parse_changes(options["gradient"]),
+        )
         super().__init__(
             net,
             photograph,

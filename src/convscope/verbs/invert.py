@@ -65,9 +65,16 @@ def invert(
     fit = photograph.record.get("fit", fit)
     chosen = _spread(net) if layers is None else [layer.name for layer in choose_layers(net, layers)]
     options: dict[str, Any] = {
-        "layers": chosen, "tv": tv, "tv_weight": tv_weight, "caricature": caricature, "steps": steps, "rate": rate,
-        "picture": picture, "fit": fit, "seed": seed,
-    }  # fmt: skip
+        "layers": chosen,
+        "tv": tv,
+        "tv_weight": tv_weight,
+        "caricature": caricature,
+        "steps": steps,
+        "rate": rate,
+        "picture": picture,
+        "fit": fit,
+        "seed": seed,
+    }
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(invert, options)
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
@@ -112,9 +119,13 @@ class _Inverting:
         self.match: Objective = Caricature(layer, given) if self.caricature else Like(layer, given)
         self.pursued = self.match - weight * TotalVariation() if weight else self.match
         self.making = Making(
-            options["picture"], "adam", options["rate"], Single().sizes((start.shape[-2], start.shape[-1])),
-            options["steps"], lambda _: Plain(),
-        )  # fmt: skip
+            options["picture"],
+            "adam",
+            options["rate"],
+            Single().sizes((start.shape[-2], start.shape[-1])),
+            options["steps"],
+            lambda _: Plain(),
+        )
         self.generator = torch.Generator().manual_seed(options["seed"])
         self.start = start
         self.moment: Moment | None = None
@@ -147,9 +158,13 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _result(
-    net: Network, photograph: Photograph, jobs: list[tuple[str, float]], made: list[tuple[Tensor, float]],
-    options: dict[str, Any], finished: int,
-) -> Inversion:  # fmt: skip
+    net: Network,
+    photograph: Photograph,
+    jobs: list[tuple[str, float]],
+    made: list[tuple[Tensor, float]],
+    options: dict[str, Any],
+    finished: int,
+) -> Inversion:
     images = as_array(torch.cat([picture for picture, _ in made]))
     done = jobs[: len(made)]
     unfinished: tuple[str, ...] = ()

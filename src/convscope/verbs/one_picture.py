@@ -75,9 +75,15 @@ class OnePicture(ABC):
     """A picture in the making. more: steps that follow those of `making`."""
 
     def __init__(
-        self, net: Network, photograph: Photograph, making: Making, options: dict[str, Any], watch: Watch, what: str,
+        self,
+        net: Network,
+        photograph: Photograph,
+        making: Making,
+        options: dict[str, Any],
+        watch: Watch,
+        what: str,
         more: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.net, self.photograph, self.making, self.options = net, photograph, making, options
         self.watch, self.what = watch, what
         self.generator = torch.Generator().manual_seed(options["seed"])

@@ -43,9 +43,15 @@ class PictureMaker:
     """The pictures of one call, batch after batch, kept as far as they are."""
 
     def __init__(
-        self, net: Network, making: Making, options: dict[str, Any], started: Photograph | None, watch: Watch,
-        magnitudes: Sequence[Photograph] = (), real: Real | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        net: Network,
+        making: Making,
+        options: dict[str, Any],
+        started: Photograph | None,
+        watch: Watch,
+        magnitudes: Sequence[Photograph] = (),
+        real: Real | None = None,
+    ) -> None:
         self.net, self.making, self.options, self.real = net, making, options, real
         self.size = making.sizes[-1]
         self.transforms: list[dict[str, Any]] = []

@@ -75,14 +75,24 @@ class Stylist(OnePicture):
     """A picture in the making. regions: for each style where it goes; none for everywhere. mask: where at all."""
 
     def __init__(
-        self, net: Network, photograph: Photograph, styles: Sequence[Photograph], regions: Sequence[Photograph],
-        mask: Photograph | None, options: dict[str, Any], watch: Watch,
-    ) -> None:  # fmt: skip
+        self,
+        net: Network,
+        photograph: Photograph,
+        styles: Sequence[Photograph],
+        regions: Sequence[Photograph],
+        mask: Photograph | None,
+        options: dict[str, Any],
+        watch: Watch,
+    ) -> None:
         making = Making(
-            options["picture"], options["optimiser"], options["rate"],
-            parse_schedule(options["schedule"]).sizes(size_of(photograph)), options["steps"],
-            self._looks, rule=False,
-        )  # fmt: skip
+            options["picture"],
+            options["optimiser"],
+            options["rate"],
+            parse_schedule(options["schedule"]).sizes(size_of(photograph)),
+            options["steps"],
+            self._looks,
+            rule=False,
+        )
         super().__init__(net, photograph, making, options, watch, "style transfer")
         self.styles, self.regions, self.mask = styles, regions, mask
         self.recoloured = options["colours"] == "content"
@@ -99,11 +109,19 @@ class Stylist(OnePicture):
         self.follow(
             image,
             make(
-                self.net, self._pursued, self.making, image, self.generator, photograph=photo,
-                mask=allowed(self.mask, self.photograph, self.options["strength"]), guides=self.guides, altered=False,
-                recoloured=self.recoloured, way=self.way,
+                self.net,
+                self._pursued,
+                self.making,
+                image,
+                self.generator,
+                photograph=photo,
+                mask=allowed(self.mask, self.photograph, self.options["strength"]),
+                guides=self.guides,
+                altered=False,
+                recoloured=self.recoloured,
+                way=self.way,
             ),
-        )  # fmt: skip
+        )
 
     @cached_property
     def guides(self) -> Tensor | None:

@@ -84,24 +84,40 @@ def stylize(
     and 10 leave no style in a picture otherwise.
     """
     options = filled(
-        STYLE, preset,
+        STYLE,
+        preset,
         {
-            "start": start, "schedule": schedule, "steps": steps, "rate": rate, "picture": picture,
-            "optimiser": optimiser, "losses": losses, "content_weight": content_weight, "style_weight": style_weight,
-            "tv_weight": tv_weight, "decay": decay,
+            "start": start,
+            "schedule": schedule,
+            "steps": steps,
+            "rate": rate,
+            "picture": picture,
+            "optimiser": optimiser,
+            "losses": losses,
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "tv_weight": tv_weight,
+            "decay": decay,
         },
-    )  # fmt: skip
+    )
     kept = _named(net, content_layers) or content_layers_of(net, 2 if options["losses"] == "gatys" else 1)
     styled = _named(net, style_layers) or style_layers_of(net)
     given = listed(styles)
     if not given:
         raise InputError("no style was given; expected at least one picture")
     options |= {
-        "preset": preset, "shares": None if shares is None else [float(share) for share in shares],
-        "size": size, "scale": scale, "colours": colours,
-        "strength": strength, "content_layers": kept, "style_layers": styled, "tile": tile, "frames": frames,
+        "preset": preset,
+        "shares": None if shares is None else [float(share) for share in shares],
+        "size": size,
+        "scale": scale,
+        "colours": colours,
+        "strength": strength,
+        "content_layers": kept,
+        "style_layers": styled,
+        "tile": tile,
+        "frames": frames,
         "seed": seed,
-    }  # fmt: skip
+    }
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(stylize, options)
     _check_shares(options["shares"], len(given))

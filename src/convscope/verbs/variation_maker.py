@@ -139,9 +139,12 @@ class VariationMaker:
         return contours(picture, heat, ramp, options["lines"])
 
     def _result(
-        self, cases: Sequence[Mapping[str, Any]], pictures: np.ndarray, found: Sequence[tuple[Heatmap, np.ndarray]],
+        self,
+        cases: Sequence[Mapping[str, Any]],
+        pictures: np.ndarray,
+        found: Sequence[tuple[Heatmap, np.ndarray]],
         wanted: int,
-    ) -> Variations:  # fmt: skip
+    ) -> Variations:
         first = found[0][0]
         cold = sum(not heat.any() for _, heat in found)
         notes = [f"nothing is hot in {cold} of {len(found)} maps"] if cold else []

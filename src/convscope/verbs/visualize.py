@@ -92,12 +92,20 @@ def visualize(
     objectives = [objective.bind(net) for objective in _targets(target)]
     size = plain_number(size)
     options = filled(
-        VISUALIZE, preset,
+        VISUALIZE,
+        preset,
         {
-            "start": start, "steps": steps, "rate": rate, "views": views, "image": image,
-            "optimiser": optimiser, "gradient": gradient, "schedule": schedule, "penalty": penalty,
+            "start": start,
+            "steps": steps,
+            "rate": rate,
+            "views": views,
+            "image": image,
+            "optimiser": optimiser,
+            "gradient": gradient,
+            "schedule": schedule,
+            "penalty": penalty,
         },
-    )  # fmt: skip
+    )
     options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(visualize, options)
@@ -113,17 +121,24 @@ def visualize(
         options["start"] = "blank"  # what it is made of is among the inputs
     sizes = parse_schedule(options["schedule"]).sizes(hw)
     making = Making(
-        options["image"], options["optimiser"], options["rate"], sizes, options["steps"],
-        partial(looks_at, net, objectives, plans[0]), parse_changes(options["gradient"]),
+        options["image"],
+        options["optimiser"],
+        options["rate"],
+        sizes,
+        options["steps"],
+        partial(looks_at, net, objectives, plans[0]),
+        parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
-    )  # fmt: skip
+    )
     compared = Real(net, several_of(real), objectives) if real is not None else None
     maker = PictureMaker(net, making, options, started, watch, magnitudes, compared)
     with keeping(lambda: f"stopped after {maker.told()}", maker.result):
-        maker.run([
-            Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
-            for plan, some in alike(plans, objectives)
-        ])  # fmt: skip
+        maker.run(
+            [
+                Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
+                for plan, some in alike(plans, objectives)
+            ]
+        )
     result = maker.result()
     if result is None:
         raise NotFiniteError("; ".join(maker.skipped))

@@ -59,9 +59,16 @@ def _convolution(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | 
 
 
 def _slid(
-    clean: Clean, step: Step, part: Part, kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-    dilation: Sequence[int], fill: float, work: Callable[[Tensor], Tensor],
-) -> Part | None:  # fmt: skip
+    clean: Clean,
+    step: Step,
+    part: Part,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    fill: float,
+    work: Callable[[Tensor], Tensor],
+) -> Part | None:
     """A sliding window over what it needs to see."""
     value, gives = step.args[0], step.gives[0]
     assert gives is not None
@@ -88,9 +95,16 @@ def _max_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | Non
     if not isinstance(part, Part) or part.axes != (2, 3):
         return None
     return _slid(
-        clean, step, part, kernel, stride, padding, dilation, -inf,
+        clean,
+        step,
+        part,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        -inf,
         lambda x: F.max_pool2d(x, kernel, stride, 0, dilation),
-    )  # fmt: skip
+    )
 
 
 @_rule("avg_pool2d")

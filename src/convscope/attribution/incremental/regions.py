@@ -86,9 +86,17 @@ class Clean:
         return one is not None and tensor_of(one)._base is None
 
     def window(
-        self, value: Value, part: Part | None, top: np.ndarray, height: int, left: np.ndarray, width: int,
-        axes: tuple[int, int], pads: tuple[int, int, int, int] = (0, 0, 0, 0), fill: float = 0.0,
-    ) -> Float[Tensor, "n c height width"]:  # fmt: skip
+        self,
+        value: Value,
+        part: Part | None,
+        top: np.ndarray,
+        height: int,
+        left: np.ndarray,
+        width: int,
+        axes: tuple[int, int],
+        pads: tuple[int, int, int, int] = (0, 0, 0, 0),
+        fill: float = 0.0,
+    ) -> Float[Tensor, "n c height width"]:
         """A window of the value for each picture: the clean values, with the part laid over them.
 
         pads: how many rows and columns of `fill` there are before the first and behind the last: top, bottom, left,

@@ -122,9 +122,11 @@ class Incremental:
             return one.tensor
         last = value.clean.is_contiguous(memory_format=torch.channels_last)
         whole = torch.empty(
-            (count, *value.clean.shape[1:]), dtype=value.clean.dtype, device=value.clean.device,
+            (count, *value.clean.shape[1:]),
+            dtype=value.clean.dtype,
+            device=value.clean.device,
             memory_format=torch.channels_last if last else torch.contiguous_format,
-        ).copy_(value.clean)  # fmt: skip
+        ).copy_(value.clean)
         paste(channels_first(whole, one.axes), channels_first(one.tensor, one.axes), one.rows.start, one.columns.start)
         found[value.number] = whole
         return whole

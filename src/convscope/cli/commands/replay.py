@@ -50,9 +50,15 @@ def main(
     before = np.asarray(picture_of(original, file))
     with Watcher() as watch:
         result = replay(
-            file, net=networks or None, image=image, device=common.device, trust=common.trust, files=files,
-            download=download, watch=watch,
-        )  # fmt: skip
+            file,
+            net=networks or None,
+            image=image,
+            device=common.device,
+            trust=common.trust,
+            files=files,
+            download=download,
+            watch=watch,
+        )
     which = original.facts.get("picture") if file.suffix.lower() == ".png" else None
     again = result.pictures() if which is not None else {}
     if which is not None and which not in again:

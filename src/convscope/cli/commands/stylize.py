@@ -45,9 +45,16 @@ def main(
     numbers = None if shares is None else _numbers(shares)
     net = common.load()
     return common.made(
-        stylize, net, photo, styles, save=lambda result: _saved(result, file),
-        shares=numbers, regions=region, mask=mask, **options,
-    )  # fmt: skip
+        stylize,
+        net,
+        photo,
+        styles,
+        save=lambda result: _saved(result, file),
+        shares=numbers,
+        regions=region,
+        mask=mask,
+        **options,
+    )
 
 
 def _numbers(text: str) -> list[float]:

@@ -49,6 +49,11 @@ def main(
     target = framed(out, f"{file_name('-'.join(targets))[:80]}.png", options)
     net = common.load()
     return common.made(
-        visualize, net, targets, save=lambda result: save_pictures(result, target), magnitude=magnitude, real=real,
+        visualize,
+        net,
+        targets,
+        save=lambda result: save_pictures(result, target),
+        magnitude=magnitude,
+        real=real,
         **options,
-    )  # fmt: skip
+    )

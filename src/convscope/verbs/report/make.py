@@ -47,8 +47,12 @@ def report(
     Returns a Page with the figures of the report; its facts hold the file's path and the seconds of each part.
     """
     options = {
-        "filters": filters, "filter_steps": filter_steps, "class_steps": class_steps, "seed": seed, "fit": fit,
-    }  # fmt: skip
+        "filters": filters,
+        "filter_steps": filter_steps,
+        "class_steps": class_steps,
+        "seed": seed,
+        "fit": fit,
+    }
     check_given(report, options)
     path = _page_path(Path(out))
     found = Findings(net, net.photograph(image, fit=fit), seed, filters)

@@ -160,7 +160,7 @@ def class_picture(found: Findings, steps: int, watch: Watch) -> None:
     if made.arrays["values"][0] < guess.score:
         again = visualize(
             found.net, Logit(guess.index), steps=LONGER * steps, seed=found.seed, watch=beyond(watch, guess.label)
-        )  # fmt: skip
+        )
         show_class_picture(found, again)
 
 

@@ -63,9 +63,11 @@ class KerasAdapter:
         activation = getattr(layer, "activation", None)
         functions = keras.activations
         kinds: dict[Any, Squash] = {
-            functions.softmax: "softmax", functions.log_softmax: "softmax", functions.sigmoid: "sigmoid",
+            functions.softmax: "softmax",
+            functions.log_softmax: "softmax",
+            functions.sigmoid: "sigmoid",
             functions.log_sigmoid: "sigmoid",
-        }  # fmt: skip
+        }
         if activation not in kinds:
             return None
         if isinstance(layer, keras.layers.Activation):

@@ -57,9 +57,15 @@ def _network(
 ) -> Network:
     check_one_picture(model)
     return Network(
-        KerasAdapter(model), name=name, spec=spec or spec_of(model), labels=labels, source=source,
-        options=options, output=output, note=note,
-    )  # fmt: skip
+        KerasAdapter(model),
+        name=name,
+        spec=spec or spec_of(model),
+        labels=labels,
+        source=source,
+        options=options,
+        output=output,
+        note=note,
+    )
 
 
 def _application(build: Any, name: str, weights: str | None, download: bool) -> Any:
