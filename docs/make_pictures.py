@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import convscope as cs
+from convscope.attribution.method import methods
 from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
 from convscope.render.effects import EFFECTS
 from convscope.render.grid import sheet
-from convscope.verbs.attributions import METHODS
 
 PHOTO, ROCKET = "examples/photographs/cat.jpg", "examples/photographs/rocket.jpg"
 STYLE = "examples/styles/strokes.jpg"
@@ -54,9 +54,9 @@ def _synthesis(net: cs.Network) -> None:
     ).save(OUT / "caricatures.png")
     magnitudes = [PHOTO, ROCKET, "examples/photographs/coffee.jpg"]
     made = [
-        cs.visualize(net, "class:castle", image="phase", optimiser="nadam", rate=0.5),
-        cs.visualize(net, "class:castle", image="phase", optimiser="nadam", rate=0.5, magnitude=magnitudes),
-        cs.visualize(net, "class:castle", image="pyramid"),
+        cs.visualize(net, "class:castle", parameterisation="phase", optimiser="nadam", lr=0.5),
+        cs.visualize(net, "class:castle", parameterisation="phase", optimiser="nadam", lr=0.5, magnitude=magnitudes),
+        cs.visualize(net, "class:castle", parameterisation="pyramid"),
         cs.visualize(net, "class:castle"),
     ]
     _sheet(made, ["phase, 1/f", "phase, of photographs", "pyramid", "fourier"], 4, "images.png")
@@ -118,13 +118,14 @@ def _explanations(net: cs.Network) -> None:
     """One photograph explained in many ways; a unit projected back; what can be believed of two of the maps."""
     tiles, names = [], []
     (OUT / "explain").mkdir(exist_ok=True)
-    for method in METHODS:
-        made = cs.explain(net, PHOTO, method=method)
+    for kind in methods():
+        method = kind.name
+        made = cs.explain(net, PHOTO, method=kind())
         early = cs.explain(net, PHOTO, method="layer_cam", layer="blocks.4") if method == "layer_cam" else made
         if method not in ("deconvnet", "occlusion"):  # their pages show another picture
             early.image().convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         tiles.append(made.shown())  # type: ignore[attr-defined]
-        names.append(METHODS[method].title)
+        names.append(kind.title)
     sheet(
         tiles, tile=(224, 224), columns=5, captions=names, title="one answer, explained in fifteen ways",
         subtitle="efficientnet_lite0 on the cat; each on its own scale, maps by the pixel beside the photograph",
@@ -132,7 +133,7 @@ def _explanations(net: cs.Network) -> None:
     cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
     ways = ["grad_cam", "integrated_gradients", "occlusion patch=32 stride=16", "rise"]
     cs.compare(net, PHOTO, methods=ways).save(OUT / "board.png")
-    cs.assess(net, PHOTO, cs.explain(net, PHOTO)).save(OUT / "trust.png")
+    cs.assess(net, PHOTO, cs.explain(net, PHOTO)).save(OUT / "assessed.png")
 
 
 def _hybrids(net: cs.Network) -> None:

@@ -2,12 +2,14 @@
 
 import inspect
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from functools import cache, wraps
 from types import UnionType
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from PIL import Image
 
 from convscope.errors import InputError, near_matches
 
@@ -37,12 +39,23 @@ class About:
 
 @dataclass(frozen=True)
 class Field:
-    """One argument: its name, its type without the About, what it means, its default (NEEDED where it has none)."""
+    """One argument: its name, its type without the About, what it means, its default (NEEDED where it has none).
+
+    positional: whether it may be given by its place; front ends ask for such arguments first.
+    """
 
     name: str
     kind: Any
     about: About
     default: Any
+    positional: bool = False
+
+    @property
+    def picture(self) -> Literal["", "one", "several"]:
+        """Whether it takes a picture, or several."""
+        if not takes_picture(self.kind):
+            return ""
+        return "several" if takes_pictures(self.kind) else "one"
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -126,7 +139,8 @@ def fields_of(what: Callable[..., Any]) -> Mapping[str, Field]:
         about = next((extra for extra in extras if isinstance(extra, About)), None)
         if about is not None:
             default = None if is_dataclass(what) and parameter.default is NEEDED else parameter.default
-            result[parameter.name] = Field(parameter.name, kind, about, default)
+            positional = parameter.kind is parameter.POSITIONAL_OR_KEYWORD and not is_dataclass(what)
+            result[parameter.name] = Field(parameter.name, kind, about, default, positional)
     return result
 
 
@@ -214,3 +228,30 @@ def numbers_of(text: str) -> list[int]:
             raise InputError(f"the numbers {part!r} are too many; expected at most {MOST_NUMBERS}")
         numbers += range(int(first), int(last or first) + 1)
     return numbers
+
+
+def takes_picture(kind: Any) -> bool:
+    """Whether an argument of a type takes a picture, or several."""
+    return any(
+        takes_picture(get_args(member)[0]) if is_list(member) else member is Image.Image for member in kinds_of(kind)
+    )
+
+
+def takes_pictures(kind: Any) -> bool:
+    """Whether it takes several."""
+    return any(is_list(member) and takes_picture(get_args(member)[0]) for member in kinds_of(kind))
+
+
+def is_list(kind: Any) -> bool:
+    return get_origin(kind) is Sequence
+
+
+def kinds_of(kind: Any) -> Iterator[Any]:
+    """The types of a union, or the one."""
+    if get_origin(kind) is Annotated:
+        yield from kinds_of(get_args(kind)[0])
+    elif get_origin(kind) in (Union, UnionType):
+        for member in get_args(kind):
+            yield from kinds_of(member)
+    else:
+        yield kind

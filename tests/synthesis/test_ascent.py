@@ -236,7 +236,7 @@ def test_numbers_that_cannot_be() -> None:
     net = shared("plain")
     for options, text in (
         ({"steps": 0}, "steps is 0; expected 1 to 100000"),
-        ({"rate": -1.0}, "rate is -1.0; expected 1e-06 to 1000"),
+        ({"rate": -1.0}, "lr is -1.0; expected 1e-06 to 1000"),
         ({"size": 4}, "size is 4; expected 16 to 4096"),
     ):
         with pytest.raises(cs.ConvscopeError, match=text):

@@ -207,7 +207,7 @@ def test_nothing_is_begun_where_something_cannot_be() -> None:
         ({"methods": ["saliency", "score_cam layer=head"]}, "has no positions"),
         ({"methods": ["occlusion value='x"]}, "cannot be read"),
         ({"methods": ["eigen_cam"], "targets": [1]}, "leave the targets out"),
-        ({"methods": ["integrated_gradients baseline=README.md"]}, "photographs are for explain alone"),
+        ({"methods": ["integrated_gradients baseline=README.md"]}, "not a picture that can be read"),
     ):
         begun: list[cs.Progress] = []
         with pytest.raises(cs.ConvscopeError, match=told):

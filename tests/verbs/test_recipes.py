@@ -235,6 +235,7 @@ def test_a_heatmap_inside_a_recipe_is_checked_too(good: dict[str, dict[str, Any]
 def test_every_picture_of_a_verb_is_found_in_its_signature() -> None:
     told = {verb: set(takes_of(function_of(verb)).pictures) for verb in VERBS if VERBS[verb].replayed}
     assert told == {
+        "predict": {"image"},
         "activations": {"image"}, "assess": {"image"}, "compare": {"image"}, "dream": {"image", "mask"},
         "explain": {"image"}, "hybrid": {"image", "other"}, "invert": {"image"},
         "stylize": {"content", "styles", "regions", "mask"}, "visualize": {"start", "magnitude", "real"},

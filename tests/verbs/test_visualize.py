@@ -131,7 +131,7 @@ def test_the_magnitude_of_photographs_replays(tmp_path: Path, photograph: str) -
     assert np.array_equal(cs.replay(path, net=net, files=True).arrays["images"], made.arrays["images"])
     plain = cs.visualize(net, "conv2:1", image="phase", steps=3, size=24)
     assert not np.allclose(plain.arrays["images"], made.arrays["images"], atol=0.02)
-    with pytest.raises(cs.ConvscopeError, match="magnitude is of image='phase'"):
+    with pytest.raises(cs.ConvscopeError, match="magnitude is of parameterisation='phase'"):
         cs.visualize(net, "conv2:1", magnitude=[photograph])
 
 

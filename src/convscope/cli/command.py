@@ -153,7 +153,15 @@ def command(
 
 def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given"]:
     """The options of a verb, and where it takes them those of attribution methods."""
-    found = {} if verb is None else {name: _Given([field]) for name, field in fields_of(verb).items()}
+    found = (
+        {}
+        if verb is None
+        else {
+            name: _Given([field])
+            for name, field in fields_of(verb).items()
+            if not field.positional and not field.picture
+        }
+    )
     if methods:
         from convscope.verbs.question import options_of_methods
 

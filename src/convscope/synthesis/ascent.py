@@ -139,7 +139,7 @@ class _Climber:
                 self.net, self.objectives, pictures, self.transform, self.generator, guard, self.way, self.beside
             )
             if not bool(torch.isfinite(values).all()):
-                told = "no longer finite; try a smaller rate" if self.index else "not finite from the start"
+                told = "no longer finite; try a smaller lr" if self.index else "not finite from the start"
                 raise NotFiniteError(f"the objective is {told} (step {self.index})")
             check_finite(slope, self.objectives[0])
             for parameter in self.image.parameters():

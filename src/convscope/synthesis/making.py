@@ -24,7 +24,7 @@ from convscope.synthesis.recoloured import Recoloured
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.transforms import Transform
 
-ImageKind = Literal["fourier", "pixels", "raw", "phase", "pyramid"]
+Parameterisation = Literal["fourier", "pixels", "raw", "phase", "pyramid"]
 KINDS: dict[str, Callable[[int, int, Size], Image]] = {
     "fourier": Fourier, "pixels": Pixels, "raw": Raw, "phase": Phase, "pyramid": Pyramid,
 }  # fmt: skip
@@ -41,9 +41,9 @@ class Making:
     "phase", photographs `m c h w` whose Fourier magnitudes the pictures have; 1/f without.
     """
 
-    image: ImageKind
+    parameterisation: Parameterisation
     optimiser: OptimiserName
-    rate: float
+    lr: float
     sizes: Sequence[Size]
     steps: int
     looks: Callable[[Size], Transform]
@@ -53,9 +53,9 @@ class Making:
 
     def image_of(self, count: int, channels: int, size: Size) -> Image:
         """The image that is optimised, blank."""
-        if self.image == "phase" and self.magnitudes is not None:
+        if self.parameterisation == "phase" and self.magnitudes is not None:
             return Phase(count, channels, size, resized(self.magnitudes, size))
-        return KINDS[self.image](count, channels, size)
+        return KINDS[self.parameterisation](count, channels, size)
 
     @property
     def total(self) -> int:
@@ -104,7 +104,7 @@ def begun(
     if start is not None:
         image.encode(resized(start, making.sizes[0]).expand(count, -1, -1, -1))
     if start is None or not alike:
-        image.scatter(START_NOISE[making.image], generator, alike=alike)
+        image.scatter(START_NOISE[making.parameterisation], generator, alike=alike)
     return image
 
 
@@ -152,7 +152,7 @@ def make(
             net,
             pursued,
             image,
-            optimiser(making.optimiser, image, making.rate),
+            optimiser(making.optimiser, image, making.lr),
             transform=making.looks(size),
             steps=making.steps,
             generator=generator,

@@ -16,39 +16,39 @@ MEMORY = 10
 """The steps that L-BFGS remembers."""
 
 
-def optimiser(name: OptimiserName, image: nn.Module, rate: float) -> Optimiser:
-    """The optimiser of that name. L-BFGS takes steps of fixed length `rate`, held back by Careful."""
+def optimiser(name: OptimiserName, image: nn.Module, lr: float) -> Optimiser:
+    """The optimiser of that name. L-BFGS takes steps of fixed length `lr`, held back by Careful."""
     parameters = list(image.parameters())
     match name:
         case "adam":
-            return torch.optim.Adam(parameters, lr=rate, eps=TINY)
+            return torch.optim.Adam(parameters, lr=lr, eps=TINY)
         case "nadam":
-            return torch.optim.NAdam(parameters, lr=rate, eps=TINY)
+            return torch.optim.NAdam(parameters, lr=lr, eps=TINY)
         case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr=rate, eps=TINY)
+            return torch.optim.RMSprop(parameters, lr=lr, eps=TINY)
         case "sgd":
-            return torch.optim.SGD(parameters, lr=rate)
+            return torch.optim.SGD(parameters, lr=lr)
         case "lbfgs":
-            return Careful(parameters, rate)
+            return Careful(parameters, lr)
 
 
 class Careful:
     """L-BFGS without a line search, which costs one look a step and now and then goes astray: where the loss has got
-    much worse than the least so far, it goes back there, forgets what it remembers, and halves its rate, which grows
+    much worse than the least so far, it goes back there, forgets what it remembers, and halves its lr, which grows
     again with every step that leads further down.
 
     Source: Nocedal, "Updating Quasi-Newton Matrices with Limited Storage" (1980), as in torch.optim.LBFGS.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], rate: float) -> None:
-        self._parameters, self._rate, self._most = parameters, rate, rate
+    def __init__(self, parameters: list[nn.Parameter], lr: float) -> None:
+        self._parameters, self._lr, self._most = parameters, lr, lr
         self._inner = self._fresh()
         self._least: float | None = None
         self._there: list[Tensor] = []
 
     def _fresh(self) -> torch.optim.LBFGS:
         return torch.optim.LBFGS(
-            self._parameters, lr=self._rate, max_iter=1, history_size=MEMORY, tolerance_grad=0, tolerance_change=0
+            self._parameters, lr=self._lr, max_iter=1, history_size=MEMORY, tolerance_grad=0, tolerance_change=0
         )
 
     def step(self, closure: Callable[[], Tensor]) -> object:
@@ -59,12 +59,12 @@ class Careful:
             with torch.no_grad():
                 for parameter, best in zip(self._parameters, self._there, strict=True):
                     parameter.copy_(best)
-            self._rate /= 2
+            self._lr /= 2
             self._inner = self._fresh()
             loss = closure()
         elif self._least is None or value < self._least:
             self._least = value
             self._there = [parameter.detach().clone() for parameter in self._parameters]
-            self._rate = min(self._most, 1.2 * self._rate)
-            self._inner.param_groups[0]["lr"] = self._rate
+            self._lr = min(self._most, 1.2 * self._lr)
+            self._inner.param_groups[0]["lr"] = self._lr
         return self._inner.step(lambda: loss)  # type: ignore[no-untyped-call]  # the gradients are in place

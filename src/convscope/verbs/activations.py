@@ -26,8 +26,10 @@ Scale = Literal["channel", "shared"]
 @memory_watched("activations")
 def activations(
     net: Network,
-    image: ImageLike | Photograph,
-    layers: Sequence[str] | str | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    layers: Annotated[
+        Sequence[str] | str | None, About("names, or patterns such as blocks.*.project", unset="all")
+    ] = None,
     *,
     channels: Annotated[Sequence[int] | None, About("channels to keep; all unless named")] = None,
     scale: Annotated[Scale, About("what is brightest: each channel's own maximum, or the layer's")] = "channel",

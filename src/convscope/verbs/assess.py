@@ -41,10 +41,10 @@ STAYS, LIKE_EDGES = 0.5, 0.5
 @memory_watched("assess")
 def assess(
     net: Network,
-    image: ImageLike | Photograph,
-    heatmap: Heatmap | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    heatmap: Annotated[Heatmap | None, About("of explain", unset="made here, of a target by a method")] = None,
     *,
-    target: Target | None = None,
+    target: Annotated[Target | None, About("of the heatmap that is made here", unset="the class named first")] = None,
     method: Annotated[GivenMethod, About("how the heatmap is made, where none is given")] = "grad_cam",
     fit: Annotated[Fit, About("how the picture is brought to the network's size, for a heatmap made here")] = "crop",
     points: Annotated[int, About("points of the deletion and insertion curves", 4, 200)] = 16,

@@ -32,8 +32,10 @@ MOST_MAPS = 200
 @memory_watched("compare")
 def compare(
     net: Network | Sequence[Network],
-    image: ImageLike | Photograph,
-    targets: Target | Sequence[Target] | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    targets: Annotated[
+        Target | Sequence[Target] | None, About("those of the columns", unset="the first guesses")
+    ] = None,
     *,
     methods: Annotated[
         GivenMethod | Sequence[GivenMethod | Sequence[GivenMethod]],

@@ -21,12 +21,12 @@ from convscope.objectives.likeness import Keep
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import layer
 from convscope.objectives.words import in_words
-from convscope.options import MOST_SEED, About, check_given, plain_number
+from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import ImageKind, Making, Moment, begun, make
+from convscope.synthesis.making import Making, Moment, Parameterisation, begun, make
 from convscope.synthesis.measure import measured
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import runs_at
@@ -35,23 +35,28 @@ from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Crops, Transform
 from convscope.taps.tap import SCORES_TAP
 from convscope.verbs.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
-from convscope.verbs.presets import DREAM, LUCID, filled
+from convscope.verbs.presets import DREAM, LUCID, PRESETS, filled
 
 Target = Objective | str | int
 
 
+@renamed
 @memory_watched("dream")
 def dream(
     net: Network,
-    image: ImageLike | Photograph,
-    target: Target | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    target: Annotated[
+        Target | None, About("a layer, channel or class; sums of these", unset="a layer two thirds down")
+    ] = None,
     *,
-    preset: Annotated[str, About("draft, default, fine, or gerretsen")] = "default",
+    preset: Annotated[str, About("fills in what is not given", choices=PRESETS)] = "default",
     size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
     schedule: Annotated[str | None, About("octaves(4,1.4), zoom(3,1.2), single, grow(64,1.2)")] = None,
     steps: Annotated[int | None, About("steps at each size of the schedule", 1, 10000)] = None,
-    rate: Annotated[float | None, About("how far each step goes", 1e-6, 100)] = None,
-    picture: Annotated[ImageKind | None, About("what is optimised: raw values, frequencies, pixels, ...")] = None,
+    lr: Annotated[float | None, About("the learning rate", 1e-6, 100, unset="the preset's", was="rate")] = None,
+    parameterisation: Annotated[
+        Parameterisation | None, About("what of the picture is optimised", unset="the preset's", was="picture")
+    ] = None,
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     tile: Annotated[
@@ -87,8 +92,8 @@ def dream(
     given = {
         "schedule": schedule,
         "steps": steps,
-        "rate": rate,
-        "picture": picture,
+        "lr": lr,
+        "parameterisation": parameterisation,
         "optimiser": optimiser,
         "gradient": gradient,
         "keep": keep,
@@ -132,9 +137,9 @@ class _Dreamer(OnePicture):
         watch: Watch,
     ) -> None:
         making = Making(
-            options["picture"],
+            options["parameterisation"],
             options["optimiser"],
-            options["rate"],
+            options["lr"],
             parse_schedule(options["schedule"]).sizes(size_of(photograph)),
             options["steps"],
             _looks(net, objective, options["tile"]),

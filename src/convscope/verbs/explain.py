@@ -30,9 +30,11 @@ from convscope.verbs.question import GivenMethod, Question, Target, question_of
 @memory_watched("explain")
 def explain(
     net: Network,
-    image: ImageLike | Photograph,
-    target: Target | None = None,
-    method: GivenMethod = "grad_cam",
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    target: Annotated[
+        Target | None, About("class:NAME, layer:channel, sums of these", unset="the class named first")
+    ] = None,
+    method: Annotated[GivenMethod, About("how the map is made")] = "grad_cam",
     *,
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
     watch: Watch = unwatched,

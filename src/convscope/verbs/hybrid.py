@@ -33,8 +33,10 @@ MOST_BYTES = 2_000_000_000
 @memory_watched("hybrid")
 def hybrid(
     net: Network,
-    image: ImageLike | Photograph,
-    target: Target | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    target: Annotated[
+        Target | None, About("class:NAME, layer:channel, sums of these", unset="the class named first")
+    ] = None,
     *,
     effect: Annotated[EffectName, About("what is done where it is hot")] = "colours",
     intensity: Annotated[

@@ -16,10 +16,10 @@ from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
-from convscope.options import MOST_SEED, About, check_given, plain_number
+from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import ImageKind, Making, Moment, as_array, begun, make
+from convscope.synthesis.making import Making, Moment, Parameterisation, as_array, begun, make
 from convscope.synthesis.schedule import Single
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
@@ -32,11 +32,15 @@ Variation = Literal["without", "with", "both"]
 MOST_LAYERS = 5
 
 
+@renamed
 @memory_watched("invert")
 def invert(
     net: Network,
-    image: ImageLike | Photograph,
-    layers: Sequence[str] | str | None = None,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
+    layers: Annotated[
+        Sequence[str] | str | None,
+        About("names, or patterns such as blocks.*.project", unset="five from early to late"),
+    ] = None,
     *,
     tv: Annotated[Variation, About("without total variation, with it, or both, beside each other")] = "with",
     tv_weight: Annotated[
@@ -44,8 +48,8 @@ def invert(
     ] = TV_WEIGHT,
     caricature: Annotated[bool, About("overdo what the layer saw, in place of matching it")] = False,
     steps: Annotated[int, About("steps for each picture", 1, 100000)] = 200,
-    rate: Annotated[float, About("the rate of Adam", 1e-6, 10)] = 0.05,
-    picture: Annotated[ImageKind, About("what is optimised: a pyramid, pixels, frequencies, ...")] = "pyramid",
+    lr: Annotated[float, About("Adam's learning rate", 1e-6, 10, was="rate")] = 0.05,
+    parameterisation: Annotated[Parameterisation, About("what of the picture is optimised", was="picture")] = "pyramid",
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
     seed: Annotated[int, About("of the noise it starts from", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
@@ -70,8 +74,8 @@ def invert(
         "tv_weight": tv_weight,
         "caricature": caricature,
         "steps": steps,
-        "rate": rate,
-        "picture": picture,
+        "lr": lr,
+        "parameterisation": parameterisation,
         "fit": fit,
         "seed": seed,
     }
@@ -119,9 +123,9 @@ class _Inverting:
         self.match: Objective = Caricature(layer, given) if self.caricature else Like(layer, given)
         self.pursued = self.match - weight * TotalVariation() if weight else self.match
         self.making = Making(
-            options["picture"],
+            options["parameterisation"],
             "adam",
-            options["rate"],
+            options["lr"],
             Single().sizes((start.shape[-2], start.shape[-1])),
             options["steps"],
             lambda _: Plain(),

@@ -20,7 +20,7 @@ from convscope.verbs.calls import recipe_of
 @memory_watched("predict")
 def predict(
     net: Network,
-    image: ImageLike | Photograph,
+    image: Annotated[ImageLike | Photograph, About("the photograph")],
     *,
     top: Annotated[int, About("how many classes to name", 1, 1000)] = 5,
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",

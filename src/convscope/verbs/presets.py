@@ -6,8 +6,8 @@ from typing import Any
 
 from convscope.errors import UnknownNameError
 
-DEFAULT_RATES: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
-"""The rate where an optimiser is chosen and no rate."""
+DEFAULT_LR: dict[str, float] = {"adam": 0.05, "nadam": 0.05, "rmsprop": 0.02, "sgd": 1.0, "lbfgs": 1.0}
+"""The learning rate where an optimiser is chosen and none is given."""
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class Preset:
 
 
 _VISUALIZE: dict[str, Any] = {
-    "start": "noise", "steps": 96, "rate": 0.05, "views": "auto", "image": "fourier", "optimiser": "adam",
+    "start": "noise", "steps": 96, "lr": 0.05, "views": "auto", "parameterisation": "fourier", "optimiser": "adam",
     "gradient": "plain", "schedule": "single", "penalty": "",
 }  # fmt: skip
 
 VISUALIZE: Mapping[str, Preset] = {
     "draft": Preset(
-        _VISUALIZE | {"steps": 32, "rate": 0.08},
+        _VISUALIZE | {"steps": 32, "lr": 0.08},
         "a first look",
         "a third of the default",
     ),
@@ -42,28 +42,31 @@ VISUALIZE: Mapping[str, Preset] = {
     ),
     "strika": Preset(
         _VISUALIZE
-        | {"start": "uniform", "steps": 15, "rate": 1 / 255, "views": "plain", "image": "raw", "optimiser": "sgd",
+        | {"start": "uniform", "steps": 15, "lr": 1 / 255, "views": "plain", "parameterisation": "raw",
+           "optimiser": "sgd",
            "gradient": "rms", "schedule": "grow(80,1.2)"},
         "Strika 2019: plain steps on pixels from noise about 128, enlarged by a fifth again and again",
         "15 steps at each of a handful of sizes",
     ),
     "gerretsen": Preset(
         _VISUALIZE
-        | {"start": "random", "steps": 300, "rate": 0.02, "views": "plain", "image": "raw", "optimiser": "rmsprop",
+        | {"start": "random", "steps": 300, "lr": 0.02, "views": "plain", "parameterisation": "raw",
+           "optimiser": "rmsprop",
            "penalty": "10*tv() + 10*lp(6)"},
         "Gerretsen and others 2019: RMSprop on pixels from random ones, total variation and L6 norm of weight 10",
         "300 steps at the network's size",
     ),
     "holbrook": Preset(
         _VISUALIZE
-        | {"start": "random", "steps": 192, "rate": 0.05, "views": "jitter(8) scale(0.9,1.1) rotate(10) jitter(4)",
+        | {"start": "random", "steps": 192, "lr": 0.05, "views": "jitter(8) scale(0.9,1.1) rotate(10) jitter(4)",
            "gradient": "clip(1)"},
         "Holbrook 2020: Fourier space, decorrelated colours, random affine transforms, clipped gradients",
         "192 steps, one look each",
     ),
     "calvino": Preset(
         _VISUALIZE
-        | {"start": "grey", "steps": 40, "rate": 1 / 255, "views": "plain", "image": "raw", "optimiser": "sgd",
+        | {"start": "grey", "steps": 40, "lr": 1 / 255, "views": "plain", "parameterisation": "raw",
+           "optimiser": "sgd",
            "gradient": "rms"},
         "Calvino 2020: plain steps on the pixels of a photograph (give it as start) or of a blank picture",
         "40 steps at the network's size",
@@ -72,15 +75,15 @@ VISUALIZE: Mapping[str, Preset] = {
 
 
 _DREAM: dict[str, Any] = {
-    "schedule": "octaves(4,1.4)", "steps": 12, "rate": 0.012, "picture": "raw", "optimiser": "sgd",
+    "schedule": "octaves(4,1.4)", "steps": 12, "lr": 0.012, "parameterisation": "raw", "optimiser": "sgd",
     "gradient": "rms", "keep": 0.0,
 }  # fmt: skip
 
 DREAM: Mapping[str, Preset] = {
-    "draft": Preset(_DREAM | {"schedule": "octaves(3,1.5)", "steps": 8, "rate": 0.015}, "a first look", "a third"),
+    "draft": Preset(_DREAM | {"schedule": "octaves(3,1.5)", "steps": 8, "lr": 0.015}, "a first look", "a third"),
     "default": Preset(_DREAM, "four octaves of plain, normalised steps", "48 steps, most on small pictures"),
     "fine": Preset(
-        _DREAM | {"schedule": "octaves(6,1.3)", "steps": 20, "rate": 0.01}, "for a wall", "three times the default"
+        _DREAM | {"schedule": "octaves(6,1.3)", "steps": 20, "lr": 0.01}, "for a wall", "three times the default"
     ),
     "gerretsen": Preset(
         _DREAM | {"schedule": "zoom(3,1.2)", "steps": 10},
@@ -90,17 +93,18 @@ DREAM: Mapping[str, Preset] = {
 }
 
 _LUCID: dict[str, Any] = {
-    "schedule": "single", "steps": 96, "rate": 0.03, "picture": "fourier", "optimiser": "adam",
+    "schedule": "single", "steps": 96, "lr": 0.03, "parameterisation": "fourier", "optimiser": "adam",
     "gradient": "plain", "keep": 1.0,
 }  # fmt: skip
 
 LUCID: Mapping[str, Preset] = {
-    "draft": Preset(_LUCID | {"steps": 32, "rate": 0.05}, "a first look", "a third of the default"),
+    "draft": Preset(_LUCID | {"steps": 32, "lr": 0.05}, "a first look", "a third of the default"),
     "default": Preset(_LUCID, "a class pulled out of the photograph", "384 looks of 160 pixels"),
-    "fine": Preset(_LUCID | {"steps": 256, "rate": 0.02}, "for a wall", "three times the default"),
+    "fine": Preset(_LUCID | {"steps": 256, "lr": 0.02}, "for a wall", "three times the default"),
     "gerretsen": Preset(
-        _LUCID | {"schedule": "zoom(3,1.2)", "steps": 26, "picture": "raw", "optimiser": "sgd", "gradient": "rms",
-                  "rate": 0.01, "keep": 0.0},
+        _LUCID | {"schedule": "zoom(3,1.2)", "steps": 26, "parameterisation": "raw", "optimiser": "sgd",
+                  "gradient": "rms",
+                  "lr": 0.01, "keep": 0.0},
         "Gerretsen and others 2019: a class by plain steps, jitter and zooming; 182 steps, as in the paper's frames",
         "182 steps of four looks",
     ),
@@ -108,7 +112,7 @@ LUCID: Mapping[str, Preset] = {
 
 
 _STYLE: dict[str, Any] = {
-    "start": "content", "schedule": "octaves(3,2)", "steps": 50, "rate": 1.0, "picture": "pyramid",
+    "start": "content", "schedule": "octaves(3,2)", "steps": 50, "lr": 1.0, "parameterisation": "pyramid",
     "optimiser": "lbfgs", "losses": "relative", "content_weight": 1.0, "style_weight": 20.0, "tv_weight": 0.2,
     "decay": 1.0,
 }  # fmt: skip
@@ -118,7 +122,7 @@ STYLE: Mapping[str, Preset] = {
     "default": Preset(_STYLE, "coarse to fine, by losses that suit any network", "50 steps at each of three sizes"),
     "fine": Preset(_STYLE | {"steps": 150}, "for a wall", "three times the default"),
     "gerretsen": Preset(
-        _STYLE | {"schedule": "single", "steps": 500, "optimiser": "adam", "rate": 0.02, "picture": "raw",
+        _STYLE | {"schedule": "single", "steps": 500, "optimiser": "adam", "lr": 0.02, "parameterisation": "raw",
                   "losses": "gatys", "style_weight": 3e3, "tv_weight": 10.0, "decay": 0.7},
         "Gerretsen and others 2019: the losses of Gatys, style 3000 and total variation 10 against content 1, each "
         "further layer of style 0.7 of the one before",
@@ -127,8 +131,12 @@ STYLE: Mapping[str, Preset] = {
 }  # fmt: skip
 
 
+PRESETS = tuple(dict.fromkeys([*DREAM, *LUCID]))
+"""The names of the presets of dream, for a layer or for a class."""
+
+
 def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a call: those that are None are the preset's; the rate of another optimiser is that one's own.
+    """The options of a call: those that are None are the preset's; another optimiser has an lr of its own.
 
     Raises UnknownNameError for the preset.
     """
@@ -137,6 +145,6 @@ def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any])
     chosen = presets[preset].options
     found = {name: chosen[name] if value is None else value for name, value in given.items()}
     other = found["optimiser"] != chosen["optimiser"]
-    if other and given["rate"] is None:
-        found["rate"] = DEFAULT_RATES.get(found["optimiser"], chosen["rate"])
+    if other and given["lr"] is None:
+        found["lr"] = DEFAULT_LR.get(found["optimiser"], chosen["lr"])
     return found

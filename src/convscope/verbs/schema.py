@@ -2,18 +2,15 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
-
-from PIL import Image
+from typing import Any, get_args, get_type_hints
 
 from convscope.attribution.method import PHOTOGRAPH, Method, method_class, method_of
 from convscope.errors import InputError, ResultError
 from convscope.models.fitting import Fit
 from convscope.models.reference import MOST_PATH, NetworkRef, is_hash, is_path
-from convscope.options import by_present_name, check_given, fields_of
+from convscope.options import by_present_name, check_given, fields_of, is_list, kinds_of, takes_picture, takes_pictures
 from convscope.plain import fits, shown
 from convscope.results.recipe import Call, Recipe
 from convscope.synthesis.measure import MOST_REAL
@@ -60,36 +57,9 @@ def takes_of(verb: Callable[..., Any]) -> Takes:
     )
 
 
-def takes_picture(kind: Any) -> bool:
-    """Whether an argument of a type takes a picture, or several."""
-    return any(
-        takes_picture(get_args(member)[0]) if _is_list(member) else member is Image.Image for member in _of(kind)
-    )
-
-
-def takes_pictures(kind: Any) -> bool:
-    """Whether it takes several."""
-    return any(_is_list(member) and takes_picture(get_args(member)[0]) for member in _of(kind))
-
-
 def takes_method(kind: Any) -> bool:
     """Whether an argument of a type takes an attribution method, or several."""
-    return any(takes_method(get_args(member)[0]) if _is_list(member) else member is Method for member in _of(kind))
-
-
-def _is_list(kind: Any) -> bool:
-    return get_origin(kind) is Sequence
-
-
-def _of(kind: Any) -> Iterator[Any]:
-    """The types of a union, or the one."""
-    if get_origin(kind) is Annotated:
-        yield from _of(get_args(kind)[0])
-    elif get_origin(kind) in (Union, UnionType):
-        for member in get_args(kind):
-            yield from _of(member)
-    else:
-        yield kind
+    return any(takes_method(get_args(member)[0]) if is_list(member) else member is Method for member in kinds_of(kind))
 
 
 def checked(recipe: Recipe, verb: Callable[..., Any]) -> Call:

@@ -85,9 +85,9 @@ class Stylist(OnePicture):
         watch: Watch,
     ) -> None:
         making = Making(
-            options["picture"],
+            options["parameterisation"],
             options["optimiser"],
-            options["rate"],
+            options["lr"],
             parse_schedule(options["schedule"]).sizes(size_of(photograph)),
             options["steps"],
             self._looks,

@@ -7,10 +7,10 @@ from convscope.errors import InputError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, listed
-from convscope.options import MOST_SEED, About, check_given, plain_number
+from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.making import ImageKind
+from convscope.synthesis.making import Parameterisation
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import counted
@@ -21,19 +21,24 @@ from convscope.verbs.stylist import Losses, Stylist, content_layers_of, style_la
 StyleStart = Literal["content", "noise", "style"]
 
 
+@renamed
 @memory_watched("stylize")
 def stylize(
     net: Network,
-    content: ImageLike,
-    styles: ImageLike | Sequence[ImageLike],
+    content: Annotated[ImageLike, About("the photograph")],
+    styles: Annotated[ImageLike | Sequence[ImageLike], About("the pictures whose style it gets")],
     *,
-    preset: Annotated[str, About("draft, default, fine, or gerretsen")] = "default",
-    shares: Sequence[float] | None = None,
-    regions: ImageLike | Sequence[ImageLike] | None = None,
+    preset: Annotated[str, About("fills in what is not given", choices=tuple(STYLE))] = "default",
+    shares: Annotated[
+        Sequence[float] | None, About("how much each style counts, such as 2,1", unset="all the same")
+    ] = None,
+    regions: Annotated[
+        ImageLike | Sequence[ImageLike] | None, About("for each style, a picture that is white where it goes")
+    ] = None,
     size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
     scale: Annotated[float, About("the styles' long side against the picture's: 0.5 for finer strokes", 0.1, 4)] = 1.0,
     colours: Annotated[Literal["style", "content"], About("whose colours the picture has")] = "style",
-    mask: ImageLike | None = None,
+    mask: Annotated[ImageLike | None, About("a picture that is white where the photograph may change")] = None,
     strength: Annotated[float, About("how much of the style is laid over the photograph", 0, 1)] = 1.0,
     start: Annotated[StyleStart | None, About("what it begins as; the content with a little noise")] = None,
     content_layers: Annotated[str | Sequence[str] | None, About("layers that keep the content, by comma")] = None,
@@ -47,8 +52,10 @@ def stylize(
     ] = None,
     schedule: Annotated[str | None, About("octaves(3,2), single, grow(64,1.2)")] = None,
     steps: Annotated[int | None, About("steps at each size of the schedule", 1, 100000)] = None,
-    rate: Annotated[float | None, About("the optimiser's rate", 1e-6, 1000)] = None,
-    picture: Annotated[ImageKind | None, About("what is optimised: pixels, raw values, frequencies, ...")] = None,
+    lr: Annotated[float | None, About("the learning rate", 1e-6, 1000, unset="the preset's", was="rate")] = None,
+    parameterisation: Annotated[
+        Parameterisation | None, About("what of the picture is optimised", unset="the preset's", was="picture")
+    ] = None,
     optimiser: Annotated[OptimiserName | None, About("what moves the picture: adam, lbfgs, ...")] = None,
     tile: Annotated[
         int, About("pixels on the side of a tile; memory goes with it, not with the picture", 64, 4096)
@@ -90,8 +97,8 @@ def stylize(
             "start": start,
             "schedule": schedule,
             "steps": steps,
-            "rate": rate,
-            "picture": picture,
+            "lr": lr,
+            "parameterisation": parameterisation,
             "optimiser": optimiser,
             "losses": losses,
             "content_weight": content_weight,

@@ -14,11 +14,11 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_targets
-from convscope.options import MOST_SEED, About, check_given, plain_number
+from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import ImageKind, Making
+from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.measure import Real, several_of
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import alike, looks_at, plans_for
@@ -30,32 +30,42 @@ from convscope.verbs.presets import VISUALIZE, filled
 Target = Objective | str | int
 
 
+@renamed
 @memory_watched("visualize")
 def visualize(
     net: Network,
-    target: Target | Sequence[Target],
+    target: Annotated[
+        Target | Sequence[Target], About("class:NAME, layer:channel, layer:0-15, layer:3@4,5, sums of these")
+    ],
     *,
-    preset: Annotated[
-        str, About("draft, default, fine, or a source: strika, gerretsen, holbrook, calvino")
-    ] = "default",
+    preset: Annotated[str, About("fills in what is not given", choices=tuple(VISUALIZE))] = "default",
     start: Annotated[
         str | ImageLike | Photograph | None,
         About("noise, grey, blank, black, uniform, normal, random, gradient, or a photograph to start from"),
     ] = None,
     size: Annotated[int | None, About("pixels on the short side; chosen by the target unless given", 16, 4096)] = None,
     steps: Annotated[int | None, About("steps of the ascent, at each size of the schedule", 1, 100000)] = None,
-    rate: Annotated[float | None, About("the optimiser's rate", 1e-6, 1000)] = None,
+    lr: Annotated[
+        float | None, About("the optimiser's learning rate", 1e-6, 1000, unset="the preset's", was="rate")
+    ] = None,
     views: Annotated[
         str | None,
         About("looks in each step: auto, crops, wobble, plain, or transforms such as 'pad(12) jitter(8) rotate(10)'"),
     ] = None,
-    image: Annotated[ImageKind | None, About("what is optimised: frequencies, pixels, raw values, ...")] = None,
+    parameterisation: Annotated[
+        Parameterisation | None, About("what of the picture is optimised", unset="the preset's", was="image")
+    ] = None,
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
     penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
-    magnitude: ImageLike | Sequence[ImageLike] | None = None,
-    real: ImageLike | Sequence[ImageLike] | None = None,
+    magnitude: Annotated[
+        ImageLike | Sequence[ImageLike] | None,
+        About("for phase: photographs whose Fourier magnitude the pictures have", unset="1/f"),
+    ] = None,
+    real: Annotated[
+        ImageLike | Sequence[ImageLike] | None, About("photographs, or a folder of them, to compare the values with")
+    ] = None,
     variants: Annotated[int, About("different pictures of each target", 1, 16)] = 1,
     frames: Annotated[str | None, About("steps to keep as frames: '0,7,15,30', 'every 5' or 'all'")] = None,
     seed: Annotated[int, About("of all that is random", 0, MOST_SEED)] = 0,
@@ -72,8 +82,8 @@ def visualize(
     views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
     recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
     "auto" takes crops for classes and for units that see more than half of the picture.
-    image: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in [0,1]),
-    "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
+    parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
+    [0,1]), "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
     magnitude: for "phase", photographs whose magnitude (their mean) the pictures have; 1/f unless given.
     real: photographs, or a folder of them, to say of each target what it reaches on these: facts `real_most`,
     `real_middle` (the greatest and the median) and `above_real`, the share of them that the picture is above.
@@ -97,9 +107,9 @@ def visualize(
         {
             "start": start,
             "steps": steps,
-            "rate": rate,
+            "lr": lr,
             "views": views,
-            "image": image,
+            "parameterisation": parameterisation,
             "optimiser": optimiser,
             "gradient": gradient,
             "schedule": schedule,
@@ -114,16 +124,18 @@ def visualize(
     plans, options["size"] = plans_for(net, objectives, options["views"], size)
     hw = plans[0].size
     magnitudes = _magnitudes(net, magnitude, hw)
-    if magnitudes and options["image"] != "phase":
-        raise InputError(f"magnitude is of image='phase'; image is {options['image']!r}")
+    if magnitudes and options["parameterisation"] != "phase":
+        raise InputError(
+            f"magnitude is of parameterisation='phase'; parameterisation is {options['parameterisation']!r}"
+        )
     started = _start(net, options["start"], hw)
     if started is not None:
         options["start"] = "blank"  # what it is made of is among the inputs
     sizes = parse_schedule(options["schedule"]).sizes(hw)
     making = Making(
-        options["image"],
+        options["parameterisation"],
         options["optimiser"],
-        options["rate"],
+        options["lr"],
         sizes,
         options["steps"],
         partial(looks_at, net, objectives, plans[0]),

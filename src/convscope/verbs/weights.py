@@ -1,14 +1,17 @@
 """`convscope.weights`: what a layer has learned."""
 
+from typing import Annotated
+
 from convscope.inspection.kernels import kernel_of, sees_colours
 from convscope.memory import memory_watched
 from convscope.models.network import Network
+from convscope.options import About
 from convscope.results.weights import Weights
 from convscope.verbs.calls import recipe_of
 
 
 @memory_watched("weights")
-def weights(net: Network, layer: str) -> Weights:
+def weights(net: Network, layer: Annotated[str, About("a layer with kernels")]) -> Weights:
     """The learned weights of a layer.
 
     Returns the array `weights` (`out in kh kw`, float32, in the network's own channel order; dense layers have
