@@ -8,7 +8,7 @@ import convscope as cs
 from convscope.cli import progress
 from convscope.cli.progress import Pace, Watcher, line
 from convscope.progress import Progress
-from convscope.verbs import picture_maker
+from convscope.synthesis import batches
 from tests.networks import noise, shared
 
 
@@ -73,7 +73,7 @@ def test_targets_of_several_groups_are_counted_over_the_call() -> None:
 
 
 def test_batches_of_a_group_are_counted_over_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picture_maker, "pictures_at_once", lambda *_: 2)
+    monkeypatch.setattr(batches, "pictures_at_once", lambda *_: 2)
     counted = told(shared("plain"), ["conv1:0-4", "class:bee"], steps=3)  # 2 + 2 + 1 and 1
     assert counted == [("6 pictures", done, 12) for done in range(1, 13)]
 

@@ -203,7 +203,7 @@ def test_batches_are_bounded_by_memory() -> None:
 def test_many_pictures_are_made_in_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     net = shared("plain")
     whole = cs.visualize(net, "conv1:0-6", steps=2)
-    monkeypatch.setattr("convscope.verbs.picture_maker.pictures_at_once", lambda *_: 3)
+    monkeypatch.setattr("convscope.synthesis.batches.pictures_at_once", lambda *_: 3)
     news: list[cs.Progress] = []
     parts = cs.visualize(net, "conv1:0-6", steps=2, watch=news.append)
     assert np.allclose(whole.arrays["images"], parts.arrays["images"], atol=1e-4)

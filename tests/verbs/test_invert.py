@@ -67,9 +67,9 @@ def test_a_caricature_overdoes_what_the_layer_saw() -> None:
 
 
 def test_layers_from_early_to_late_unless_named(lite0: cs.Network) -> None:
-    from convscope.verbs.invert import _spread
+    from convscope.models.choose import spread_layers
 
-    names = _spread(lite0)
+    names = spread_layers(lite0.layers())
     order = [layer.name for layer in lite0.layers()]
     assert len(names) == 5
     assert [order.index(name) for name in names] == sorted(order.index(name) for name in names)

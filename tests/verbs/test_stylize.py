@@ -9,15 +9,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 import convscope as cs
+from convscope.models.choose import content_layers_of, style_layers_of
 from convscope.models.vgg import VGG16Trunk
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.style import Content, Style, mean_gram
 from convscope.synthesis.ascent import Beside, climb
 from convscope.synthesis.images import Raw
 from convscope.synthesis.recoloured import Recoloured, luma
+from convscope.synthesis.style_losses import NATURAL_SD, unit_of
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain
-from convscope.verbs.stylist import NATURAL_SD, content_layers_of, style_layers_of, unit_of
 from tests.networks import network, seeded, shared
 
 RANDOM = np.random.default_rng(0)
@@ -36,9 +37,9 @@ def tensor(picture: np.ndarray) -> Tensor:
 def test_the_layers_of_vgg_are_those_of_the_paper() -> None:
     with torch.random.fork_rng():
         net = cs.load_model(VGG16Trunk(), input=cs.InputSpec(size=64, range=(0, 255), mean=120, std=1))
-    assert style_layers_of(net) == [f"block{i}_relu1" for i in range(1, 6)]
-    assert content_layers_of(net, 1) == ["block4_relu2"]
-    assert content_layers_of(net, 2) == ["block4_relu2", "block5_relu2"]
+    assert style_layers_of(net.layers()) == [f"block{i}_relu1" for i in range(1, 6)]
+    assert content_layers_of(net.layers(), 1) == ["block4_relu2"]
+    assert content_layers_of(net.layers(), 2) == ["block4_relu2", "block5_relu2"]
     assert unit_of(net.spec) == pytest.approx(255 * NATURAL_SD)
 
 
@@ -315,5 +316,5 @@ def test_fused_activations_have_the_layers_of_the_paper_too() -> None:
             x = layers.Conv2D(4, 3, padding="same", activation="relu", name=f"block{block}_conv{conv}")(x)
         x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
     net = cs.load_model(keras.Model(start, x), input=cs.InputSpec(size=64, range=(0, 255), mean=120, std=1))
-    assert style_layers_of(net) == [f"block{i}_conv1" for i in range(1, 6)]
-    assert content_layers_of(net, 1) == ["block4_conv2"]
+    assert style_layers_of(net.layers()) == [f"block{i}_conv1" for i in range(1, 6)]
+    assert content_layers_of(net.layers(), 1) == ["block4_conv2"]

@@ -39,6 +39,12 @@ class Photograph:
     pixels: Float[np.ndarray, "h w c"]
     record: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.pixels.shape[:2]
+        return height, width
+
     def tensor(self, device: torch.device | str = "cpu") -> Float[Tensor, "1 c h w"]:
         """The picture as a batch of one, `1 c h w` in [0,1]."""
         return torch.from_numpy(np.ascontiguousarray(self.pixels.transpose(2, 0, 1))).unsqueeze(0).to(device)

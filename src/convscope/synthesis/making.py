@@ -32,6 +32,10 @@ START_NOISE = {"fourier": 0.01, "pixels": 0.05, "raw": 0.02, "phase": 6.3, "pyra
 """The standard deviation of the parameters where a picture starts from noise."""
 
 
+Objectives = Sequence[Objective] | Callable[[Size], Sequence[Objective]]
+"""One for each picture; or what gives them for the size of a stage."""
+
+
 @dataclass(frozen=True)
 class Making:
     """How pictures are made: the kind of image, what moves it, and the sizes that it goes through.
@@ -110,7 +114,7 @@ def begun(
 
 def make(
     net: Network,
-    objectives: Sequence[Objective] | Callable[[Size], Sequence[Objective]],
+    objectives: Objectives,
     making: Making,
     image: Image,
     generator: torch.Generator,

@@ -87,6 +87,16 @@ class Real:
                     values.append(objective.value(recording).float().cpu().numpy().astype(np.float32))
         self.values = {objective: np.concatenate(values) for objective, values in found.items()}
 
+    def beside(self, objectives: Sequence[Objective], values: np.ndarray) -> dict[str, Any]:
+        """How values of objectives stand beside those of the photographs, as facts."""
+        found = [self.values[objective] for objective in objectives]
+        return {
+            "real": len(self.records),
+            "real_most": [float(seen.max()) for seen in found],
+            "real_middle": [float(np.median(seen)) for seen in found],
+            "above_real": [float((seen < value).mean()) for seen, value in zip(found, values, strict=True)],
+        }
+
 
 def several_of(given: Any) -> list[Any]:
     """One picture, several, or the files of a folder by name. Raises InputError."""

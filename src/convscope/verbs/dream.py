@@ -1,40 +1,39 @@
 """`convscope.dream`: what a network sees in a photograph, painted into it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from convscope.errors import InputError
 from convscope.memory import memory_watched
-from convscope.models.layers import map_layers
+from convscope.models.choose import dream_layer, middle_layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
-from convscope.models.quick import Quick
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Keep
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import layer
 from convscope.objectives.words import in_words
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
-from convscope.progress import Watch, unwatched
+from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
+from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.images import Image
-from convscope.synthesis.making import Making, Moment, Parameterisation, begun, make
+from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.measure import measured
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import runs_at
 from convscope.synthesis.schedule import Size, parse_schedule
+from convscope.synthesis.session import Session
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Crops, Transform
 from convscope.taps.tap import SCORES_TAP
-from convscope.verbs.one_picture import OnePicture, allowed, open_mask, opened_whole, size_of
+from convscope.verbs.made import picture_made
+from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import DREAM, LUCID, PRESETS, filled
 
 Target = Objective | str | int
@@ -87,7 +86,7 @@ def dream(
     Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015); for classes, Gerretsen et al., "Visualization methods
     for convolutional networks" (2019), section 4.2; the identity term of Hamblin et al., "Feature Accentuation" (2024).
     """
-    objective = (_default(net) if target is None else ensure_objective(target)).bind(net)
+    objective = (layer(dream_layer(net.layers())) if target is None else ensure_objective(target)).bind(net)
     lucid = SCORES_TAP in objective.taps()
     given = {
         "schedule": schedule,
@@ -112,19 +111,16 @@ def dream(
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(dream, options)
     photograph = opened_whole(net.spec, image, options["size"])
-    opened_mask = None if mask is None else open_mask(mask, size_of(photograph))
-    return _Dreamer(net, objective, photograph, opened_mask, options, watch).finished()
+    opened_mask = None if mask is None else open_mask(mask, photograph.hw)
+    dreaming = _Dream(net, objective, photograph, opened_mask, options, watch)
+    with keeping(dreaming.session.told, dreaming.result), torch.inference_mode(False):
+        dreaming.run()
+    result = dreaming.result()
+    assert result is not None
+    return result
 
 
-def _default(net: Network) -> Objective:
-    """A layer two thirds down: deep enough for forms, not so deep that they dissolve."""
-    maps = map_layers(net.layers())
-    if not maps:
-        raise InputError(f"{net.name} has no layer whose output has positions: give a target")
-    return layer(maps[round(0.62 * (len(maps) - 1))].name)
-
-
-class _Dreamer(OnePicture):
+class _Dream:
     """One dream, kept as far as it is."""
 
     def __init__(
@@ -136,37 +132,36 @@ class _Dreamer(OnePicture):
         options: dict[str, Any],
         watch: Watch,
     ) -> None:
-        making = Making(
+        self.net, self.objective, self.photograph, self.given_mask = net, objective, photograph, mask
+        self.options = options
+        self.making = Making(
             options["parameterisation"],
             options["optimiser"],
             options["lr"],
-            parse_schedule(options["schedule"]).sizes(size_of(photograph)),
+            parse_schedule(options["schedule"]).sizes(photograph.hw),
             options["steps"],
             _looks(net, objective, options["tile"]),
             parse_changes(options["gradient"]),
         )
-        super().__init__(
-            net,
-            photograph,
-            making,
-            options,
-            watch,
-            f"dream of {in_words(net, objective)}",
-            options["zoom"] * ZOOM_STEPS,
-        )
-        self.objective, self.given_mask = objective, mask
+        frames = Frames(options["frames"], self.making.total, photograph.hw)
+        total = self.making.total + options["zoom"] * ZOOM_STEPS
+        self.session = Session(net, options["seed"], watch, total=total, frames=frames)
+        self.picture: Tensor | None = None
         self.deeper: list[Tensor] = []
 
     def run(self) -> None:
-        start = self.photograph.tensor()
-        image = begun(self.making, 1, start.shape[1], self.generator, start)
-        self.follow(image, self._made(self.making, image, start, self.mask))
-        self._zoom()
+        """Dream, then go deeper."""
+        mask = allowed(self.given_mask, self.photograph, self.options["strength"])
+        self.picture = self._made(self.making, self.photograph.tensor(), mask)
+        self._zoom(mask)
 
-    @cached_property
-    def mask(self) -> Tensor | None:
-        """Where the dream goes, and how much of it."""
-        return allowed(self.given_mask, self.photograph, self.options["strength"])
+    def _made(self, making: Making, start: Tensor, mask: Tensor | None, *, film: bool = True) -> Tensor:
+        image = self.session.begin(making, start=start)
+        what = f"dream of {in_words(self.net, self.objective)}"
+        made = self.session.make(
+            what, [self._pursued], making, image, film=film, photograph=start, mask=mask, way=self.net.quickened()
+        )
+        return made.pictures()
 
     @cached_property
     def _pursued(self) -> Objective:
@@ -175,52 +170,41 @@ class _Dreamer(OnePicture):
         if not keep:
             return self.objective
         scale = _scale(self.net, self.objective, self.photograph.tensor())
-        middle = _middle(self.net)
+        middle = middle_layer(self.net.layers())
         return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
 
-    @cached_property
-    def _way(self) -> Quick:
-        return self.net.quickened()
-
-    def _made(self, making: Making, image: Image, start: Tensor, mask: Tensor | None) -> Iterator[Moment]:
-        return make(
-            self.net, [self._pursued], making, image, self.generator, photograph=start, mask=mask, way=self._way
-        )
-
-    def _zoom(self) -> None:
+    def _zoom(self, mask: Tensor | None) -> None:
         """Ever deeper: each frame is the last one enlarged a little, dreamt on; what is kept is kept of that one."""
-        assert self.picture is not None
-        making = replace(self.making, sizes=[size_of(self.photograph)], steps=ZOOM_STEPS)
-        picture, mask = self.picture, self.mask
+        making = replace(self.making, sizes=[self.photograph.hw], steps=ZOOM_STEPS)
+        picture = self.picture
+        assert picture is not None
         for _ in range(self.options["zoom"]):
             picture = _enlarged(picture, ZOOM_FACTOR)
             mask = None if mask is None else _enlarged(mask, ZOOM_FACTOR)
-            image = begun(making, 1, picture.shape[1], self.generator, picture)
-            for moment in self._made(making, image, picture, mask):
-                self.note(moment)
-            assert self.moment is not None
-            picture = self.moment.pictures()
+            picture = self._made(making, picture, mask, film=False)
             self.deeper.append((picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
 
-    def film(self) -> tuple[list[int], list[np.ndarray]]:
-        steps, frames = super().film()
-        steps += [self.making.total + (i + 1) * ZOOM_STEPS for i in range(len(self.deeper))]
-        return steps, frames + [frame.numpy() for frame in self.deeper]
-
     def result(self) -> Pictures | None:
-        """The dream, or as far as it is; None before the first step."""
-        if self.moment is None:
+        """The dream, or as far as it is; None before the first step. What a zoom went into is its start, the dream."""
+        made = self.session.made
+        if made is None or not (self.session.begun or self.picture is not None):
             return None
         words = in_words(self.net, self.objective)
-        return self.told(
+        picture = made.pictures() if self.picture is None else self.picture
+        deeper = [(self.making.total + (i + 1) * ZOOM_STEPS, frame.numpy()) for i, frame in enumerate(self.deeper)]
+        return picture_made(
             "dream",
-            measured(self.net, self.objective, self.reached()),
+            self.session,
+            self.options,
+            measured(self.net, self.objective, picture),
             {
                 "captions": [words],
                 "title": f"{self.net.name} dreams of {words}",
                 "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
             },
             {"image": self.photograph, "mask": self.given_mask},
+            picture=picture,
+            more=deeper,
         )
 
 
@@ -234,12 +218,6 @@ def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Tr
     if SCORES_TAP in objective.taps():
         transform = Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
     return lambda _: transform
-
-
-def _middle(net: Network) -> str | None:
-    """The layer that keeps the photograph; None where no layer has positions."""
-    maps = map_layers(net.layers())
-    return maps[len(maps) // 2].name if maps else None
 
 
 @torch.no_grad()

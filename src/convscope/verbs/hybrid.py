@@ -16,7 +16,7 @@ from convscope.progress import Watch, unwatched
 from convscope.render.colour import ramp_of
 from convscope.results.result import Result
 from convscope.results.variations import Variations
-from convscope.verbs.one_picture import opened_whole, same_proportions, size_of
+from convscope.verbs.photographs import opened_whole, same_proportions
 from convscope.verbs.question import GivenMethod, Target, question_of
 from convscope.verbs.series import VARIED, series_of, text_of, varied
 from convscope.verbs.variation_maker import VariationMaker
@@ -150,4 +150,4 @@ def _check(settings: Mapping[str, Any], swapping: bool) -> None:
 def _swapped(other: ImageLike | Result, photograph: Photograph) -> Photograph:
     """The picture to swap in, at the photograph's size. Raises InputError for other proportions."""
     picture = other.image() if isinstance(other, Result) else other
-    return same_proportions(picture, size_of(photograph), "other picture", channels=3)
+    return same_proportions(picture, photograph.hw, "other picture", channels=3)

@@ -1,26 +1,26 @@
 """`convscope.invert`: pictures that a layer takes for a photograph."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError
 from convscope.memory import memory_watched
+from convscope.models.choose import spread_layers
 from convscope.models.fitting import Fit
-from convscope.models.layers import map_layers
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import Caricature, Like
 from convscope.objectives.penalties import TotalVariation
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
-from convscope.progress import Progress, Watch, keeping, unwatched
+from convscope.progress import Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import Making, Moment, Parameterisation, as_array, begun, make
+from convscope.synthesis.making import Making, Parameterisation, as_array
 from convscope.synthesis.schedule import Single
+from convscope.synthesis.session import Made, Session
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
 from convscope.verbs.activations import choose_layers
@@ -29,7 +29,6 @@ from convscope.verbs.calls import recipe_of
 TV_WEIGHT = 1.0
 """Of the total variation (in [0,2]) against a distance of features that is 1 for an empty picture."""
 Variation = Literal["without", "with", "both"]
-MOST_LAYERS = 5
 
 
 @renamed
@@ -67,7 +66,7 @@ def invert(
     """
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)
-    chosen = _spread(net) if layers is None else [layer.name for layer in choose_layers(net, layers)]
+    chosen = spread_layers(net.layers()) if layers is None else [layer.name for layer in choose_layers(net, layers)]
     options: dict[str, Any] = {
         "layers": chosen,
         "tv": tv,
@@ -83,75 +82,72 @@ def invert(
     check_given(invert, options)
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
     jobs = [(layer, weight) for weight in weights for layer in chosen]
-    made: list[tuple[Tensor, float]] = []
-    inverting: _Inverting | None = None
-
-    def partial() -> Inversion | None:
-        begun = inverting is not None and inverting.moment is not None and inverting.moment.done < options["steps"]
-        kept = [*made, inverting.reached()] if inverting is not None and begun else made
-        return _result(net, photograph, jobs, kept, options, len(made)) if kept else None
-
-    with keeping(lambda: f"stopped after {len(made)} of {len(jobs)} pictures", partial):
-        for layer, weight in jobs:
-            inverting = _Inverting(net, photograph, layer, weight, options)
-            inverting.run(len(made), len(jobs), watch)
-            made.append(inverting.reached())
-    return _result(net, photograph, jobs, made, options, len(made))
-
-
-def _spread(net: Network) -> list[str]:
-    """Layers from early to late: of each size of map the last one before it shrinks."""
-    maps = map_layers(net.layers())
-    ends = [a for a, b in zip(maps, [*maps[1:], None], strict=True) if b is None or a.shape[1:] != b.shape[1:]]
-    kept = [layer for layer in ends if "pool" not in layer.kind.lower()] or ends
-    if not kept:
-        raise InputError(f"{net.name} has no layer whose output has positions: name a layer")
-    places = np.linspace(0, len(kept) - 1, min(MOST_LAYERS, len(kept))).round().astype(int)
-    return [kept[i].name for i in dict.fromkeys(places.tolist())]
+    inverting = _Inverting(net, photograph, jobs, options, watch)
+    with keeping(inverting.told, inverting.result), torch.inference_mode(False):
+        inverting.run()
+    result = inverting.result()
+    assert result is not None
+    return result
 
 
 class _Inverting:
-    """One picture in the making."""
+    """The pictures of one call, one after the other. jobs: the layer of each, and what total variation counts."""
 
     def __init__(
-        self, net: Network, photograph: Photograph, layer: str, weight: float, options: dict[str, Any]
+        self,
+        net: Network,
+        photograph: Photograph,
+        jobs: Sequence[tuple[str, float]],
+        options: Mapping[str, Any],
+        watch: Watch,
     ) -> None:
-        self.net, self.layer, self.caricature = net, layer, bool(options["caricature"])
-        start = photograph.tensor(net.device)
-        with torch.no_grad():
-            given = record(net, start, [layer])[layer].clone()
-        self.match: Objective = Caricature(layer, given) if self.caricature else Like(layer, given)
-        self.pursued = self.match - weight * TotalVariation() if weight else self.match
+        self.net, self.photograph, self.jobs, self.options = net, photograph, jobs, options
         self.making = Making(
             options["parameterisation"],
             "adam",
             options["lr"],
-            Single().sizes((start.shape[-2], start.shape[-1])),
+            Single().sizes(photograph.hw),
             options["steps"],
             lambda _: Plain(),
         )
-        self.generator = torch.Generator().manual_seed(options["seed"])
-        self.start = start
-        self.moment: Moment | None = None
+        self.session = Session(net, options["seed"], watch, total=self.making.total * len(jobs))
+        self.finished: list[tuple[Tensor, float]] = []
+        self.match: Objective | None = None
 
-    def run(self, number: int, of: int, watch: Watch) -> None:
-        """Make it; it is picture `number` of so many."""
-        first = self.start if self.caricature else None
-        image = begun(self.making, 1, self.start.shape[1], self.generator, first)
-        steps = self.making.total
-        what = f"{'caricature' if self.caricature else 'inversion'} of {self.layer}"
-        for moment in make(self.net, [self.pursued], self.making, image, self.generator):
-            self.moment = moment
-            told = f"{float(moment.step.values[0]):.4g}"
-            watch(Progress(what, number * steps + moment.done, steps * of, told, moment.shown))
+    def run(self) -> None:
+        """Make them all."""
+        start, caricature = self.photograph.tensor(self.net.device), self.options["caricature"]
+        for layer, weight in self.jobs:
+            with torch.no_grad():
+                given = record(self.net, start, [layer])[layer].clone()
+            self.match = Caricature(layer, given) if caricature else Like(layer, given)
+            pursued = self.match - weight * TotalVariation() if weight else self.match
+            self.session.restart()
+            image = self.session.begin(self.making, start=start if caricature else None)
+            what = f"{'caricature' if caricature else 'inversion'} of {layer}"
+            made = self.session.make(what, [pursued], self.making, image)
+            self.finished.append(self._measured(made))
 
     @torch.no_grad()
-    def reached(self) -> tuple[Tensor, float]:
+    def _measured(self, made: Made) -> tuple[Tensor, float]:
         """The picture as it is, and its distance, or how far a caricature goes."""
-        assert self.moment is not None
-        found = self.moment.pictures()
-        value = float(self.match.value(record(self.net, found, [self.layer]))[0])
-        return found.cpu(), value if self.caricature else -value
+        assert self.match is not None
+        picture = made.pictures()
+        layer = self.jobs[len(self.finished)][0]
+        value = float(self.match.value(record(self.net, picture, [layer]))[0])
+        return picture.cpu(), value if self.options["caricature"] else -value
+
+    def told(self) -> str:
+        """How far it is, in words."""
+        return f"stopped after {len(self.finished)} of {len(self.jobs)} pictures"
+
+    def result(self) -> Inversion | None:
+        """The pictures, the last one as far as it is; None before the first step."""
+        made = [*self.finished]
+        at_hand = self.session.made
+        if len(made) < len(self.jobs) and at_hand is not None and self.session.done > len(made) * self.making.total:
+            made.append(self._measured(at_hand))
+        return _result(self, made) if made else None
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -161,20 +157,14 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     return 1.0 if sizes == 0 else 1.0 - float(np.linalg.norm(x - c)) / sizes
 
 
-def _result(
-    net: Network,
-    photograph: Photograph,
-    jobs: list[tuple[str, float]],
-    made: list[tuple[Tensor, float]],
-    options: dict[str, Any],
-    finished: int,
-) -> Inversion:
+def _result(inverting: _Inverting, made: Sequence[tuple[Tensor, float]]) -> Inversion:
+    net, photograph, options = inverting.net, inverting.photograph, inverting.options
     images = as_array(torch.cat([picture for picture, _ in made]))
-    done = jobs[: len(made)]
+    done, finished = inverting.jobs[: len(made)], len(inverting.finished)
     unfinished: tuple[str, ...] = ()
-    if finished < len(jobs):
+    if finished < len(inverting.jobs):
         last = ", the last one is as far as it was" if finished < len(made) else ""
-        unfinished = (f"stopped after {finished} of {len(jobs)} pictures{last}: replay makes all",)
+        unfinished = (f"{inverting.told()}{last}: replay makes all",)
     likeness = [similarity(picture, photograph.pixels) for picture in images]
     what = "caricatures" if options["caricature"] else "inversions"
     return Inversion(
@@ -184,7 +174,7 @@ def _result(
             "similarity": np.array(likeness, dtype=np.float32),
             "photograph": photograph.pixels.astype(np.float32),
         },
-        {"images": ("n", "h", "w", "c"), "values": ("n",), "similarity": ("n",), "photograph": ("h", "w", "c")},
+        Inversion.needs,
         recipe_of("invert", net, options, {"image": photograph}, notes=unfinished, stopped=bool(unfinished)),
         {
             "captions": [layer for layer, _ in done],

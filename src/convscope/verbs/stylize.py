@@ -1,24 +1,34 @@
 """`convscope.stylize`: a photograph in the style of other pictures."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
 
 from convscope.errors import InputError
 from convscope.memory import memory_watched
+from convscope.models.choose import content_layers_of, style_layers_of
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, listed
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
-from convscope.progress import Watch, unwatched
+from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.making import Parameterisation
+from convscope.synthesis.frames import Frames
+from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.optimisers import OptimiserName
+from convscope.synthesis.schedule import parse_schedule, resized
+from convscope.synthesis.session import Session
+from convscope.synthesis.style_losses import Losses, StyleLosses
 from convscope.verbs.activations import choose_layers
-from convscope.verbs.calls import counted
-from convscope.verbs.one_picture import open_mask, opened_whole, size_of
+from convscope.verbs.calls import Given, counted
+from convscope.verbs.made import picture_made
+from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import STYLE, filled
-from convscope.verbs.stylist import Losses, Stylist, content_layers_of, style_layers_of
 
 StyleStart = Literal["content", "noise", "style"]
+START_NOISE = 0.01
+"""The standard deviation of what is added to the content that a picture starts from."""
 
 
 @renamed
@@ -107,8 +117,8 @@ def stylize(
             "decay": decay,
         },
     )
-    kept = _named(net, content_layers) or content_layers_of(net, 2 if options["losses"] == "gatys" else 1)
-    styled = _named(net, style_layers) or style_layers_of(net)
+    kept = _named(net, content_layers) or content_layers_of(net.layers(), 2 if options["losses"] == "gatys" else 1)
+    styled = _named(net, style_layers) or style_layers_of(net.layers())
     given = listed(styles)
     if not given:
         raise InputError("no style was given; expected at least one picture")
@@ -131,13 +141,86 @@ def stylize(
     if colours == "content" and net.spec.channels != 3:
         raise InputError(f"colours='content' needs colour pictures; {net.name} takes {net.spec.channels} channels")
     photograph = opened_whole(net.spec, content, options["size"])
-    hw = size_of(photograph)
+    hw = photograph.hw
     where = [open_mask(region, hw) for region in listed(regions)]
     if where and len(where) != len(given):
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
     opened = [opened_whole(net.spec, style, round(options["scale"] * max(hw))) for style in given]
     masked = None if mask is None else open_mask(mask, hw)
-    return Stylist(net, photograph, opened, where, masked, options, watch).finished()
+    making = Making(
+        options["parameterisation"],
+        options["optimiser"],
+        options["lr"],
+        parse_schedule(options["schedule"]).sizes(hw),
+        options["steps"],
+        lambda at: losses_of.transform_at(at),
+        rule=False,
+    )
+    losses_of = StyleLosses(net, photograph, opened, where, making.sizes, options)
+    session = Session(
+        net, options["seed"], watch, total=making.total, frames=Frames(options["frames"], making.total, hw)
+    )
+
+    def result() -> Pictures | None:
+        if not session.begun:
+            return None
+        inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
+        return _result(session, making, losses_of, options, inputs)
+
+    with keeping(session.told, result), torch.inference_mode(False):
+        begin = {"content": photograph.tensor(), "noise": None, "style": resized(opened[0].tensor(), hw)}
+        image = session.begin(making, start=begin[options["start"]])
+        if options["start"] == "content":
+            image.scatter(START_NOISE, session.generator)
+        session.make(
+            "style transfer",
+            losses_of.pursued,
+            making,
+            image,
+            photograph=photograph.tensor(),
+            mask=allowed(masked, photograph, options["strength"]),
+            guides=losses_of.guides,
+            altered=False,
+            recoloured=colours == "content",
+            way=losses_of.way,
+        )
+    made = result()
+    assert made is not None
+    return made
+
+
+def _result(
+    session: Session,
+    making: Making,
+    losses_of: StyleLosses,
+    options: Mapping[str, Any],
+    inputs: Mapping[str, Given],
+) -> Pictures:
+    """The picture, or as far as it is."""
+    assert session.made is not None
+    notes = [
+        f"the region of style {number} is black: it goes nowhere"
+        for number, region in enumerate(losses_of.regions, 1)
+        if not region.pixels.any()
+    ]
+    if losses_of.held is not None:
+        height, width = losses_of.held
+        notes.append(f"{session.net.name} does not run at every size needed here: it saw all at {height}x{width}")
+    losses = losses_of.of(session.made.pictures())
+    return picture_made(
+        "stylize",
+        session,
+        options,
+        np.array([-sum(losses.values())], dtype=np.float32),
+        {
+            "captions": ["style transfer"],
+            "losses": losses,
+            "title": f"{session.net.name}: style transfer",
+            "subtitle": f"{making.total} steps at {len(making.sizes)} sizes",
+        },
+        inputs,
+        notes=notes,
+    )
 
 
 def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:

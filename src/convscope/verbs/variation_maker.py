@@ -22,7 +22,6 @@ from convscope.results.heatmap import CLIP, Heatmap
 from convscope.results.variations import Variations
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.explain import explain
-from convscope.verbs.one_picture import size_of
 from convscope.verbs.question import Question
 
 OF_THE_WHOLE: Fit = "pad"
@@ -59,7 +58,7 @@ class VariationMaker:
     def made(self, cases: Sequence[Mapping[str, Any]], questions: Sequence[Question]) -> Variations:
         """All of them, each with what varies and its question."""
         self.questions = [self._settled(question) for question in questions]
-        height, width = size_of(self.photograph)
+        height, width = self.photograph.hw
         pictures = np.empty((len(cases), height, width, 3), dtype=np.float32)
         found: list[tuple[Heatmap, np.ndarray]] = []
 
@@ -123,7 +122,7 @@ class VariationMaker:
         source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
         left, top, right, bottom = where_seen(source, (height, width), self.fit)
         box = left / width, top / height, right / width, bottom / height
-        large = whole_heat(heat, box, size_of(self.photograph)).clip(0)
+        large = whole_heat(heat, box, self.photograph.hw).clip(0)
         most = float(large.max())
         if heatmap.look != "region":
             large = blurred(torch.from_numpy(large)[None, None], FINE * max(large.shape))[0, 0].numpy()
@@ -152,7 +151,7 @@ class VariationMaker:
         if len(cases) < wanted:
             notes.append(f"stopped after {len(cases)} of {wanted} pictures: replay makes all of them")
         captions = [_caption(case, heatmap) for case, (heatmap, _) in zip(cases, found, strict=True)]
-        columns = columns_for(len(pictures), size_of(self.photograph), 1440)
+        columns = columns_for(len(pictures), self.photograph.hw, 1440)
         columns = len(list(self.series.values())[1]) if len(self.series) > 1 else columns
         effect = self.settings["effect"]
         of_one_map = not set(self.series) - set(self.settings)
@@ -189,7 +188,7 @@ class VariationMaker:
         """The options of the call, with nothing left open."""
         guessed = next((t for heatmap, _ in found if (t := heatmap.recipe.options["target"]) is not None), None)
         methods = [question.method for question in self.questions]
-        size = max(size_of(self.photograph))
+        size = max(self.photograph.hw)
         return {
             "target": self.target if self.target is not None or "target" in self.series else guessed,
             **self.settings,

@@ -1,6 +1,6 @@
-"""One style transfer: which layers it reads, what it measures of the pictures at each size, what it pursues."""
+"""The losses of style transfer, by the size of the picture: content, style, and total variation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -8,57 +8,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError
-from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
-from convscope.models.quick import PLAIN
 from convscope.models.spec import InputSpec
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.penalties import TotalVariation
 from convscope.objectives.style import Content, Style, distance_scale, mean_gram
-from convscope.progress import Watch
-from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import Beside, evaluate
-from convscope.synthesis.making import Making, begun, make
 from convscope.synthesis.plan import runs_at
 from convscope.synthesis.recoloured import luma
-from convscope.synthesis.schedule import Size, parse_schedule, resized
+from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain, Sized, Transform
 from convscope.taps.record import record
 from convscope.taps.tap import Tap
-from convscope.verbs.one_picture import OnePicture, allowed, size_of
 
 Losses = Literal["relative", "gatys"]
-MOST_STYLE_LAYERS = 5
 NATURAL_SD = 0.226
 """The standard deviation of photographs' values in [0,1]: the mean of ImageNet's three."""
-START_NOISE = 0.01
-_ACTIVATIONS = ("relu", "silu", "gelu", "elu", "swish", "mish", "activation")
-
-
-def _by_size(net: Network) -> list[list[Layer]]:
-    """The activations (or, for want of any, all layers) of each size of maps, from large to small."""
-    maps = map_layers(net.layers())
-    acts = [layer for layer in maps if any(word in layer.kind.lower() for word in _ACTIVATIONS)]
-    acts = acts or [layer for layer in maps if layer.is_feature] or maps
-    if not acts:
-        raise InputError(f"{net.name} has no layer whose output has positions, which style needs")
-    sizes = sorted({layer.shape[1:] for layer in acts}, reverse=True)
-    return [[layer for layer in acts if layer.shape[1:] == size] for size in sizes]
-
-
-def style_layers_of(net: Network) -> list[str]:
-    """The first activation of each of the first five sizes of maps."""
-    return [group[0].name for group in _by_size(net)[:MOST_STYLE_LAYERS]]
-
-
-def content_layers_of(net: Network, count: int) -> list[str]:
-    """The middle activation of the last but one size of maps; for a count of 2 of the last one too."""
-    groups = _by_size(net)
-    first = max(0, len(groups) - 2)
-    return [group[(len(group) - 1) // 2].name for group in groups[first : first + count]]
 
 
 def _mean_square(maps: Tensor) -> Tensor:
@@ -71,8 +38,12 @@ def unit_of(spec: InputSpec) -> float:
     return float(np.mean([(high - low) * NATURAL_SD / std for std in spec.stds]))
 
 
-class Stylist(OnePicture):
-    """A picture in the making. regions: for each style where it goes; none for everywhere. mask: where at all."""
+class StyleLosses:
+    """What is pursued at each size of a picture. regions: for each style where it goes; none for everywhere.
+
+    sizes: those that the picture goes through. options: the losses' own: losses, content_layers, style_layers,
+    content_weight, style_weight, tv_weight, decay, shares, scale, tile.
+    """
 
     def __init__(
         self,
@@ -80,48 +51,13 @@ class Stylist(OnePicture):
         photograph: Photograph,
         styles: Sequence[Photograph],
         regions: Sequence[Photograph],
-        mask: Photograph | None,
-        options: dict[str, Any],
-        watch: Watch,
+        sizes: Sequence[Size],
+        options: Mapping[str, Any],
     ) -> None:
-        making = Making(
-            options["parameterisation"],
-            options["optimiser"],
-            options["lr"],
-            parse_schedule(options["schedule"]).sizes(size_of(photograph)),
-            options["steps"],
-            self._looks,
-            rule=False,
-        )
-        super().__init__(net, photograph, making, options, watch, "style transfer")
-        self.styles, self.regions, self.mask = styles, regions, mask
-        self.recoloured = options["colours"] == "content"
-        self.way = PLAIN
+        self.net, self.photograph, self.styles, self.regions = net, photograph, styles, regions
+        self.sizes, self.options = sizes, options
+        self.way = net.quickened()
         self._at: tuple[Size, dict[str, list[Objective]]] | None = None
-
-    def run(self) -> None:
-        self.way = self.net.quickened()
-        photo = self.photograph.tensor()
-        start = {"content": photo, "noise": None, "style": resized(self.styles[0].tensor(), size_of(self.photograph))}
-        image = begun(self.making, 1, photo.shape[1], self.generator, start[self.options["start"]])
-        if self.options["start"] == "content":
-            image.scatter(START_NOISE, self.generator)
-        self.follow(
-            image,
-            make(
-                self.net,
-                self._pursued,
-                self.making,
-                image,
-                self.generator,
-                photograph=photo,
-                mask=allowed(self.mask, self.photograph, self.options["strength"]),
-                guides=self.guides,
-                altered=False,
-                recoloured=self.recoloured,
-                way=self.way,
-            ),
-        )
 
     @cached_property
     def guides(self) -> Tensor | None:
@@ -133,15 +69,15 @@ class Stylist(OnePicture):
         """The size that the network is shown all pictures at, where it does not run at all of theirs."""
         taps = [Tap(name) for name in (*self.options["content_layers"], *self.options["style_layers"])]
         sizes = [
-            *self.making.sizes,
-            *(self._style_size(style, size) for style in self.styles for size in self.making.sizes),
+            *self.sizes,
+            *(self._style_size(style, size) for style in self.styles for size in self.sizes),
         ]
         tiles = {(min(height, self.options["tile"]), min(width, self.options["tile"])) for height, width in sizes}
         return None if all(runs_at(self.net, taps, tile) == tile for tile in tiles) else self.net.spec.hw
 
     def _style_size(self, style: Photograph, size: Size) -> Size:
         """How large a style is when the picture has a size."""
-        height, width = size_of(style)
+        height, width = style.hw
         factor = self.options["scale"] * max(size) / max(height, width)
         return max(16, round(height * factor)), max(16, round(width * factor))
 
@@ -156,7 +92,7 @@ class Stylist(OnePicture):
                 found[tap.layer] = found[tap.layer] + part if tap.layer in found else part
         return found
 
-    def _looks(self, size: Size) -> Transform:
+    def transform_at(self, size: Size) -> Transform:
         """The picture as it is; in tiles where it is larger than one; brought to the network's only size."""
         if self.held is not None:
             return Sized(Plain(), self.held)
@@ -165,7 +101,7 @@ class Stylist(OnePicture):
     def _fitted(self, picture: Tensor) -> Tensor:
         return picture if self.held is None else resized(picture, self.held)
 
-    def _pursued(self, size: Size) -> list[Objective]:
+    def pursued(self, size: Size) -> list[Objective]:
         return [Sum(tuple(objective for part in self._terms(size).values() for objective in part))]
 
     def _terms(self, size: Size) -> dict[str, list[Objective]]:
@@ -181,7 +117,7 @@ class Stylist(OnePicture):
         layers, weight = self.options["content_layers"], self.options["content_weight"]
         picture = resized(self.photograph.tensor(), size).to(self.net.device)
         given: dict[str, Tensor] = {}
-        if isinstance(self._looks(size), Tiles):
+        if isinstance(self.transform_at(size), Tiles):
             squares = self._mean(picture, layers, _mean_square)
         else:
             with torch.no_grad():
@@ -204,7 +140,7 @@ class Stylist(OnePicture):
             if share == 0 or covered == 0:
                 continue
             picture = resized(style.tensor(), self._style_size(style, size))
-            if self.recoloured:
+            if self.options["colours"] == "content":
                 picture = luma(picture).expand_as(picture)
             grams = self._mean(picture.to(self.net.device), options["style_layers"], mean_gram)
             for name, weight in zip(options["style_layers"], weights, strict=True):
@@ -226,7 +162,7 @@ class Stylist(OnePicture):
         return -weight * TotalVariation()
 
     @torch.no_grad()
-    def _losses(self, picture: Tensor) -> dict[str, float]:
+    def of(self, picture: Tensor) -> dict[str, float]:
         """Each loss of a picture, at the size that it has."""
         size = (picture.shape[-2], picture.shape[-1])
         guides = companion = None
@@ -238,39 +174,7 @@ class Stylist(OnePicture):
         beside = Beside(companion, guides)
         generator = torch.Generator().manual_seed(0)
         return {
-            name: -float(evaluate(self.net, [Sum(tuple(parts))], picture, self._looks(size), generator, beside))
+            name: -float(evaluate(self.net, [Sum(tuple(parts))], picture, self.transform_at(size), generator, beside))
             for name, parts in terms.items()
             if parts
         }
-
-    def result(self) -> Pictures | None:
-        """The picture, or as far as it is; None before the first step."""
-        if self.moment is None:
-            return None
-        notes = [
-            f"the region of style {number} is black: it goes nowhere"
-            for number, region in enumerate(self.regions, 1)
-            if not region.pixels.any()
-        ]
-        if self.held is not None:
-            notes.append(
-                f"{self.net.name} does not run at every size needed here: it saw all at {self.held[0]}x{self.held[1]}"
-            )
-        losses = self._losses(self.reached())
-        return self.told(
-            "stylize",
-            np.array([-sum(losses.values())], dtype=np.float32),
-            {
-                "captions": ["style transfer"],
-                "losses": losses,
-                "title": f"{self.net.name}: style transfer",
-                "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
-            },
-            {
-                "content": self.photograph,
-                "styles": list(self.styles),
-                "regions": list(self.regions),
-                "mask": self.mask,
-            },
-            notes,
-        )
