@@ -41,6 +41,7 @@ Target = Objective | str | int
 
 @renamed
 @memory_watched("dream")
+@torch.inference_mode(False)
 def dream(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],
@@ -113,7 +114,7 @@ def dream(
     photograph = opened_whole(net.spec, image, options["size"])
     opened_mask = None if mask is None else open_mask(mask, photograph.hw)
     dreaming = _Dream(net, objective, photograph, opened_mask, options, watch)
-    with keeping(dreaming.session.told, dreaming.result), torch.inference_mode(False):
+    with keeping(dreaming.session.told, dreaming.result):
         dreaming.run()
     result = dreaming.result()
     assert result is not None

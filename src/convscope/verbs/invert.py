@@ -33,6 +33,7 @@ Variation = Literal["without", "with", "both"]
 
 @renamed
 @memory_watched("invert")
+@torch.inference_mode(False)
 def invert(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],
@@ -83,7 +84,7 @@ def invert(
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
     jobs = [(layer, weight) for weight in weights for layer in chosen]
     inverting = _Inverting(net, photograph, jobs, options, watch)
-    with keeping(inverting.told, inverting.result), torch.inference_mode(False):
+    with keeping(inverting.told, inverting.result):
         inverting.run()
     result = inverting.result()
     assert result is not None

@@ -33,6 +33,7 @@ START_NOISE = 0.01
 
 @renamed
 @memory_watched("stylize")
+@torch.inference_mode(False)
 def stylize(
     net: Network,
     content: Annotated[ImageLike, About("the photograph")],
@@ -167,7 +168,7 @@ def stylize(
         inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
         return _result(session, making, losses_of, options, inputs)
 
-    with keeping(session.told, result), torch.inference_mode(False):
+    with keeping(session.told, result):
         begin = {"content": photograph.tensor(), "noise": None, "style": resized(opened[0].tensor(), hw)}
         image = session.begin(making, start=begin[options["start"]])
         if options["start"] == "content":
