@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from convscope.attribution.method import methods
+from convscope.attribution.method import method_class
+from convscope.attribution.table import METHODS
 from convscope.options import NEEDED, Field, fields_of
 from convscope.verbs.calls import function_of
 from convscope.verbs.table import VERBS
@@ -55,7 +56,7 @@ def text() -> str:
         if fields:
             parts.append(f"### {name}\n\n{verb.summary}\n\n{_table(fields.values())}\n")
     parts.append("## Attribution methods\n\nFor `explain`, `compare`, `hybrid` and `assess`.\n")
-    for method in methods():
+    for method in map(method_class, METHODS):
         call = f"`cs.{method.__name__}(...)`, `--method {method.name}`"
         options = method.options()
         parts.append(

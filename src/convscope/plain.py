@@ -1,4 +1,4 @@
-"""Whether values read from a file are of a type: plain JSON of bounded size."""
+"""Whether values read from a file are of a type: plain JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ MOST_WHOLE = 2**63
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value read from JSON is of a type. No value is a picture, a network or an objective."""
+    """Whether a value read from JSON is of a type, of bounded size: no picture, network or objective."""
     origin, members = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return fits(value, members[0])
@@ -45,6 +45,21 @@ def _is_plain(value: Any, kind: Any) -> bool:
     if isinstance(value, int):
         return kind in (int, float) and -MOST_WHOLE <= value < MOST_WHOLE
     return kind is float and math.isfinite(value)
+
+
+def has_form(value: Any, kind: Any) -> bool:
+    """Whether a value read from JSON has the form of a type: text, numbers, lists and objects where it says so, of any
+    length and size. Any is anything."""
+    origin, members = get_origin(kind) or kind, get_args(kind)
+    if origin in (Union, UnionType):
+        return any(has_form(value, member) for member in members)
+    if origin is Sequence:
+        return isinstance(value, list) and all(has_form(one, members[0]) for one in value)
+    if origin is Mapping:
+        return isinstance(value, dict) and all(has_form(one, members[1]) for one in value.values())
+    if origin is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return origin is Any or (isinstance(value, origin) and (origin is bool or not isinstance(value, bool)))
 
 
 def shown(value: Any) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from convscope.results.recipe import Call, Recipe
 from convscope.results.store import KINDS, picture_of
 
 
-def archive(path: Path, arrays: dict[str, Any], method: str = "explain", axes: dict[str, Any] | None = None) -> Path:
+def archive(
+    path: Path, arrays: dict[str, Any], kind: str = "heatmap", axes: dict[str, Any] | None = None, facts: Any = None
+) -> Path:
     """An .npz that says it is a result. An array may be bytes of a member as they stand."""
     axes = {name: list("abcdef"[: np.ndim(array)]) for name, array in arrays.items()} if axes is None else axes
-    about = {"recipe": Recipe(Call(method)).to_dict(), "facts": {}, "axes": axes}
+    about = {"kind": kind, "recipe": Recipe(Call(kind)).to_dict(), "facts": facts or {}, "axes": axes}
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for name, array in {KEY: text, **arrays}.items():
@@ -90,29 +93,30 @@ def test_a_sound_header_is_read(tmp_path: Path) -> None:
     assert cs.load_result(path).arrays["map"].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("method", sorted(set(KINDS) - {"activations"}))
-def test_a_result_has_its_arrays(method: str, tmp_path: Path) -> None:
-    needs = KINDS[method].needs
+@pytest.mark.parametrize("kind", sorted(kind for kind in KINDS if KINDS[kind].needs))
+def test_a_result_has_its_arrays(kind: str, tmp_path: Path) -> None:
+    needs = KINDS[kind].needs
     sound = {name: np.ones((2,) * len(names), np.float32) for name, names in needs.items()}
     axes = {name: list(names) for name, names in needs.items()}
-    assert type(cs.load_result(archive(tmp_path / "a.npz", sound, method, axes))) is KINDS[method]
+    assert type(cs.load_result(archive(tmp_path / "a.npz", sound, kind, axes))) is KINDS[kind]
     for name, names in needs.items():
         less = {other: array for other, array in sound.items() if other != name}
-        refused(archive(tmp_path / "b.npz", less, method, axes), f"array '{name}' .* is missing; expected")
+        refused(archive(tmp_path / "b.npz", less, kind, axes), f"array '{name}' .* is missing; expected")
         flat = sound | {name: np.ones(2 if names != () else (2, 2), np.float32)}
         if np.ndim(flat[name]) != len(names):
             other = axes | {name: list("xyz"[: np.ndim(flat[name])])}
-            refused(archive(tmp_path / "b.npz", flat, method, other), f"array '{name}' .* has the shape")
+            refused(archive(tmp_path / "b.npz", flat, kind, other), f"array '{name}' .* has the shape")
     larger = {name: np.ones((3,) * len(names), np.float32) for name, names in needs.items()}
     sized = [name for name, names in needs.items() if {"h", "n"} & set(names)]
     if len(sized) > 1:
-        refused(archive(tmp_path / "b.npz", sound | {sized[0]: larger[sized[0]]}, method, axes), "of different sizes")
+        refused(archive(tmp_path / "b.npz", sound | {sized[0]: larger[sized[0]]}, kind, axes), "of different sizes")
 
 
 def test_facts_that_do_not_go_with_the_arrays_are_told_in_one_line(tmp_path: Path) -> None:
     made = cs.visualize(shared("plain"), ["conv2:1", "conv2:2"], steps=1, size=32)
-    made.facts["captions"] = 3  # type: ignore[index]
-    loaded = cs.load_result(made.save(tmp_path / "a.npz"))
+    path = archive(tmp_path / "b.npz", dict(made.arrays), "pictures", facts={**made.facts, "captions": 3})
+    refused(path, "'captions' is 3: not what")
+    loaded = cs.load_result(replace(made, facts={**made.facts, "captions": ["one"]}).save(tmp_path / "a.npz"))
     with pytest.raises(cs.ConvscopeError, match="cannot be shown"):
         picture_of(loaded, tmp_path / "a.npz")
     told = CliRunner().invoke(app, ["replay", str(tmp_path / "a.npz"), "--out", str(tmp_path / "b.npz")])

@@ -28,12 +28,12 @@ MOST_SAID = 5
 
 def is_many(photos: Sequence[str]) -> bool:
     """Whether more than one file is meant: several, a folder, or a pattern."""
-    return len(photos) != 1 or Path(photos[0]).is_dir() or pictures_in(photos[0]) != list(photos)
+    return len(photos) != 1 or os.path.isdir(photos[0]) or pictures_in(photos[0]) != list(photos)
 
 
 def check_many(out: Path, table: Path | None) -> None:
     """Raises ResultError, before any work, where the folder or the table cannot be written."""
-    if out.suffix or out.is_file():
+    if out.suffix or os.path.isfile(out):
         raise ResultError(f"--out is {str(out)!r}; the results of several pictures go to a folder, such as heatmaps/")
     check_place(out / "picture.png")
     if table is not None:

@@ -14,9 +14,12 @@ from typing import Any
 
 import typer
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 from convscope.errors import ConvscopeError, Stopped
 from convscope.memory import memory_watched
+from convscope.results.facts import Summary
+from convscope.results.result import Result
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
 MOST_NAMED = 6
@@ -33,6 +36,24 @@ class Outcome:
     shown: Iterable[RenderableType] = ()
     notes: Sequence[str] = ()
     stopped: str = ""
+
+
+def saved(result: Result, file: Path) -> Outcome:
+    """A result written to a file, and what it says in short."""
+    return told(result.summary(), [result.save(file)], result.notes)
+
+
+def told(summary: Summary, files: Sequence[Path], notes: Sequence[str] = ()) -> Outcome:
+    """What a summary says: its lines, and its table."""
+    shown: list[RenderableType] = [*summary.lines]
+    if summary.rows:
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for title in summary.columns:
+            table.add_column(title)
+        for row in summary.rows:
+            table.add_row(*row)
+        shown.append(table)
+    return Outcome(files, dict(summary.data), shown, notes)
 
 
 def carry_out(work: Callable[[], Outcome], as_json: bool, debug: bool) -> None:

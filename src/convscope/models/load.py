@@ -1,5 +1,6 @@
 """load_model: from a name, a file or a module to a network handle."""
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -80,7 +81,7 @@ def _home(source: Any) -> tuple[str, Any]:
     if source in NAMED:
         return NAMED[source].home, source
     if suffix:
-        if not Path(source).is_file():
+        if not os.path.isfile(source):
             raise NetworkError(f"no file {source!r}; expected a saved network ({', '.join(SUFFIXES)})")
         return SUFFIXES[suffix].home, source
     raise UnknownNameError("network", source, known_sources(), f"Files that can be loaded end in {', '.join(SUFFIXES)}")

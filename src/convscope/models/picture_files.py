@@ -1,6 +1,7 @@
 """Pictures from what a user gives for several: files, folders, patterns, lists of these, and tensors of a batch."""
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,12 +42,12 @@ def pictures_in(given: Images) -> list[ImageLike | Photograph]:
 def _files(given: str | Path) -> list[str]:
     """The files of a path or pattern."""
     path = Path(given)
-    if path.is_dir():
+    if os.path.isdir(path):  # os.path's answer is no, not an error, for a name that no file can have
         found = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         if not found:
             raise ImageError(f"the folder {str(path)!r} has no picture ({', '.join(SUFFIXES)})")
         return found
-    if not path.exists() and glob.has_magic(str(given)):
+    if not os.path.exists(path) and glob.has_magic(str(given)):
         found = sorted(file for file in glob.glob(str(given), recursive=True) if Path(file).is_file())
         if not found:
             raise ImageError(f"no file matches {str(given)!r}")

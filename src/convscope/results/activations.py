@@ -1,5 +1,7 @@
 """What looking at a network returns: the activations of its layers."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -7,15 +9,35 @@ from PIL import Image
 
 from convscope.render.colour import colourise, own_scale, scale_of
 from convscope.render.grid import Bar, columns_for, paragraph, sheet, stacked, tile_size
+from convscope.results.facts import Facts, Summary
 from convscope.results.result import Result
 
 OVERVIEW_LAYERS, OVERVIEW_CHANNELS = 40, 16
 """How many layers one picture shows, and how many channels of each."""
 
 
-class Activations(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActivationsFacts(Facts):
+    """scale: which maps share colours. layers: of each its kind, the channels kept, and statistics of each channel."""
+
+    scale: str = "channel"
+    layers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Activations(Result, kind="activations", facts=ActivationsFacts):
     """Arrays: one `c h w` per layer, by its name. Facts: per layer the channels kept and the statistics of each
     (mean, max, share of zeros, where the maximum is)."""
+
+    facts: ActivationsFacts
+
+    def summary(self) -> Summary:
+        rows = []
+        for name, array in self.arrays.items():
+            about = self.facts.layers[name]
+            zeros = sum(about["zeros"]) / len(about["zeros"])
+            rows.append({"name": name, "shape": list(array.shape), "max": max(about["max"]), "zeros": zeros})
+        count = len(self.arrays)
+        return Summary({"layers": rows}, [f"{count} layer{'s' * (count > 1)} of {self.recipe.network.get('name', '')}"])
 
     def pictures(self) -> dict[str, Image.Image]:
         """One labelled sheet per layer, all its channels side by side; what is inactive is dark."""
@@ -59,10 +81,10 @@ class Activations(Result):
         """One layer's channels (at most `most` of them) as a labelled picture."""
         maps = self.arrays[name]
         count = len(maps) if most is None else min(most, len(maps))
-        about = self.facts["layers"][name]
+        about = self.facts.layers[name]
         channels: list[int] = about["channels"]
         vector = maps.shape[1:] == (1, 1)
-        shared = self.facts["scale"] == "shared" or vector
+        shared = self.facts.scale == "shared" or vector
         low, high, colours = scale_of(maps)
         tiles = []
         for index in range(count):
@@ -94,7 +116,7 @@ def _top(colours: str) -> str:
     return "±1 = its largest value" if colours == "signed" else "1 = its maximum"
 
 
-def _subtitle(about: dict[str, Any], shape: tuple[int, ...], shown: int) -> str:
+def _subtitle(about: Mapping[str, Any], shape: tuple[int, ...], shown: int) -> str:
     channels, height, width = shape
     size = f"{channels} channels of {height}x{width}" if height * width > 1 else f"{channels} numbers"
     some = "" if shown == channels else f", the first {shown} shown"

@@ -1,6 +1,8 @@
 """What compare returns: maps of methods, targets and networks on scales that they share."""
 
 import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +17,7 @@ from convscope.render.grid import Bar
 from convscope.render.overlay import overlay
 from convscope.render.page import page, pixels_uri
 from convscope.render.text import figure
+from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending, write_whole
 from convscope.results.heatmap import scale_of_maps
 from convscope.results.result import Axes, Result
@@ -23,9 +26,26 @@ SIDE, ON_PAGE = 224, 112
 """Pixels on the long side of a tile in the picture; of a map's values on the page."""
 
 
-class Board(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BoardFacts(Facts):
+    """networks: their names. methods: of each its title, name, what it tells, how it is shown. titles: what targets are
+    called; shares: what each network says of each. scale: which maps share one.
+    """
+
+    networks: Sequence[str] = ()
+    methods: Sequence[Mapping[str, Any]] = ()
+    titles: Sequence[str] = ()
+    shares: Sequence[Sequence[str]] = ()
+    targets: Sequence[str] = ()
+    scale: str = "method"
+    title: str = ""
+
+
+class Board(Result, kind="board", facts=BoardFacts):
     """Arrays: `maps` (`networks methods targets h w`, unscaled), `values` (`networks targets`, each target's value) and
     `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
+
+    facts: BoardFacts
 
     needs: ClassVar[Axes] = {
         "maps": ("networks", "methods", "targets", "h", "w"),
@@ -33,19 +53,24 @@ class Board(Result):
         "image": ("h", "w", "c"),
     }
 
+    def summary(self) -> Summary:
+        data = {name: self.facts[name] for name in ("networks", "targets", "titles", "shares", "scale")}
+        data["highest"] = self.arrays["maps"].max((3, 4)).tolist()
+        return Summary(data, [self.facts.title])
+
     def image(self) -> Image.Image:
         """The photograph, then a row for each method and network with its scale beside it."""
         rows = [
             Row(
                 self._name(n, m),
-                [self._tile(n, m, t) for t in range(len(self.facts["titles"]))],
+                [self._tile(n, m, t) for t in range(len(self.facts.titles))],
                 self._bar(n, m),
                 self._ends(n, m),
             )
             for m, n in self._order()
         ]
-        columns = [f"{title}\n{more}" for title, more in zip(self.facts["titles"], self._under(), strict=True)]
-        return board(self.arrays["image"], columns, rows, side=SIDE, title=self.facts["title"], subtitle=self._told())
+        columns = [f"{title}\n{more}" for title, more in zip(self.facts.titles, self._under(), strict=True)]
+        return board(self.arrays["image"], columns, rows, side=SIDE, title=self.facts.title, subtitle=self._told())
 
     def _order(self) -> list[tuple[int, int]]:
         """The rows: for each method its networks, one below the other."""
@@ -53,18 +78,18 @@ class Board(Result):
         return [(m, n) for m in range(methods) for n in range(networks)]
 
     def _name(self, n: int, m: int) -> str:
-        several = len(self.facts["networks"]) > 1
-        title: str = self.facts["methods"][m]["title"]
-        return f"{title}\n{self.facts['networks'][n]}" if several else title
+        several = len(self.facts.networks) > 1
+        title: str = self.facts.methods[m]["title"]
+        return f"{title}\n{self.facts.networks[n]}" if several else title
 
     def _under(self) -> list[str]:
         """Below each target's name, what the networks say of it."""
-        names = self.facts["networks"]
+        names = self.facts.networks
         if len(names) == 1:
-            return [shares[0] for shares in self.facts["shares"]]
+            return [shares[0] for shares in self.facts.shares]
         return [
             ", ".join(f"{name} {share}" for name, share in zip(names, shares, strict=True))
-            for shares in self.facts["shares"]
+            for shares in self.facts.shares
         ]
 
     def _told(self) -> str:
@@ -75,20 +100,20 @@ class Board(Result):
             "each": "each map has a scale of its own: colours of two maps cannot be compared",
             "rank": "colours tell the share of pixels that are colder: all maps can be compared",
         }
-        told = words[self.facts["scale"]]
+        told = words[self.facts.scale]
         told = told if self._ranked is not None else f"unscaled; {told}"
-        fine = any(self._look(m) != "region" for m in range(len(self.facts["methods"])))
+        fine = any(self._display(m) != "region" for m in range(len(self.facts.methods)))
         return (
             f"{told}; of maps by the pixel the highest half per cent alike" if fine and self._ranked is None else told
         )
 
-    def _look(self, m: int) -> str:
-        return str(self.facts["methods"][m]["look"])
+    def _display(self, m: int) -> str:
+        return str(self.facts.methods[m].get("display", self.facts.methods[m].get("look", "region")))
 
     @cached_property
     def _ranked(self) -> np.ndarray | None:
         """The ranks of the maps, where these are drawn in place of the values."""
-        if self.facts["scale"] != "rank":
+        if self.facts.scale != "rank":
             return None
         maps = self.arrays["maps"]
         return np.stack([_ranks(one) for one in maps.reshape(-1, *maps.shape[3:])]).reshape(maps.shape)
@@ -103,8 +128,8 @@ class Board(Result):
         """The lowest and highest value to show and the colours, by network, method and target."""
         maps = self.arrays["maps"]
         networks, methods, targets = (range(count) for count in maps.shape[:3])
-        fine = [self._look(m) != "region" for m in methods]
-        match self.facts["scale"]:
+        fine = [self._display(m) != "region" for m in methods]
+        match self.facts.scale:
             case "rank":
                 return [[[(0.0, 1.0, "viridis")] * len(targets) for _ in methods] for _ in networks]
             case "each":
@@ -126,7 +151,7 @@ class Board(Result):
     def _of(self, shared: np.ndarray, m: int, fine: bool) -> tuple[float, float, MapName]:
         """The scale of maps of a method that share one."""
         low, high, colours = scale_of_maps(shared, fine)
-        return float(shared.min()) if self.facts["methods"][m]["from_lowest"] else low, high, colours
+        return float(shared.min()) if self.facts.methods[m]["from_lowest"] else low, high, colours
 
     def _bar(self, n: int, m: int) -> Bar:
         """The scale of a row."""
@@ -135,22 +160,22 @@ class Board(Result):
     def _ends(self, n: int, m: int) -> tuple[str, str]:
         """What stands at the lower and the upper end of a row's scale: numbers, unless each map has its own."""
         bar = self._bar(n, m)
-        if self.facts["scale"] != "each":
+        if self.facts.scale != "each":
             return figure(bar.low), figure(bar.high)
-        lowest = "least" if self.facts["methods"][m]["from_lowest"] else "0"
+        lowest = "least" if self.facts.methods[m]["from_lowest"] else "0"
         return ("-most" if bar.low < 0 else lowest), "most"
 
     def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
         low, high, colours = self._scales[n][m][t]
         values = self._drawn(n, m, t)
-        if self._look(m) != "region" or self._ranked is not None:
+        if self._display(m) != "region" or self._ranked is not None:
             return colourise(values, low, high, colours)
         return overlay(self.arrays["image"], values, low, high, map=colours)
 
     def page(self) -> str:
         """The board as a page that stands alone: what the pointer is on is marked in every map, with its values, and
         on every scale; a scale shows what lies above a value."""
-        columns = zip(self.facts["titles"], self._under(), strict=True)
+        columns = zip(self.facts.titles, self._under(), strict=True)
         rows = [self._row(n, m) for m, n in self._order()]
         kept = ("least", "most", "rows", "columns", "data", "low", "high")  # of each cell
         data = [
@@ -163,15 +188,15 @@ class Board(Result):
         ]
         return page(
             "board.html",
-            title=self.facts["title"],
+            title=self.facts.title,
             told=self._told(),
             photograph=pixels_uri(self.arrays["image"], quality=90),
-            apart=self.facts["scale"] == "each",
+            apart=self.facts.scale == "each",
             mean=_times(self.arrays["image"].shape, ON_PAGE),
             columns=[{"title": title, "under": under} for title, under in columns],
             rows=rows,
             data=data,
-            several=len(self.facts["networks"]) > 1,
+            several=len(self.facts.networks) > 1,
             notes=list(self.notes),
             recipe=self.recipe.to_dict(),
         )
@@ -181,14 +206,14 @@ class Board(Result):
         bar = self._bar(n, m)
         ramp = np.linspace(bar.high, bar.low, 128)[:, None].repeat(8, 1)
         cells = []
-        for t in range(len(self.facts["titles"])):
+        for t in range(len(self.facts.titles)):
             low, high, _ = self._scales[n][m][t]
             values = _packed(_smaller(self._drawn(n, m, t), ON_PAGE))
             cells.append({"picture": pixels_uri(self._tile(n, m, t), quality=88), "low": low, "high": high, **values})
         return {
-            "method": self.facts["methods"][m]["title"],
-            "about": self.facts["methods"][m]["about"],
-            "network": self.facts["networks"][n],
+            "method": self.facts.methods[m]["title"],
+            "about": self.facts.methods[m]["about"],
+            "network": self.facts.networks[n],
             "low": bar.low,
             "high": bar.high,
             "cells": cells,

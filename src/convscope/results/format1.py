@@ -34,6 +34,20 @@ def from_format_1(values: Mapping[str, Any]) -> Any:
     }
 
 
+KIND_OF: Mapping[str, str] = {
+    "activations": "activations",
+    "assess": "assessment",
+    "compare": "board",
+    "dream": "pictures",
+    "explain": "heatmap",
+    "hybrid": "variations",
+    "invert": "inversion",
+    "report": "page",
+    "stylize": "pictures",
+    "visualize": "pictures",
+    "weights": "weights",
+}
+"""The kind of result of each verb of then, which files did not say."""
 Parts = tuple[dict[str, Any], dict[str, Any]]
 
 

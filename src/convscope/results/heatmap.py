@@ -1,6 +1,8 @@
 """What an explanation returns: a map over the photograph."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -10,9 +12,12 @@ from convscope.errors import ResultError
 from convscope.render.colour import MapName, colourise, scale_of, to_bytes
 from convscope.render.grid import Bar, paragraph, stacked
 from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
-from convscope.render.text import FAINT
+from convscope.render.text import FAINT, figure
+from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
+SAID = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
+"""The facts that a summary has."""
 CLOSE = 0.4
 """Where all of a map by the pixel lies in less than this share of the picture, that part is shown close up."""
 LEAST = 12
@@ -21,26 +26,106 @@ CLIP = 99.5
 """Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
 
 
-class Heatmap(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HeatmapFacts(Facts):
+    """target: as text; name: the same with classes by their names. value: of the target. method, method_title: its name
+    and title. display: how the map is shown: "region", "fine" or "coloured". about: what the map tells. from_lowest:
+    whether its scale begins at the least value. layer: that was looked at; channels, made_of: of it, where not all.
+    class_index, label, probability: of a target that is a class. guess: the class named first, where the scores were
+    computed. gap, difference, steps, baseline_score: of integrated gradients. patch, stride, winners, evaluations: of
+    occlusion.
+    """
+
+    target: str = ""
+    name: str = ""
+    value: float | None = None
+    method: str = ""
+    method_title: str = ""
+    display: str = "region"
+    about: str = ""
+    from_lowest: bool | None = None
+    layer: str | None = None
+    channels: Sequence[int] | None = None
+    made_of: str | None = None
+    class_index: int | None = None
+    label: str | None = None
+    probability: float | None = None
+    guess: Mapping[str, Any] | None = None
+    gap: float | None = None
+    difference: float | None = None
+    steps: int | None = None
+    baseline_score: float | None = None
+    patch: Sequence[int] | None = None
+    stride: Sequence[int] | None = None
+    winners: Mapping[str, str] | None = None
+    evaluations: int | None = None
+    title: str = ""
+    subtitle: str = ""
+
+    named: ClassVar[Mapping[str, str]] = {"class_index": "class"}
+    was: ClassVar[Mapping[str, str]] = {"look": "display"}
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", self._title())
+        if not self.subtitle:
+            of = f", {self.made_of}" if self.made_of else ""
+            at = f" at {self.layer}{of}" if self.layer else ""
+            object.__setattr__(self, "subtitle", f"{self.method_title}{at}; {self.about}")
+
+    def _title(self) -> str:
+        if self.probability is not None:
+            return f"{self.label}  {100 * self.probability:.1f} %"
+        return f"the layer {self.target}" if self.value is None else f"{self.name}  {figure(self.value)}"
+
+
+class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
     """Arrays: `map` (`h w`, the size of the picture), `coarse` (the layer's own resolution), `score`, and `image`,
     the picture as the network saw it (`h w 3`, bytes). Values are unscaled.
 
-    The fact `look` says how it is shown: "region" is laid on the photograph; "fine", a map by the pixel, stands beside
-    it, and "coloured" too, with the attribution in the picture's own colours between.
+    The fact `display` says how it is shown: "region" is laid on the photograph; "fine", a map by the pixel, stands
+    beside it, and "coloured" too, with the attribution in the picture's own colours between.
     """
+
+    facts: HeatmapFacts
 
     needs: ClassVar[Axes] = {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")}
 
+    def summary(self) -> Summary:
+        kept = (
+            "target",
+            "method",
+            "layer",
+            "label",
+            "probability",
+            "channels",
+            "gap",
+            "steps",
+            "evaluations",
+            "winners",
+        )
+        data = {name: self.facts[name] for name in kept if name in self.facts}
+        data["score"] = float(self.arrays["score"]) if "score" in self.arrays else None
+        data["highest"] = float(self.arrays["map"].max())
+        lines = [f"{self.facts.title}, {self.facts.subtitle}"]
+        if self.facts.gap is not None and self.facts.difference is not None:
+            share = abs(self.facts.gap) / max(abs(self.facts.difference), 1e-12)
+            lines.append(
+                f"completeness gap {self.facts.gap:.3g}, {share:.1%} of the difference, after {self.facts.steps} steps"
+            )
+        return Summary(data, lines)
+
     @property
-    def look(self) -> str:
-        return str(self.facts.get("look", "region"))
+    def display(self) -> str:
+        """How the map is shown: "region", "fine" or "coloured"."""
+        return self.facts.display
 
     def scale(self) -> tuple[float, float, MapName]:
         """The lowest and highest value to show, and the colours: from zero, or about zero where there are negatives."""
         values = self.arrays["map"]
         top, bottom, left, right = self.seen_part() or (0, None, 0, None)
-        low, high, colours = scale_of_maps(values[top:bottom, left:right], self.look != "region")
-        return (float(values.min()) if self.facts.get("from_lowest") else low), high, colours
+        low, high, colours = scale_of_maps(values[top:bottom, left:right], self.display != "region")
+        return (float(values.min()) if self.facts.from_lowest else low), high, colours
 
     def _between(self, low: float | None, high: float | None) -> tuple[float, float, MapName]:
         """The scale, but for the ends that are given."""
@@ -49,11 +134,11 @@ class Heatmap(Result):
 
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        unit = "unscaled" + ("; the highest half per cent alike" if self.look != "region" else "")
+        unit = "unscaled" + ("; the highest half per cent alike" if self.display != "region" else "")
         bar = Bar(*self._between(low, high), unit)
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         names = ["the photograph", "the map"]
-        if self.look == "coloured":
+        if self.display == "coloured":
             tiles.insert(1, self.colours())
             names = ["the photograph", "in its colours, about mid grey", "the map: the greatest of the colours"]
         box = self.seen_part()
@@ -65,8 +150,8 @@ class Heatmap(Result):
         figure = heat_figure(
             tiles,
             bar,
-            title=self.facts["title"],
-            subtitle=self.facts["subtitle"],
+            title=self.facts.title,
+            subtitle=self.facts.subtitle,
             captions=names if len(names) > 2 else (),
         )
         if not self.notes:
@@ -76,7 +161,7 @@ class Heatmap(Result):
     def seen_part(self) -> tuple[int, int, int, int] | None:
         """Top, bottom, left and right of the part of the picture that a target sees which does not see all of it, as a
         neuron of an early layer: where there is any attribution, of the picture's proportions. None for the others."""
-        if self.look == "region" or "attribution" not in self.arrays:
+        if self.display == "region" or "attribution" not in self.arrays:
             return None
         parts = np.abs(self.arrays["attribution"]).max(0)
         ys, xs = np.nonzero(parts > 1e-6 * float(parts.max()))
@@ -95,11 +180,12 @@ class Heatmap(Result):
     def pictures(self) -> dict[str, Image.Image]:
         """The picture; of occlusion of a class also "winners": which class is named first with the window there."""
         several = {"picture": self.image()}
-        return several | {"winners": self.winners()} if "winners" in self.facts else several
+        return several | {"winners": self.winners()} if self.facts.winners is not None else several
 
     def winners(self) -> Image.Image:
         """The photograph in the colour of the class that is named first when the window is there."""
-        if "winners" not in self.facts:
+        patch, stride = self.facts.patch, self.facts.stride
+        if self.facts.winners is None or patch is None or stride is None:
             raise ResultError("which class wins where is known of occlusion of a class alone")
         places = self.arrays["winner"].astype(int)
         named = places[places >= 0]
@@ -110,19 +196,17 @@ class Heatmap(Result):
             ranks[places == number] = min(rank, len(KINDS))
         size = self.arrays["image"].shape[:2]
         rows, columns = (
-            np.clip(np.rint((np.arange(side) + 0.5 - patch / 2) / stride), 0, count - 1).astype(int)
-            for side, patch, stride, count in zip(
-                size, self.facts["patch"], self.facts["stride"], places.shape, strict=True
-            )
+            np.clip(np.rint((np.arange(side) + 0.5 - window / 2) / step), 0, count - 1).astype(int)
+            for side, window, step, count in zip(size, patch, stride, places.shape, strict=True)
         )
         shares = dict(zip(numbers.tolist(), (counts / places.size).tolist(), strict=True))
-        legend = [(self.facts["winners"][str(number)], shares[number]) for number in order]
+        legend = [(self.facts.winners[str(number)], shares[number]) for number in order]
         return class_figure(
             self.arrays["image"],
             ranks[np.ix_(rows, columns)],
             legend,
             title="which class wins with a window there",
-            subtitle=f"occlusion, windows of {self.facts['patch'][0]}x{self.facts['patch'][1]} pixels",
+            subtitle=f"occlusion, windows of {patch[0]}x{patch[1]} pixels",
             unknown=1 - len(named) / places.size,
         )
 
@@ -130,7 +214,7 @@ class Heatmap(Result):
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The map as it is shown: laid on the photograph, or one by the pixel by itself."""
-        if self.look != "region":
+        if self.display != "region":
             return colourise(self.arrays["map"], *self._between(low, high))
         return np.asarray(self.overlay(low=low, high=high, strength=strength))
 

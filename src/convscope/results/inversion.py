@@ -1,5 +1,7 @@
 """What inverting a layer returns: pictures that it takes for the photograph, and how like it they are."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from PIL import Image
@@ -8,17 +10,37 @@ from convscope.render.colour import as_rgb
 from convscope.render.grid import sheet, stacked
 from convscope.render.plot import line_plot
 from convscope.render.text import figure
-from convscope.results.pictures import Pictures
+from convscope.results.facts import Summary
+from convscope.results.pictures import Pictures, PicturesFacts
 from convscope.results.result import Axes
 
 MOST_TILE = 224
 
 
-class Inversion(Pictures):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class InversionFacts(PicturesFacts):
+    """layers, tv: of each picture its layer, and what total variation counted."""
+
+    layers: Sequence[str] = ()
+    tv: Sequence[float] = ()
+
+
+class Inversion(Pictures, kind="inversion", facts=InversionFacts):
     """Arrays: `images` (`n h w c`), `values` (`n`, the squared distance of the features over their squared length),
     `similarity` (`n`, to the photograph, in [0,1]) and `photograph` (`h w c`). Facts: `layers` and `tv`, of each."""
 
+    facts: InversionFacts
+
     needs: ClassVar[Axes] = {**Pictures.needs, "similarity": ("n",), "photograph": ("h", "w", "c")}
+
+    def summary(self) -> Summary:
+        pictures, rows = [], []
+        parts = zip(self.facts.layers, self.facts.tv, self.arrays["values"], self.arrays["similarity"], strict=True)
+        for layer, tv, value, like in parts:
+            pictures.append({"layer": layer, "tv": tv, "distance": float(value), "similarity": float(like)})
+            rows.append((layer, f"{tv:g}", f"{float(value):.4g}", f"{float(like):.3f}"))
+        columns = ("layer", "total variation", "features' distance", "similarity")
+        return Summary({"pictures": pictures}, columns=columns, rows=rows)
 
     def image(self) -> Image.Image:
         """The photograph, a row of pictures for each total variation, and the similarities as a plot."""
@@ -27,13 +49,13 @@ class Inversion(Pictures):
         photograph = as_rgb(self.arrays["photograph"])
         factor = min(1.0, MOST_TILE / photograph.shape[1])
         size = max(1, round(photograph.shape[0] * factor)), max(1, round(photograph.shape[1] * factor))
-        layers = list(dict.fromkeys(self.facts["layers"]))
-        weights = list(dict.fromkeys(self.facts["tv"]))
+        layers = list(dict.fromkeys(self.facts.layers))
+        weights = list(dict.fromkeys(self.facts.tv))
         tiles, captions = [], []
         for weight in weights:
             tiles.append(photograph)
             captions.append(f"the photograph\nits row: {_named(weight)}")
-            for index, (of, layer) in enumerate(zip(self.facts["tv"], self.facts["layers"], strict=True)):
+            for index, (of, layer) in enumerate(zip(self.facts.tv, self.facts.layers, strict=True)):
                 if of == weight:
                     tiles.append(as_rgb(self.arrays["images"][index]))
                     captions.append(f"{layer}\nsimilarity {figure(float(self.arrays['similarity'][index]))}")
@@ -42,16 +64,14 @@ class Inversion(Pictures):
             tile=size,
             columns=1 + len(layers),
             captions=captions,
-            title=self.facts["title"],
-            subtitle=self.facts["subtitle"],
+            title=self.facts.title,
+            subtitle=self.facts.subtitle,
         )
         if len(layers) < 2:
             return grid
         lines = {
             _named(weight): [
-                float(value)
-                for value, of in zip(self.arrays["similarity"], self.facts["tv"], strict=True)
-                if of == weight
+                float(value) for value, of in zip(self.arrays["similarity"], self.facts.tv, strict=True) if of == weight
             ]
             for weight in weights
         }

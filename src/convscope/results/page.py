@@ -1,18 +1,34 @@
 """What a report returns: the page it wrote, and the numbers in it."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
 
 from convscope.render.grid import Bar, sheet
 from convscope.render.overlay import overlay
+from convscope.results.facts import Facts
 from convscope.results.result import Axes, Result
 
 
-class Page(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PageFacts(Facts):
+    """path: of the page. guesses: the first classes. seconds: of each part. finished: whether it is whole."""
+
+    path: str = ""
+    network: str = ""
+    guesses: Sequence[Mapping[str, Any]] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    finished: bool = True
+
+
+class Page(Result, kind="page", facts=PageFacts):
     """Arrays: `probabilities` (`k`, of the classes guessed first), `maps` (`k h w`, their Grad-CAM on one scale,
     unscaled) and `image` (`h w 3`, bytes). Facts: the page's path, the guesses, the seconds of each part."""
+
+    facts: PageFacts
 
     needs: ClassVar[Axes] = {"probabilities": ("k",), "maps": ("k", "h", "w"), "image": ("h", "w", "c")}
 
@@ -22,14 +38,14 @@ class Page(Result):
         top = float(maps.max())
         tiles = [overlay(self.arrays["image"], heat, 0.0, top) for heat in maps]
         captions = [
-            f"{guess['label']}\n{100 * guess['probability']:.1f} %" for guess in self.facts["guesses"][: len(maps)]
+            f"{guess['label']}\n{100 * guess['probability']:.1f} %" for guess in self.facts.guesses[: len(maps)]
         ]
         height, width = maps.shape[1:]
         return sheet(
             tiles,
             tile=(height, width),
             columns=len(tiles),
-            title=self.facts["network"],
+            title=self.facts.network,
             captions=captions,
             bar=Bar(0.0, top, "inferno", "Grad-CAM, unscaled; one scale for all"),
         )

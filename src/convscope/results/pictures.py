@@ -1,8 +1,10 @@
 """What optimising the input returns: pictures, and where asked for how they came into being."""
 
 import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -14,17 +16,61 @@ from convscope.render.animation import animation_bytes, check_video
 from convscope.render.colour import as_rgb
 from convscope.render.grid import columns_for, sheet
 from convscope.render.text import figure
+from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending, write_whole
 from convscope.results.result import Axes, Result, recipe_text
 
 MOST_WIDE = 1440
 
 
-class Pictures(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PicturesFacts(Facts):
+    """captions, probabilities (None for what is no class), with_transforms (the value while it was made): of each
+    picture. transform: how the network saw them. frames: the steps that there are frames of. losses: of a style
+    transfer. real: how many photographs the values are compared with; real_most, real_middle, above_real: what each
+    target is on these, at most and in the middle, and the share of them that the picture is above.
+    """
+
+    captions: Sequence[str] = ()
+    probabilities: Sequence[float | None] = ()
+    with_transforms: Sequence[float] = ()
+    transform: Any = None
+    frames: Sequence[int] = ()
+    losses: Mapping[str, float] | None = None
+    real: int | None = None
+    real_most: Sequence[float] | None = None
+    real_middle: Sequence[float] | None = None
+    above_real: Sequence[float] | None = None
+    title: str = ""
+    subtitle: str = ""
+
+
+class Pictures(Result, kind="pictures", facts=PicturesFacts):
     """Arrays: `images` (`n h w c` in [0,1]), `values` (`n`, the objective reached, without transforms), and where
     frames were kept `frames` (`f n h w c`, bytes)."""
 
+    facts: PicturesFacts
+
     needs: ClassVar[Axes] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
+
+    def summary(self) -> Summary:
+        rows, lines = [], []
+        parts = zip(self.facts.captions, self.arrays["values"], self.facts.probabilities, strict=True)
+        for i, (caption, value, share) in enumerate(parts):
+            row: dict[str, Any] = {"target": caption, "value": float(value), "probability": share}
+            line = f"{caption}: {value:.4g}" + ("" if share is None else f", probability {share:.3f}")
+            if self.facts.real is not None:
+                more = {name: self.facts[name][i] for name in ("real_most", "real_middle", "above_real")}
+                row |= more
+                most, middle = more["real_most"], more["real_middle"]
+                line += f"; {self.facts.real} photographs: at most {most:.4g}, in the middle {middle:.4g}"
+            rows.append(row)
+            lines.append(line)
+        if self.facts.losses is None:
+            return Summary({"pictures": rows}, lines)
+        losses = dict(self.facts.losses)
+        told = [", ".join(f"{name} {value:.4g}" for name, value in losses.items())]
+        return Summary({"losses": losses, "value": float(self.arrays["values"][0])}, told)
 
     def tiles(self) -> list[np.ndarray]:
         """Each picture as `h w 3` bytes."""
@@ -39,30 +85,30 @@ class Pictures(Result):
             return Image.fromarray(np.ascontiguousarray(tiles[0]))
         size = tiles[0].shape[0], tiles[0].shape[1]
         values = [figure(float(value)) for value in self.arrays["values"]]
-        captions = [f"{name}\n{value}" for name, value in zip(self.facts["captions"], values, strict=True)]
+        captions = [f"{name}\n{value}" for name, value in zip(self.facts.captions, values, strict=True)]
         columns = columns_for(len(tiles), size)
         return sheet(
             tiles,
             tile=size,
             columns=columns,
             captions=captions,
-            title=self.facts["title"],
-            subtitle=self.facts["subtitle"],
+            title=self.facts.title,
+            subtitle=self.facts.subtitle,
         )
 
     def contact_sheet(self) -> Image.Image:
         """The frames of every picture, a row (or more) each, with the step below."""
         frames = self.arrays["frames"]
-        steps = self.facts["frames"]
+        steps = self.facts.frames
         several = frames.shape[1] > 1
         tiles = [as_rgb(frames[f, n] / 255) for n in range(frames.shape[1]) for f in range(len(frames))]
-        names = self.facts["captions"]
+        names = self.facts.captions
         captions = [f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps]
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))
         columns = min(len(steps), max(1, MOST_WIDE // (size[1] + 3)))
-        title = names[0] if not several else self.facts["title"]
+        title = names[0] if not several else self.facts.title
         return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle="after so many steps")
 
     def film(self) -> list[UInt8[np.ndarray, "h w 3"]]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from convscope.errors import ResultError
 from convscope.memory import memory_watched
+from convscope.results.facts import Facts, Summary
 from convscope.results.files import check_ending, png_bytes, write_whole
 from convscope.results.npz import npz_bytes
 from convscope.results.recipe import Recipe
@@ -22,6 +23,10 @@ Axes = Mapping[str, tuple[str, ...]]
 """The names of the axes of arrays, by the arrays' names."""
 FACTS_IN_PNG = 100_000
 """Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
+
+
+KINDS: dict[str, type["Result"]] = {}
+"""The kinds of results, by what files call them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +42,22 @@ class Result(ABC):
     recipe: Recipe
     facts: Mapping[str, Any] = field(default_factory=dict)
 
+    kind: ClassVar[str] = ""
+    """What files call results of this kind."""
     needs: ClassVar[Axes] = {}
     """The arrays that a result of this kind has, with their axes; `n`, `h` and `w` are the same in all of them."""
+    facts_kind: ClassVar[type[Facts]] = Facts
+    """The class of its facts."""
+
+    def __init_subclass__(cls, *, kind: str = "", facts: type[Facts] | None = None) -> None:
+        super().__init_subclass__()
+        cls.facts_kind = facts or cls.facts_kind
+        if kind:
+            cls.kind = kind
+            KINDS[kind] = cls
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "facts", self.facts_kind.of(self.facts))
         object.__setattr__(self, "axes", {name: tuple(axes) for name, axes in self.axes.items()})
         for name, array in self.arrays.items():
             if len(self.axes.get(name, ())) != array.ndim:
@@ -71,7 +88,11 @@ class Result(ABC):
     def about(self) -> dict[str, Any]:
         """The recipe, facts and axes as plain JSON."""
         axes = {name: list(names) for name, names in self.axes.items()}
-        return {"recipe": self.recipe.to_dict(), "facts": dict(self.facts), "axes": axes}
+        return {"kind": self.kind, "recipe": self.recipe.to_dict(), "facts": dict(self.facts), "axes": axes}
+
+    def summary(self) -> Summary:
+        """What the result says in short, for programs and for people."""
+        return Summary({"verb": self.recipe.verb, "arrays": {name: list(a.shape) for name, a in self.arrays.items()}})
 
     @memory_watched("drawing the result")
     def png(self, name: str | None = None) -> bytes:
@@ -133,7 +154,7 @@ class Result(ABC):
 def recipe_and_facts(result: Result) -> dict[str, Any]:
     """What a picture file carries: the recipe, and the facts unless they are very long."""
     about: dict[str, Any] = {"recipe": result.recipe.to_dict()}
-    if len(json.dumps(result.facts)) <= FACTS_IN_PNG:
+    if len(json.dumps(dict(result.facts))) <= FACTS_IN_PNG:
         about["facts"] = dict(result.facts)
     return about
 

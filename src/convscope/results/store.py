@@ -8,46 +8,34 @@ import numpy as np
 from PIL import Image
 
 from convscope.errors import ConvscopeError, ResultError
+from convscope.plain import shown
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_text, last_picture
-from convscope.results.activations import Activations
-from convscope.results.board import Board
+from convscope.results import (  # noqa: F401  (each says there which kinds of results there are)
+    activations,
+    board,
+    heatmap,
+    inversion,
+    page,
+    pictures,
+    predictions,
+    trust,
+    variations,
+    weights,
+)
 from convscope.results.files import parsed, read_png, read_whole
-from convscope.results.heatmap import Heatmap
-from convscope.results.inversion import Inversion
+from convscope.results.format1 import KIND_OF
 from convscope.results.npz import read_npz
-from convscope.results.page import Page
-from convscope.results.pictures import Pictures
-from convscope.results.predictions import Predictions
 from convscope.results.recipe import Recipe
-from convscope.results.result import Result
-from convscope.results.trust import Trust
-from convscope.results.variations import Variations
-from convscope.results.weights import Weights
+from convscope.results.result import KINDS, Result
 
 
-class SavedPicture(Result):
+class SavedPicture(Result, kind="picture"):
     """A result read from a PNG: the picture itself, array `picture` (`h w 3`, bytes), and its recipe."""
 
     def image(self) -> Image.Image:
         """The picture, pixel for pixel."""
         return Image.fromarray(self.arrays["picture"])
-
-
-KINDS: dict[str, type[Result]] = {
-    "activations": Activations,
-    "assess": Trust,
-    "compare": Board,
-    "dream": Pictures,
-    "explain": Heatmap,
-    "hybrid": Variations,
-    "invert": Inversion,
-    "predict": Predictions,
-    "report": Page,
-    "stylize": Pictures,
-    "visualize": Pictures,
-    "weights": Weights,
-}
 
 
 _PICTURE = {"picture": ("h", "w", "c")}
@@ -115,15 +103,19 @@ def load_result(path: str | Path) -> Result:
     if suffix == ".npz":
         held, about = read_npz(path)
         recipe, facts = _told(about, path)
-        if recipe.verb not in KINDS:
-            raise ResultError(f"{str(path)!r} is a result of {recipe.verb!r}, which this convscope does not know")
+        kind = about.get("kind", KIND_OF.get(recipe.verb, recipe.verb))
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise ResultError(f"{str(path)!r} is a result of {shown(kind)}, which this convscope does not know")
         axes = about.get("axes", {})
         if not isinstance(axes, dict) or not all(_are_names(names) for names in axes.values()):
             raise ResultError(f"the names of the axes in {str(path)!r} cannot be read")
         if set(held) == {"picture"} and axes == {name: list(names) for name, names in _PICTURE.items()}:
             return SavedPicture(held, _PICTURE, recipe, facts)
         named = {name: tuple(names) for name, names in axes.items()}
-        result = KINDS[recipe.verb](held, named, recipe, facts)
+        misfit = KINDS[kind].facts_kind.misfit(facts)
+        if misfit:
+            raise ResultError(f"among the facts in {str(path)!r}, {misfit}: not what convscope writes there")
+        result = KINDS[kind](held, named, recipe, facts)
         _check_arrays(result, path)
         return result
     raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, .png, .npz, .gif, .webp or .mp4")

@@ -1,5 +1,6 @@
 """What a layer has learned, as a mosaic."""
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -8,15 +9,31 @@ from PIL import Image
 
 from convscope.render.colour import colourise
 from convscope.render.grid import Bar, columns_for, sheet, tile_size
+from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
 MOST_OUT, MOST_IN = 48, 24
 
 
-class Weights(Result):
+@dataclass(frozen=True, kw_only=True, eq=False)
+class WeightsFacts(Facts):
+    """layer: its name; kind: of module. colour: whether its kernels see colours. order: of the network's channels."""
+
+    layer: str = ""
+    kind: str = ""
+    colour: bool = False
+    order: str = "RGB"
+
+
+class Weights(Result, kind="weights", facts=WeightsFacts):
     """Arrays: `weights` (`out in kh kw`; a dense layer's have kh = kw = 1)."""
 
+    facts: WeightsFacts
+
     needs: ClassVar[Axes] = {"weights": ("out", "in", "kh", "kw")}
+
+    def summary(self) -> Summary:
+        return Summary({"layer": self.facts.layer, "shape": list(self.arrays["weights"].shape)})
 
     def image(self) -> Image.Image:
         """Kernels that see colours in colour; others signed, on one scale for all.
@@ -27,10 +44,10 @@ class Weights(Result):
         weights = self.arrays["weights"]
         reach = float(np.abs(weights).max()) or 1.0
         outs, ins, height, width = weights.shape
-        about = f"{self.facts['kind']}, {outs} out, {ins} in, {height}x{width}"
-        title = f"weights of {self.facts['layer']}"
-        if self.facts["colour"]:
-            order = slice(None, None, -1 if self.facts.get("order") == "BGR" else 1)
+        about = f"{self.facts.kind}, {outs} out, {ins} in, {height}x{width}"
+        title = f"weights of {self.facts.layer}"
+        if self.facts.colour:
+            order = slice(None, None, -1 if self.facts.order == "BGR" else 1)
             tiles = [_in_colour(kernel[order], reach) for kernel in weights]
             tile = tile_size((height, width), outs)
             return sheet(
@@ -79,13 +96,13 @@ class Weights(Result):
     def cuts(self) -> tuple[str, ...]:
         """The kernels that are not in the mosaic, and what a pixel of a large matrix stands for."""
         outs, ins, height, width = self.arrays["weights"].shape
-        if height * width == 1 and not self.facts["colour"]:
+        if height * width == 1 and not self.facts.colour:
             many = _in_a_pixel(outs, ins)
             told = (
                 f"a pixel of the picture is the mean of about {many:.2g} weights: save as .npz for each of {outs}x{ins}"
             )
             return (told,) if many > 1 else ()
-        if self.facts["colour"] or ins == 1 or (outs, ins) == self._tiles():
+        if self.facts.colour or ins == 1 or (outs, ins) == self._tiles():
             return ()
         rows, columns = self._tiles()
         told = f"the first {rows} of {outs} channels out by the first {columns} of {ins} in"

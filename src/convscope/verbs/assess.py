@@ -148,7 +148,7 @@ class _Assessment:
     def made(self) -> Trust:
         """All checks."""
         net, heatmap = self.net, self.heatmap
-        asked = parse_target(heatmap.facts["target"]).bind(net)
+        asked = parse_target(heatmap.facts.target).bind(net)
         method = self.method
         heat = heatmap.arrays["map"].astype(np.float64)
         fractions = np.linspace(0, 1, self.settings["points"] + 1)
@@ -279,8 +279,8 @@ def _gap(
 ) -> tuple[float, float] | None:
     """How far an attribution's sum is from the difference that it should be, and that difference; None for a method
     that does not add up."""
-    if "gap" in heatmap.facts:
-        return heatmap.facts["gap"], heatmap.facts["difference"]
+    if heatmap.facts.gap is not None and heatmap.facts.difference is not None:
+        return heatmap.facts.gap, heatmap.facts.difference
     if not method.adds_up:
         return None
     taps = sorted(asked.taps())
@@ -318,13 +318,13 @@ def _facts(
     much = "much" if outline > LIKE_EDGES else "little"
     words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
     facts: dict[str, Any] = {
-        "target": heatmap.facts["target"],
+        "target": heatmap.facts.target,
         "method": method.name,
         "areas": areas,
         "randomised": [None if np.isnan(x) else x for x in likeness],
         "edges": outline,
-        "title": f"{heatmap.facts['title']}: can this map be believed?",
-        "subtitle": heatmap.facts["subtitle"],
+        "title": f"{heatmap.facts.title}: can this map be believed?",
+        "subtitle": heatmap.facts.subtitle,
     }
     if gap is not None:
         facts["gap"] = gap[0]

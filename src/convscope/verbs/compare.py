@@ -251,9 +251,9 @@ class _Comparison:
         methods = [
             {
                 "title": label,
-                "method": rows[0][0].facts["method"],
+                "method": rows[0][0].facts.method,
                 "about": _about(questions[0][0].method, rows),
-                "look": rows[0][0].look,
+                "display": rows[0][0].display,
                 "from_lowest": questions[0][0].method.from_lowest,
             }
             for label, questions, rows in zip(self.titles, self.questions, found, strict=False)
@@ -264,7 +264,7 @@ class _Comparison:
             "methods": methods,
             "titles": [" / ".join(dict.fromkeys(_title(row[t]) for row in heads)) for t in columns],
             "shares": [[_share(row[t]) for row in heads] for t in columns],
-            "targets": [one.facts["target"] for one in heads[0]],
+            "targets": [one.facts.target for one in heads[0]],
             "scale": self.scale,
             "title": f"{counted(len(methods), 'method')}, {counted(len(columns), 'target')}{of}",
         }
@@ -272,7 +272,7 @@ class _Comparison:
 
 def _about(method: Method, rows: Sequence[Sequence[Heatmap]]) -> str:
     """What the maps of a method tell: its own words, unless they are not true of some of them."""
-    maps = [one.facts["about"] for row in rows for one in row]
+    maps = [one.facts.about for row in rows for one in row]
     told = [about for about in maps if about not in (COARSE, method.about)]
     if not told:
         return method.about
@@ -280,13 +280,13 @@ def _about(method: Method, rows: Sequence[Sequence[Heatmap]]) -> str:
 
 
 def _title(heatmap: Heatmap) -> str:
-    return str(heatmap.facts.get("label", heatmap.facts["title"].rpartition("  ")[0]))
+    return heatmap.facts.label or heatmap.facts.name if heatmap.facts.value is not None else heatmap.facts.title
 
 
 def _share(heatmap: Heatmap) -> str:
     """What a network says of a target: a class's probability, or the value."""
-    if "probability" in heatmap.facts:
-        return f"{100 * heatmap.facts['probability']:.1f} %"
+    if heatmap.facts.probability is not None:
+        return f"{100 * heatmap.facts.probability:.1f} %"
     return f"{float(heatmap.arrays['score']):.3g}"
 
 

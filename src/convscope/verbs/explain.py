@@ -21,8 +21,7 @@ from convscope.objectives.words import in_words
 from convscope.options import About, check_given
 from convscope.progress import Watch, keeping, unwatched
 from convscope.render.colour import as_rgb
-from convscope.render.text import figure
-from convscope.results.heatmap import Heatmap
+from convscope.results.heatmap import Heatmap, HeatmapFacts
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.question import GivenMethod, Question, Target, question_of
 
@@ -136,7 +135,7 @@ def heatmap_of(
             stopped=bool(found.done),
             references=references,
         ),
-        _facts(question, found, layer) | dict(found.facts),
+        _facts(question, found, layer),
     )
 
 
@@ -181,27 +180,24 @@ CELLS = 4
 """A map with fewer cells than a quarter of the picture's pixels on a side is coarse."""
 
 
-def _facts(question: Question, found: Attribution, layer: str | None) -> dict[str, Any]:
+def _facts(question: Question, found: Attribution, layer: str | None) -> HeatmapFacts:
     net, method, asked = question.net, question.method, found.objective
-    of = f", {found.facts['made_of']}" if "made_of" in found.facts else ""
-    at = f" at {layer}{of}" if layer else ""
     coarse = method.coarse and layer is not None and net.layer(layer).shape[1] * CELLS < net.spec.height
-    about = COARSE if coarse else found.about or method.about
     facts: dict[str, Any] = {
         "target": str(asked),
+        "name": in_words(net, asked),
+        "value": found.value,
         "method": method.name,
-        "look": method.display if layer is None or found.pixels is not None else "region",
-        "title": f"the layer {asked}" if found.value is None else f"{in_words(net, asked)}  {figure(found.value)}",
-        "about": about,
-        "subtitle": f"{method.title}{at}; {about}",
+        "method_title": method.title,
+        "display": method.display if layer is None or found.pixels is not None else "region",
+        "about": COARSE if coarse else found.about or method.about,
+        "layer": layer,
+        "from_lowest": method.from_lowest or None,
     }
-    facts |= {"layer": layer} if layer else {}
-    facts |= {"from_lowest": True} if method.from_lowest else {}
     if found.scores is not None:
         guess = net.rank(found.scores, 1)[0][0]
         facts["guess"] = {"label": guess.label, "index": guess.index, "probability": guess.probability}
     if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
         share = float(net.probabilities(found.scores)[0, asked.label])
         facts |= {"class": asked.label, "label": net.labels.name(asked.label), "probability": share}
-        facts["title"] = f"{facts['label']}  {100 * share:.1f} %"
-    return facts
+    return HeatmapFacts.of(facts | dict(found.facts))

@@ -27,7 +27,7 @@ class Reach:
         places = [Path(told), self.folder / told, self.folder / Path(told).name]
         near = [place for place in places if self.files or self._within(place)]
         for place in near:
-            if place.is_file():
+            if os.path.isfile(place):
                 return place
         if places[0] not in near:
             raise ResultError(

@@ -116,15 +116,15 @@ class VariationMaker:
         self.watch(replace(news, what=which))
 
     def _laid(self, heatmap: Heatmap) -> np.ndarray:
-        heat = heatmap.arrays["coarse" if "layer" in heatmap.facts else "map"]
-        if heatmap.facts.get("from_lowest"):
+        heat = heatmap.arrays["coarse" if heatmap.facts.layer else "map"]
+        if heatmap.facts.from_lowest:
             heat = heat - heat.min()
         source, (height, width) = tuple(self.seen.record["size"]), self.net.spec.hw
         left, top, right, bottom = where_seen(source, (height, width), self.fit)
         box = left / width, top / height, right / width, bottom / height
         large = whole_heat(heat, box, self.photograph.hw).clip(0)
         most = float(large.max())
-        if heatmap.look != "region":
+        if heatmap.display != "region":
             large = blurred(torch.from_numpy(large)[None, None], FINE * max(large.shape))[0, 0].numpy()
             there = large[large > 1e-3 * large.max()]  # a target may see a small part only
             most = float(np.percentile(there, CLIP)) if there.size else 0.0
@@ -158,7 +158,7 @@ class VariationMaker:
         words = [
             *([] if "effect" in self.series else [EFFECTS[effect].about]),
             {"pad": "the whole picture was seen", "crop": "its middle was seen", "stretch": "seen stretched"}[self.fit],
-            *([first.facts["subtitle"]] if of_one_map else []),
+            *([first.facts.subtitle] if of_one_map else []),
         ]
         return Variations(
             {
@@ -180,7 +180,7 @@ class VariationMaker:
                 "columns": columns,
                 "title": self._title(first),
                 "subtitle": "; ".join(words),
-                "targets": [heatmap.facts["target"] for heatmap, _ in found],
+                "targets": [heatmap.facts.target for heatmap, _ in found],
             },
         )
 
@@ -208,7 +208,7 @@ class VariationMaker:
     def _title(self, first: Heatmap) -> str:
         if "target" in self.series:
             return "variations"
-        return f"variations on {first.facts['title']}" if self.series else str(first.facts["title"])
+        return f"variations on {first.facts.title}" if self.series else first.facts.title
 
 
 def _said(guess: Prediction) -> str:
@@ -219,5 +219,5 @@ def _caption(case: Mapping[str, Any], heatmap: Heatmap) -> str:
     """What varies, a line each."""
     said = {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in case.items()}
     if "target" in said:
-        said["target"] = str(heatmap.facts.get("label", heatmap.facts["title"]))
+        said["target"] = heatmap.facts.label or heatmap.facts.title
     return "\n".join(value if name == "target" else f"{name} {value}" for name, value in said.items())

@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.command import Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Table, check_many, is_many
+from convscope.cli.telling import told
 from convscope.errors import InputError
 from convscope.results.files import check_place
 from convscope.results.result import Result
@@ -71,24 +72,7 @@ def main(
     net = common.load()
     result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
     files = [result.save(target)] if whole else result.save_pictures(target)
-    facts = result.facts["layers"]
-    rows = []
-    for name, array in result.arrays.items():
-        zeros = facts[name]["zeros"]
-        rows.append(
-            {
-                "name": name,
-                "shape": list(array.shape),
-                "max": max(facts[name]["max"]),
-                "zeros": sum(zeros) / len(zeros),
-            }
-        )
-    return Outcome(
-        files,
-        {"layers": rows},
-        [f"{len(result.arrays)} layer{'s' * (len(result.arrays) > 1)} of {net.name}"],
-        result.notes_in(target),
-    )
+    return told(result.summary(), files, result.notes_in(target))
 
 
 COLUMNS = ("layers", "file")

@@ -5,8 +5,8 @@ from typing import Any
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.telling import saved
 from convscope.results.files import check_ending
-from convscope.results.trust import Trust
 from convscope.verbs.assess import assess
 from convscope.verbs.question import method_of
 
@@ -38,11 +38,5 @@ def main(
     check_ending(file)
     net = common.load()
     return common.made(
-        assess, net, photo, save=lambda result: _saved(result, file), target=target, method=asked, **options
+        assess, net, photo, save=lambda result: saved(result, file), target=target, method=asked, **options
     )
-
-
-def _saved(result: Trust, file: Path) -> Outcome:
-    kept = ("target", "method", "areas", "randomised", "edges", "gap", "pointing", "words")
-    data = {key: result.facts[key] for key in kept if key in result.facts}
-    return Outcome([result.save(file)], data, result.facts["words"], result.notes)

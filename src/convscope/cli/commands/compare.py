@@ -7,8 +7,9 @@ import typer
 
 from convscope.cli.arguments import Photo
 from convscope.cli.command import DEFAULT_MODEL, Common, Outcome, command
+from convscope.cli.telling import saved
 from convscope.models.load import load_model
-from convscope.results.board import Board, check_board_ending
+from convscope.results.board import check_board_ending
 from convscope.verbs.compare import USUAL, compare
 
 
@@ -51,15 +52,8 @@ def main(
         nets,
         photo,
         target,
-        save=lambda result: _saved(result, file),
+        save=lambda result: saved(result, file),
         methods=methods or USUAL,
         titles=titles or None,
         **options,
     )
-
-
-def _saved(result: Board, file: Path) -> Outcome:
-    kept = ("networks", "targets", "titles", "shares", "scale")
-    data = {key: result.facts[key] for key in kept}
-    data["highest"] = result.arrays["maps"].max((3, 4)).tolist()
-    return Outcome([result.save(file)], data, [result.facts["title"]], result.notes)

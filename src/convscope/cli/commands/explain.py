@@ -1,5 +1,6 @@
 """`convscope explain`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 from convscope.cli.arguments import ByMethod, Explained, OfMethod
 from convscope.cli.command import MADE, Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Photos, Table, check_many, is_many
+from convscope.cli.telling import told
 from convscope.errors import InputError
 from convscope.results.files import check_ending
 from convscope.results.heatmap import Heatmap
@@ -87,17 +89,10 @@ def _row(result: Result, file: Path) -> tuple[list[Path], dict[str, Any]]:
 
 
 def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
-    kept = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
-    told = {key: result.facts[key] for key in kept if key in result.facts}
-    score = float(result.arrays["score"]) if "score" in result.arrays else None
-    data = {**told, "score": score, "highest": float(result.arrays["map"].max())}
-    lines = [f"{result.facts['title']}, {result.facts['subtitle']}"]
-    if "gap" in told:
-        share = abs(told["gap"]) / max(abs(result.facts["difference"]), 1e-12)
-        lines.append(f"completeness gap {told['gap']:.3g}, {share:.1%} of the difference, after {told['steps']} steps")
-    files = [result.save(file)]
-    if winners is not None and "winners" in result.facts:
+    summary = result.summary()
+    files, lines = [result.save(file)], list(summary.lines)
+    if winners is not None and result.facts.winners is not None:
         files.append(result.save(winners, "winners"))
     elif winners is not None:
-        lines.append(f"{winners} was not written: {told['target']} reads no class scores, so none wins")
-    return Outcome(files, data, lines, result.notes)
+        lines.append(f"{winners} was not written: {result.facts.target} reads no class scores, so none wins")
+    return told(replace(summary, lines=lines), files, result.notes)

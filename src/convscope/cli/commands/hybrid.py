@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.telling import told
 from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
 from convscope.verbs.hybrid import hybrid
@@ -47,8 +48,7 @@ def main(
 
     def saved(result: Variations) -> Outcome:
         files = [result.save(file), *(result.save_pictures(each) if each else [])]
-        data = {"targets": result.facts["targets"], "captions": result.facts["captions"]}
-        return Outcome(files, data, [f"{result.facts['title']}; {result.facts['subtitle']}"], result.notes)
+        return told(result.summary(), files, result.notes)
 
     return common.made(
         hybrid, net, photo, target, save=saved, other=other, method=method, **options, **(of_method or {})

@@ -4,12 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from convscope.cli.arguments import Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.telling import saved
 from convscope.results.files import check_ending
-from convscope.results.inversion import Inversion
 from convscope.verbs.invert import invert
 
 
@@ -35,18 +34,4 @@ def main(
     file = out or Path(f"{Path(photo).stem}-inversion.png")
     check_ending(file)
     net = common.load()
-    return common.made(invert, net, photo, layers or None, save=lambda result: _saved(result, file), **options)
-
-
-def _saved(result: Inversion, file: Path) -> Outcome:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for title in ("layer", "total variation", "features' distance", "similarity"):
-        table.add_column(title)
-    rows = []
-    parts = zip(
-        result.facts["layers"], result.facts["tv"], result.arrays["values"], result.arrays["similarity"], strict=True
-    )
-    for layer, tv, value, like in parts:
-        rows.append({"layer": layer, "tv": tv, "distance": float(value), "similarity": float(like)})
-        table.add_row(layer, f"{tv:g}", f"{float(value):.4g}", f"{float(like):.3f}")
-    return Outcome([result.save(file)], {"pictures": rows}, [table], result.notes)
+    return common.made(invert, net, photo, layers or None, save=lambda result: saved(result, file), **options)

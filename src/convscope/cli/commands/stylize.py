@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.cli.pictures import Out, framed
+from convscope.cli.pictures import Out, framed, save_pictures
 from convscope.errors import InputError
-from convscope.results.pictures import Pictures, showable
 from convscope.verbs.presets import STYLE
 from convscope.verbs.stylize import stylize
 
@@ -49,7 +48,7 @@ def main(
         net,
         photo,
         styles,
-        save=lambda result: _saved(result, file),
+        save=lambda result: save_pictures(result, file),
         shares=numbers,
         regions=region,
         mask=mask,
@@ -62,14 +61,3 @@ def _numbers(text: str) -> list[float]:
         return [float(word) for word in text.split(",")]
     except ValueError:
         raise InputError(f"shares is {text!r}; expected numbers such as 2,1") from None
-
-
-def _saved(result: Pictures, file: Path) -> Outcome:
-    losses = result.facts["losses"]
-    lines = [", ".join(f"{name} {value:.4g}" for name, value in losses.items())]
-    return Outcome(
-        [result.save(showable(result, file))],
-        {"losses": losses, "value": float(result.arrays["values"][0])},
-        lines,
-        result.notes,
-    )

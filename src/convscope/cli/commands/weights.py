@@ -7,6 +7,7 @@ import typer
 
 from convscope.cli.arguments import Saved
 from convscope.cli.command import Common, Outcome, command
+from convscope.cli.telling import told
 from convscope.results.files import check_ending
 from convscope.results.result import file_name
 from convscope.verbs.weights import weights
@@ -23,4 +24,4 @@ def main(
     check_ending(target)
     result = weights(common.load(), layer)
     file = result.save(target)
-    return Outcome([file], {"layer": layer, "shape": list(result.arrays["weights"].shape)}, (), result.notes_in(target))
+    return told(result.summary(), [file], result.notes_in(target))

@@ -1,5 +1,6 @@
 """Making the report: the order of its parts, its clock, and writing the page as far as it is."""
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -79,7 +80,7 @@ def _page_path(out: Path) -> Path:
     if out.suffix.lower() in (".html", ".htm"):
         check_place(out)
         return out
-    if out.is_file() or out.suffix.lower() in (".pdf", ".png", ".jpg", ".jpeg", ".npz"):
+    if os.path.isfile(out) or out.suffix.lower() in (".pdf", ".png", ".jpg", ".jpeg", ".npz"):
         raise ResultError(f"a report is written to a folder or an .html file; given {str(out)!r}")
     check_place(out / FILE)
     return out / FILE

@@ -174,7 +174,7 @@ def show_class_picture(found: Findings, made: Pictures) -> None:
     guess, value = found.guesses[0], float(made.arrays["values"][0])
     if found.page["dream"] and found.page["dream"]["value"] >= value:
         return
-    share = made.facts["probabilities"][0]
+    share = made.facts.probabilities[0]
     found.page["dream"] = {
         "label": guess.label,
         "picture": data_uri(made.png()),
