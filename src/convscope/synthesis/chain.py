@@ -4,7 +4,6 @@ Each step draws from the generator once, for all pictures alike, and may change 
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.objectives.expression import number_text
+from convscope.synthesis.terms import read_terms
 from convscope.synthesis.transforms import Whole, turned
 
 
@@ -133,22 +133,24 @@ class Chain(Whole):
 
 def parse_chain(text: str) -> tuple[Link, ...]:
     """The links of a text such as `pad(12) jitter(8)`. Raises InputError, naming what is not understood."""
+    try:
+        terms = read_terms(text)
+    except ValueError:
+        raise InputError(
+            f"the transforms {text!r} have parentheses that are not balanced; expected such as {ROBUST!r}"
+        ) from None
     links: list[Link] = []
-    words = re.findall(r"[^\s(]+(?:\([^)]*\))?", text)
-    if "".join("".join(words).split()) != "".join(text.split()):
-        raise InputError(f"the transforms {text!r} have parentheses that are not balanced; expected such as {ROBUST!r}")
-    for word in words:
-        match = re.fullmatch(r"(\w+)(?:\(([-+.\d\s,e]*)\))?", word)
-        if match is None or match[1] not in LINKS:
+    for term in terms:
+        if term.name not in LINKS:
             raise InputError(
-                f"the transform {word!r} is not known; expected some of {', '.join(LINKS)}, as in {ROBUST!r}"
+                f"the transform {term.text!r} is not known; expected some of {', '.join(LINKS)}, as in {ROBUST!r}"
             )
         try:
-            numbers = [float(number) for number in (match[2] or "").split(",") if number.strip()]
-            links.append(_checked(LINKS[match[1]](*numbers), word))
+            numbers = [number for number in term.numbers() if number is not None]
+            links.append(_checked(LINKS[term.name](*numbers), term.text))
         except (TypeError, ValueError):
-            names = [field.name for field in fields(LINKS[match[1]]())]
-            raise InputError(f"the transform {word!r} has wrong numbers; expected ({', '.join(names)})") from None
+            names = [field.name for field in fields(LINKS[term.name]())]
+            raise InputError(f"the transform {term.text!r} has wrong numbers; expected ({', '.join(names)})") from None
     return tuple(links)
 
 
