@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from convscope.errors import InputError
-from convscope.synthesis.chain import parse_chain
 from convscope.synthesis.gradients import parse_changes
 from convscope.synthesis.schedule import Octaves, parse_schedule
 from convscope.synthesis.terms import read_terms
+from convscope.synthesis.transform_chain import parse_chain
 
 NUMBERS = st.lists(st.floats(-1e6, 1e6, allow_nan=False), max_size=4)
 TERMS = st.lists(st.tuples(st.from_regex(r"[a-z]{1,8}", fullmatch=True), NUMBERS), max_size=4)

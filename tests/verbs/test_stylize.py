@@ -15,7 +15,7 @@ from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.style import Content, Style, mean_gram
 from convscope.synthesis.ascent import Beside, climb
 from convscope.synthesis.images import Raw
-from convscope.synthesis.recoloured import Recoloured, luma
+from convscope.synthesis.keep_colours import Recoloured, luma
 from convscope.synthesis.style_losses import NATURAL_SD, unit_of
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain

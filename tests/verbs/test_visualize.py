@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import convscope as cs
-from convscope.synthesis.making import KINDS
+from convscope.synthesis.stages import KINDS
 from convscope.synthesis.starts import STARTS
 from convscope.verbs.presets import VISUALIZE
 from tests.networks import network, seeded, shared

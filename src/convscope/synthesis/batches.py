@@ -10,9 +10,9 @@ from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.diversity import Apart
 from convscope.objectives.expression import Objective, taps_of
-from convscope.synthesis.making import Making
 from convscope.synthesis.plan import Plan
 from convscope.synthesis.session import Made, Session
+from convscope.synthesis.stages import Making
 from convscope.synthesis.starts import start_pictures
 from convscope.taps.batching import pictures_at_once
 from convscope.taps.tap import SCORES_TAP

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import Moment
 from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.stages import Moment
 
 MOST_BYTES = 2_000_000_000
 

@@ -9,7 +9,7 @@ import torch
 from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective, taps_of
-from convscope.synthesis.chain import ROBUST, Chain, parse_chain
+from convscope.synthesis.transform_chain import ROBUST, Chain, parse_chain
 from convscope.synthesis.transforms import Crops, Plain, Sized, Transform, Wobble, smallest_side
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap

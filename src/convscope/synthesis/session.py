@@ -12,7 +12,7 @@ from convscope.models.network import Network
 from convscope.progress import Progress, Watch
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import Making, Moment, Objectives, begun, make
+from convscope.synthesis.stages import Making, Moment, Objectives, begun, make
 
 LAST = 8
 """Steps over whose values a mean is told: single ones jump with the crops."""
@@ -88,7 +88,7 @@ class Session:
         **how: Any,
     ) -> Made:
         """Carry out a making that begins with `image`. film: whether its steps may be kept as frames. how: as
-        `making.make` takes it. What an interruption leaves is in `made`."""
+        `stages.make` takes it. What an interruption leaves is in `made`."""
         count = len(image())
         none = torch.zeros(count, dtype=torch.bool)
         made = self.made = Made(image, none, none)

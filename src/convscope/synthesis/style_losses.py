@@ -15,8 +15,8 @@ from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.penalties import TotalVariation
 from convscope.objectives.style import Content, Style, distance_scale, mean_gram
 from convscope.synthesis.ascent import Beside, evaluate
+from convscope.synthesis.keep_colours import luma
 from convscope.synthesis.plan import runs_at
-from convscope.synthesis.recoloured import luma
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain, Sized, Transform

@@ -23,12 +23,12 @@ from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.measure import measured
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import runs_at
 from convscope.synthesis.schedule import Size, parse_schedule
 from convscope.synthesis.session import Session
+from convscope.synthesis.stages import Making, Parameterisation
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Crops, Transform
 from convscope.taps.tap import SCORES_TAP

@@ -18,9 +18,9 @@ from convscope.objectives.penalties import TotalVariation
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import Making, Parameterisation, as_array
 from convscope.synthesis.schedule import Single
 from convscope.synthesis.session import Made, Session
+from convscope.synthesis.stages import Making, Parameterisation, as_array
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import record
 from convscope.verbs.activations import choose_layers

@@ -7,8 +7,8 @@ import numpy as np
 from torch import Tensor
 
 from convscope.results.pictures import Pictures
-from convscope.synthesis.making import as_array
 from convscope.synthesis.session import Session, kept_frames
+from convscope.synthesis.stages import as_array
 from convscope.verbs.calls import Given, recipe_of
 
 

@@ -15,10 +15,10 @@ from convscope.options import MOST_SEED, About, check_given, plain_number, renam
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
 from convscope.synthesis.frames import Frames
-from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.schedule import parse_schedule, resized
 from convscope.synthesis.session import Session
+from convscope.synthesis.stages import Making, Parameterisation
 from convscope.synthesis.style_losses import Losses, StyleLosses
 from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import Given, counted

@@ -23,12 +23,12 @@ from convscope.synthesis.ascent import RULED_STEPS
 from convscope.synthesis.batches import Batches, Group, Wanted
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import Making, Parameterisation, as_array
 from convscope.synthesis.measure import Real, reached, several_of
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import alike, looks_at, plans_for
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.session import Session
+from convscope.synthesis.stages import Making, Parameterisation, as_array
 from convscope.synthesis.starts import STARTS
 from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.presets import VISUALIZE, filled

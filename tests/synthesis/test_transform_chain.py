@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import convscope as cs
-from convscope.synthesis.chain import (
+from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.schedule import parse_schedule
+from convscope.synthesis.transform_chain import (
     ROBUST,
     Blur,
     Chain,
@@ -17,8 +19,6 @@ from convscope.synthesis.chain import (
     chain_text,
     parse_chain,
 )
-from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.schedule import parse_schedule
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -16,11 +16,11 @@ from convscope.objectives.expression import Objective
 from convscope.synthesis.ascent import Beside, Step, ascend
 from convscope.synthesis.gradients import Changes
 from convscope.synthesis.images import Fourier, Image, Pixels, Raw
+from convscope.synthesis.keep_colours import Recoloured
 from convscope.synthesis.masked import Masked
 from convscope.synthesis.optimisers import OptimiserName, optimiser
 from convscope.synthesis.phase import Phase
 from convscope.synthesis.pyramid import Pyramid
-from convscope.synthesis.recoloured import Recoloured
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.transforms import Transform
 
