@@ -1,4 +1,4 @@
-"""What is done to the gradient before a step, written like `rms smooth(1) clip(2)`."""
+"""Changes of the gradient before a step, written like `rms smooth(1) clip(2)`."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from convscope.synthesis.transform_chain import blurred
 
 @dataclass(frozen=True)
 class Rms:
-    """Divided by its root mean square over each picture, so that steps are of one size whatever the network."""
+    """Divided by its root mean square over each picture, so that steps have one size whatever the network."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
         size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
@@ -32,7 +32,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Smooth:
-    """Blurred by a Gaussian of this standard deviation in pixels, so that large forms come before fine ones."""
+    """Blurred by a Gaussian of this standard deviation in pixels, so that large structures come first."""
 
     sd: float = 1.0
 

@@ -1,4 +1,4 @@
-"""Pictures whose Fourier magnitudes are fixed to those of photographs; only the phases are optimised."""
+"""Pictures with a fixed Fourier magnitude, that of photographs or 1/f; only the phase is optimised."""
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,8 @@ SPREAD = 1.0
 class Phase(Coloured):
     """The phases of a Fourier transform, under a fixed magnitude: that of photographs, or 1/f, which is near it.
 
-    What cannot be had by raising contrast must be had by form. No inverse exists: a start gives its phases alone.
+    With the magnitude fixed, only the phase is optimised, so contrast cannot grow. `encode` is lossy: it keeps only
+    the phase of the start.
 
     photographs: those whose magnitudes are taken, `m c h w` in [0,1], each `h w` the picture's size; without any, 1/f.
 

@@ -141,7 +141,7 @@ class _Dream:
             options["lr"],
             parse_schedule(options["schedule"]).sizes(photograph.hw),
             options["steps"],
-            _looks(net, objective, options["tile"]),
+            _transform_at(net, objective, options["tile"]),
             parse_changes(options["gradient"]),
         )
         frames = Frames(options["frames"], self.making.total, photograph.hw)
@@ -156,16 +156,23 @@ class _Dream:
         self.picture = self._made(self.making, self.photograph.tensor(), mask)
         self._zoom(mask)
 
-    def _made(self, making: Making, start: Tensor, mask: Tensor | None, *, film: bool = True) -> Tensor:
+    def _made(self, making: Making, start: Tensor, mask: Tensor | None, *, keep_frames: bool = True) -> Tensor:
         image = self.session.begin(making, start=start)
         what = f"dream of {in_words(self.net, self.objective)}"
         made = self.session.make(
-            what, [self._pursued], making, image, film=film, photograph=start, mask=mask, way=self.net.quickened()
+            what,
+            [self._objective],
+            making,
+            image,
+            keep_frames=keep_frames,
+            photograph=start,
+            mask=mask,
+            way=self.net.quickened(),
         )
         return made.pictures()
 
     @cached_property
-    def _pursued(self) -> Objective:
+    def _objective(self) -> Objective:
         """The target, and how much of the photograph is kept, weighed by how large the target is on it."""
         keep = float(self.options["keep"])
         if not keep:
@@ -182,13 +189,13 @@ class _Dream:
         for _ in range(self.options["zoom"]):
             picture = _enlarged(picture, ZOOM_FACTOR)
             mask = None if mask is None else _enlarged(mask, ZOOM_FACTOR)
-            picture = self._made(making, picture, mask, film=False)
+            picture = self._made(making, picture, mask, keep_frames=False)
             self.deeper.append((picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
 
     def result(self) -> Pictures | None:
         """The dream, or as far as it is; None before the first step. What a zoom went into is its start, the dream."""
         made = self.session.made
-        if made is None or not (self.session.begun or self.picture is not None):
+        if made is None or not (self.session.started or self.picture is not None):
             return None
         words = in_words(self.net, self.objective)
         picture = made.pictures() if self.picture is None else self.picture
@@ -213,11 +220,11 @@ ZOOM_STEPS, ZOOM_FACTOR = 3, 1.035
 """Of an endless zoom: steps for each frame, and how much larger each is than the last."""
 
 
-def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Transform]:
-    """How each stage is looked at: crops of the whole for a class, tiles for what has places."""
+def _transform_at(net: Network, objective: Objective, tile: int) -> Callable[[Size], Transform]:
+    """The transform of each stage: crops of the whole for a class, tiles for layers and channels."""
     transform: Transform = Tiles(tile)
     if SCORES_TAP in objective.taps():
-        transform = Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
+        transform = Crops(views=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
     return lambda _: transform
 
 

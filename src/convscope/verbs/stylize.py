@@ -154,36 +154,36 @@ def stylize(
         options["lr"],
         parse_schedule(options["schedule"]).sizes(hw),
         options["steps"],
-        lambda at: losses_of.transform_at(at),
-        rule=False,
+        lambda at: style_losses.transform_at(at),
+        redirect=False,
     )
-    losses_of = StyleLosses(net, photograph, opened, where, making.sizes, options)
+    style_losses = StyleLosses(net, photograph, opened, where, making.sizes, options)
     session = Session(
         net, options["seed"], watch, total=making.total, frames=Frames(options["frames"], making.total, hw)
     )
 
     def result() -> Pictures | None:
-        if not session.begun:
+        if not session.started:
             return None
         inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
-        return _result(session, making, losses_of, options, inputs)
+        return _result(session, making, style_losses, options, inputs)
 
     with keeping(session.told, result):
         begin = {"content": photograph.tensor(), "noise": None, "style": resized(opened[0].tensor(), hw)}
         image = session.begin(making, start=begin[options["start"]])
         if options["start"] == "content":
-            image.scatter(START_NOISE, session.generator)
+            image.add_noise(START_NOISE, session.generator)
         session.make(
             "style transfer",
-            losses_of.pursued,
+            style_losses.objectives_at,
             making,
             image,
             photograph=photograph.tensor(),
             mask=allowed(masked, photograph, options["strength"]),
-            guides=losses_of.guides,
-            altered=False,
-            recoloured=colours == "content",
-            way=losses_of.way,
+            guides=style_losses.guides,
+            scale_changes=False,
+            keep_colours=colours == "content",
+            way=style_losses.way,
         )
     made = result()
     assert made is not None
@@ -193,7 +193,7 @@ def stylize(
 def _result(
     session: Session,
     making: Making,
-    losses_of: StyleLosses,
+    style_losses: StyleLosses,
     options: Mapping[str, Any],
     inputs: Mapping[str, Given],
 ) -> Pictures:
@@ -201,13 +201,13 @@ def _result(
     assert session.made is not None
     notes = [
         f"the region of style {number} is black: it goes nowhere"
-        for number, region in enumerate(losses_of.regions, 1)
+        for number, region in enumerate(style_losses.regions, 1)
         if not region.pixels.any()
     ]
-    if losses_of.held is not None:
-        height, width = losses_of.held
+    if style_losses.fixed_size is not None:
+        height, width = style_losses.fixed_size
         notes.append(f"{session.net.name} does not run at every size needed here: it saw all at {height}x{width}")
-    losses = losses_of.of(session.made.pictures())
+    losses = style_losses.losses_of(session.made.pictures())
     return picture_made(
         "stylize",
         session,

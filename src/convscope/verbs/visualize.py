@@ -19,13 +19,13 @@ from convscope.objectives.words import in_words
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import RULED_STEPS
-from convscope.synthesis.batches import Batches, Group, Wanted
+from convscope.synthesis.ascent import REDIRECT_STEPS
+from convscope.synthesis.batches import Batches, BatchOptions, Group
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.measure import Real, reached, several_of
+from convscope.synthesis.measure import Real, photographs_of, reached
 from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.plan import alike, looks_at, plans_for
+from convscope.synthesis.plan import grouped, plans_for, transform_at
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.session import Session
 from convscope.synthesis.stages import Making, Parameterisation, as_array
@@ -142,21 +142,21 @@ def visualize(
         options["lr"],
         sizes,
         options["steps"],
-        partial(looks_at, net, objectives, plans[0]),
+        partial(transform_at, net, objectives, plans[0]),
         parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
     )
-    compared = Real(net, several_of(real), objectives) if real is not None else None
+    compared = Real(net, photographs_of(real), objectives) if real is not None else None
     taken_off = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
     session = Session(net, options["seed"], watch, frames=Frames(options["frames"], making.total, hw))
     start_from = options["start"] if started is None else started.tensor()
-    batches = Batches(session, Wanted(start_from, variants, taken_off), partial(_caption, net))
+    batches = Batches(session, BatchOptions(start_from, variants, taken_off), partial(_caption, net))
     pictures = _Visualization(batches, making, options, started, magnitudes, compared)
     with keeping(pictures.told, pictures.result):
         batches.run(
             [
-                Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
-                for plan, some in alike(plans, objectives)
+                Group(some, plan, replace(making, transform_at=partial(transform_at, net, some, plan)))
+                for plan, some in grouped(plans, objectives)
             ]
         )
     result = pictures.result()
@@ -240,9 +240,9 @@ def _notes(batches: Batches) -> list[str]:
         for text in batches.silent
     ]
     notes += [
-        f"{text} was silent at the start: in the first {RULED_STEPS} steps its gradient was let through the "
+        f"{text} was silent at the start: in the first {REDIRECT_STEPS} steps its gradient was let through the "
         "activations that blocked it (rule: redirected)"
-        for text in batches.ruled
+        for text in batches.redirected
         if text not in batches.silent
     ]
     notes += batches.skipped
@@ -254,12 +254,12 @@ def _notes(batches: Batches) -> list[str]:
 def _targets(target: Target | Sequence[Target]) -> list[Objective]:
     alone = isinstance(target, Objective | str) or hasattr(target, "__index__")
     given: list[Any] = [target] if alone else list(target)  # type: ignore[arg-type]
-    found: list[Objective] = []
+    objectives: list[Objective] = []
     for one in given:
-        found += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
-    if not found:
+        objectives += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
+    if not objectives:
         raise InputError("no target was given; expected at least one, such as 'class:zebra'")
-    return found
+    return objectives
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
