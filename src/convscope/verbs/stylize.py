@@ -14,12 +14,10 @@ from convscope.models.photograph import ImageLike, listed
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.frames import Frames
 from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.schedule import parse_schedule, resized
-from convscope.synthesis.session import Session
-from convscope.synthesis.stages import Making, Parameterisation
-from convscope.synthesis.style_losses import Losses, StyleLosses
+from convscope.synthesis.stages import Parameterisation
+from convscope.synthesis.style_losses import Losses
+from convscope.synthesis.style_transfer import StyleTransfer
 from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import Given, counted
 from convscope.verbs.made import picture_made
@@ -27,8 +25,6 @@ from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import STYLE, filled
 
 StyleStart = Literal["content", "noise", "style"]
-START_NOISE = 0.01
-"""The standard deviation of what is added to the content that a picture starts from."""
 
 
 @renamed
@@ -148,57 +144,25 @@ def stylize(
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
     opened = [opened_whole(net.spec, style, round(options["scale"] * max(hw))) for style in given]
     masked = None if mask is None else open_mask(mask, hw)
-    making = Making(
-        options["parameterisation"],
-        options["optimiser"],
-        options["lr"],
-        parse_schedule(options["schedule"]).sizes(hw),
-        options["steps"],
-        lambda at: style_losses.transform_at(at),
-        redirect=False,
-    )
-    style_losses = StyleLosses(net, photograph, opened, where, making.sizes, options)
-    session = Session(
-        net, options["seed"], watch, total=making.total, frames=Frames(options["frames"], making.total, hw)
-    )
+    may_change = allowed(masked, photograph, options["strength"])
+    transfer = StyleTransfer(net, photograph, opened, where, may_change, options, watch)
+    inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
 
     def result() -> Pictures | None:
-        if not session.started:
-            return None
-        inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
-        return _result(session, making, style_losses, options, inputs)
+        return _result(transfer, options, inputs)
 
-    with keeping(session.told, result):
-        begin = {"content": photograph.tensor(), "noise": None, "style": resized(opened[0].tensor(), hw)}
-        image = session.begin(making, start=begin[options["start"]])
-        if options["start"] == "content":
-            image.add_noise(START_NOISE, session.generator)
-        session.make(
-            "style transfer",
-            style_losses.objectives_at,
-            making,
-            image,
-            photograph=photograph.tensor(),
-            mask=allowed(masked, photograph, options["strength"]),
-            guides=style_losses.guides,
-            scale_changes=False,
-            keep_colours=colours == "content",
-            way=style_losses.way,
-        )
+    with keeping(transfer.session.told, result):
+        transfer.run()
     made = result()
     assert made is not None
     return made
 
 
-def _result(
-    session: Session,
-    making: Making,
-    style_losses: StyleLosses,
-    options: Mapping[str, Any],
-    inputs: Mapping[str, Given],
-) -> Pictures:
-    """The picture, or as far as it is."""
-    assert session.made is not None
+def _result(transfer: StyleTransfer, options: Mapping[str, Any], inputs: Mapping[str, Given]) -> Pictures | None:
+    """The picture, finished or not; None before the first step."""
+    session, making, style_losses = transfer.session, transfer.making, transfer.losses
+    if session.made is None or not session.started:
+        return None
     notes = [
         f"the region of style {number} is black: it goes nowhere"
         for number, region in enumerate(style_losses.regions, 1)

@@ -1,7 +1,7 @@
 """`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,24 +14,21 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_target, parse_targets
-from convscope.objectives.units import Logit
-from convscope.objectives.words import in_words
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import REDIRECT_STEPS
 from convscope.synthesis.batches import Batches, BatchOptions, Group
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.measure import Real, photographs_of, reached
+from convscope.synthesis.measure import Real, photographs_of
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import grouped, plans_for, transform_at
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.session import Session
-from convscope.synthesis.stages import Making, Parameterisation, as_array
+from convscope.synthesis.stages import Making, Parameterisation
 from convscope.synthesis.starts import STARTS
-from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.presets import VISUALIZE, filled
+from convscope.verbs.visualization import Visualization, target_caption
 
 Target = Objective | str | int
 
@@ -150,105 +147,19 @@ def visualize(
     taken_off = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
     session = Session(net, options["seed"], watch, frames=Frames(options["frames"], making.total, hw))
     start_from = options["start"] if started is None else started.tensor()
-    batches = Batches(session, BatchOptions(start_from, variants, taken_off), partial(_caption, net))
-    pictures = _Visualization(batches, making, options, started, magnitudes, compared)
-    with keeping(pictures.told, pictures.result):
+    batches = Batches(session, BatchOptions(start_from, variants, taken_off), partial(target_caption, net))
+    shown = Visualization(batches, making, options, started, magnitudes, compared)
+    with keeping(shown.told, shown.result):
         batches.run(
             [
                 Group(some, plan, replace(making, transform_at=partial(transform_at, net, some, plan)))
                 for plan, some in grouped(plans, objectives)
             ]
         )
-    result = pictures.result()
+    result = shown.result()
     if result is None:
         raise NotFiniteError("; ".join(batches.skipped))
     return result
-
-
-@dataclass(frozen=True)
-class _Visualization:
-    """The result of a call, whole or as far as it is."""
-
-    batches: Batches
-    making: Making
-    options: Mapping[str, Any]
-    started: Photograph | None
-    magnitudes: Sequence[Photograph]
-    real: Real | None
-
-    def told(self) -> str:
-        """How far it is, in words."""
-        if self.batches.objectives:
-            return f"stopped after {len(self.batches.objectives)} finished pictures"
-        made = self.batches.session.made
-        return f"stopped after step {made.steps if made else 0} of {self.making.total}"
-
-    def result(self) -> Pictures | None:
-        """What is finished; if nothing is, the first batch as far as it is. None before the first step."""
-        batches, net = self.batches, self.batches.session.net
-        options, unfinished = dict(self.options), ""
-        frames = batches.session.frames
-        assert frames is not None
-        made = batches.unfinished()
-        if not batches.objectives:
-            return None
-        if made is not None and len(self.making.sizes) == 1:  # the recipe of what is there
-            options["steps"] = made.steps
-            options["frames"] = ",".join(map(str, frames.kept())) or None
-        elif made is not None:
-            unfinished = f"stopped after {made.steps} of {self.making.total} steps: replay makes all of them"
-        every = options["variants"]
-        if self.started is not None:
-            del options["start"]  # it is among the inputs
-        options["target"] = [str(objective) for objective in batches.objectives[::every]]
-        pictures = torch.cat(batches.pictures)
-        values, probabilities = reached(net, batches.objectives, pictures, self.making.sizes[-1])
-        names = [batches.caption(objective) for objective in batches.objectives]
-        names = [f"{name} · {i % every + 1}" if every > 1 else name for i, name in enumerate(names)]
-        inputs: dict[str, Any] = {
-            "start": self.started,
-            "magnitude": list(self.magnitudes),
-            "real": self.real.records if self.real else [],
-        }
-        notes = [*([unfinished] if unfinished else []), *_notes(batches)]
-        return Pictures(
-            {"images": as_array(pictures), "values": values, **frames.arrays()},
-            {"images": ("n", "h", "w", "c"), "values": ("n",), **frames.axes()},
-            recipe_of("visualize", net, options, inputs, notes=notes, stopped=bool(unfinished)),
-            {
-                "captions": names,
-                "probabilities": probabilities,
-                "with_transforms": batches.means,
-                "transform": batches.transforms[0] if len(batches.transforms) == 1 else batches.transforms,
-                **(self.real.beside(batches.objectives, values) if self.real else {}),
-                "frames": frames.kept(),
-                "title": f"{net.name}: what it looks for",
-                "subtitle": f"{counted(len(names), 'target')}, {self.making.total} steps; below each the value reached",
-            },
-        )
-
-
-def _caption(net: Network, objective: Objective) -> str:
-    """A target as a caption: a class by its name."""
-    return in_words(net, objective) if isinstance(objective, Logit) else str(objective)
-
-
-def _notes(batches: Batches) -> list[str]:
-    """What a reader of the pictures has to know."""
-    notes = [
-        f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
-        for text in batches.silent
-    ]
-    notes += [
-        f"{text} was silent at the start: in the first {REDIRECT_STEPS} steps its gradient was let through the "
-        "activations that blocked it (rule: redirected)"
-        for text in batches.redirected
-        if text not in batches.silent
-    ]
-    notes += batches.skipped
-    if batches.halved:
-        notes.append(f"memory ran out: made {batches.halved} at a time, which may change the last digits")
-    return notes
 
 
 def _targets(target: Target | Sequence[Target]) -> list[Objective]:
