@@ -58,10 +58,10 @@ class Changes:
 def parse_changes(text: str) -> Changes | None:
     """The changes of a text such as `rms smooth(1)`; None for "" and "plain". Raises InputError."""
     try:
-        found = [_change(term) for term in read_terms(text)]
+        read = [_change(term) for term in read_terms(text)]
     except ValueError:
         raise InputError(f"the gradient is {text!r}; expected 'plain' or some of rms, clip(1), smooth(1)") from None
-    changes = tuple(change for change in found if change is not None)
+    changes = tuple(change for change in read if change is not None)
     return Changes(changes) if changes else None
 
 

@@ -1,6 +1,6 @@
-"""The sizes that a picture goes through while it is made: octaves, growth, zooming in and out.
+"""Schedules: the sizes that a picture goes through while it is made.
 
-Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; the steps of a call are those of each stage.
+Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; each size is a stage of as many steps as are asked for.
 """
 
 from dataclasses import dataclass, fields
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Single:
-    """The wanted size from the first step on."""
+    """The final size from the first step on."""
 
     def sizes(self, size: Size) -> list[Size]:
         return [size]
@@ -28,7 +28,7 @@ class Single:
 
 @dataclass(frozen=True)
 class Octaves:
-    """`count` sizes up to the wanted one, each `factor` times the one before; below 1 they go down to it.
+    """`count` sizes up to the final one, each `factor` times the one before; with a factor below 1, down to it.
 
     Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015).
     """
@@ -46,7 +46,7 @@ class Octaves:
 
 @dataclass(frozen=True)
 class Grow:
-    """From `start` pixels on the short side, enlarged by `factor` until the wanted size is reached.
+    """From `start` pixels on the short side, enlarged by `factor` until the final size is reached.
 
     Source: Strika, "Feature Visualization on Convolutional Neural Networks" (2019), where the factor is 1.2.
     """
@@ -59,17 +59,17 @@ class Grow:
         return self.start >= LEAST_SIDE and 1.01 <= self.factor <= 10
 
     def sizes(self, size: Size) -> list[Size]:
-        found: list[Size] = []
-        at = min(1.0, self.start / min(size))
-        while at < 1 and len(found) < MOST_STAGES - 1:
-            found.append(_times(size, at))
-            at *= self.factor
-        return [*found, size]
+        sizes: list[Size] = []
+        scale = min(1.0, self.start / min(size))
+        while scale < 1 and len(sizes) < MOST_STAGES - 1:
+            sizes.append(_times(size, scale))
+            scale *= self.factor
+        return [*sizes, size]
 
 
 @dataclass(frozen=True)
 class Zoom:
-    """The wanted size, then `factor` times it, and back, `cycles` times: what is found must hold at both scales.
+    """The final size, then `factor` times it, and back, `cycles` times: structures must hold at both scales.
 
     Source: Gerretsen et al., "Neural network reversal" (2019), where Deep Dream goes through zooming cycles.
     """

@@ -114,7 +114,7 @@ class Session:
         return self.made is not None and self.made.steps > 0
 
     def told(self) -> str:
-        """How far it is, in words."""
+        """How far the work is, in words."""
         return f"stopped after {self.done} of {self.total} steps"
 
 

@@ -1,7 +1,7 @@
 """The small language of transforms, schedules and gradient changes: `pad(12) scale(0.9,1.1) flip`.
 
-Names, each with numbers in parentheses where it takes any. What the names mean is for who asked: nothing here says
-whether a name is known, or how many numbers it takes.
+Names, each with numbers in parentheses where it takes any. Whether a name is known, and which numbers it takes, is for
+the caller to say.
 """
 
 import re

@@ -65,8 +65,8 @@ def dream(
     target: a layer, "blocks.7" (Deep Dream: the mean square of all it answers; a weighted sum of several is a mixture),
     a channel "blocks.7:20", or a class "class:robin" (Lucid dream). Unless given, a layer two thirds down.
 
-    A layer's or channel's dream is made by plain gradient steps on the pixels, over octaves, looked at in shifted
-    tiles; so its size is free. A class's is made by looking at random crops of the whole.
+    A layer's or channel's dream is made by plain gradient steps on the pixels, over octaves, in shifted tiles;
+    so its size is free. A class's is made from random crops of the whole.
 
     keep: holds on to what a middle layer saw in the photograph. zoom: after the dream, so many frames that go ever
     deeper into it, dreaming on; they follow the other frames.

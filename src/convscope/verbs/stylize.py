@@ -93,7 +93,7 @@ def stylize(
     Source: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015); scale, colours and regions after
     Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer" (CVPR 2017); the preset "gerretsen":
     Gerretsen et al. (2019), section 3. Departs from them: Gram matrices are means over positions, so that style
-    pictures of any size compare, and larger pictures are looked at in tiles that share the matrix of the whole. The
+    pictures of any size compare, and larger pictures are shown in tiles that share the matrix of the whole. The
     content of "gatys" is a mean where eq. 3 is a sum: beside eq. 4, which is a mean, the published weights of 1, 3000
     and 10 leave no style in a picture otherwise.
     """

@@ -31,7 +31,7 @@ class Visualization:
     real: Real | None
 
     def told(self) -> str:
-        """How far it is, in words."""
+        """How far the work is, in words."""
         if self.batches.objectives:
             return f"stopped after {len(self.batches.objectives)} finished pictures"
         made = self.batches.session.made

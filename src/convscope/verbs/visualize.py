@@ -53,7 +53,7 @@ def visualize(
     ] = None,
     views: Annotated[
         str | None,
-        About("looks in each step: auto, crops, wobble, plain, or transforms such as 'pad(12) jitter(8) rotate(10)'"),
+        About("transforms in each step: auto, crops, wobble, plain, or a chain such as 'pad(12) jitter(8) rotate(10)'"),
     ] = None,
     parameterisation: Annotated[
         Parameterisation | None, About("what of the picture is optimised", unset="the preset's", was="image")
@@ -81,8 +81,8 @@ def visualize(
     of a batch is the one that its target would give alone (to rounding).
 
     preset: fills in what is left open; `convscope.verbs.presets` lists what each says and costs.
-    Targets of several depths are each looked at as suits them, at the size of the largest.
-    views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
+    Targets of several depths each get the transforms that suit them, at the size of the largest.
+    views: "crops" shows four random crops of all scales in each step, which makes pictures that other networks
     recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
     "auto" takes crops for classes and for units that see more than half of the picture.
     parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
