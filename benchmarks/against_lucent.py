@@ -20,7 +20,7 @@ from torch import Tensor, nn
 import convscope as cs
 from benchmarks.networks import vgg16
 from benchmarks.transfer import JUDGES, SEED, rates
-from convscope.synthesis.chain import ROBUST
+from convscope.synthesis.transform_chain import ROBUST
 
 # lucent 0.1.8 looks for these where kornia no longer has them
 for name in ("get_rotation_matrix2d", "warp_affine", "rotate", "translate"):

@@ -35,7 +35,7 @@ def _measure(net: cs.Network, text: str, count: int, transform: Transform) -> tu
     side = 224 if isinstance(transform, Crops) else 128
     generator = torch.Generator().manual_seed(0)
     image = Fourier(count, 3, (side, side))
-    image.scatter(0.01, generator)
+    image.add_noise(0.01, generator)
     with torch.no_grad():
         shape = transform(image(), generator).shape
     way = net.quickened()

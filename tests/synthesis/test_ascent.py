@@ -57,7 +57,7 @@ def test_one_plain_step_is_adam_on_the_gradient() -> None:
 def test_value_over_looks_is_their_mean() -> None:
     net = shared("plain")
     objectives = [parse_target("conv2:1").bind(net), parse_target("class:2 - 2*tv()").bind(net)]
-    crops = Crops(looks=3, size=(24, 24))
+    crops = Crops(views=3, size=(24, 24))
     pictures = noise(n=2)
     got = evaluate(net, objectives, pictures, crops, torch.Generator().manual_seed(0))
     looks = crops(pictures, torch.Generator().manual_seed(0))
@@ -173,11 +173,11 @@ def test_the_loop_is_an_iterator_that_can_be_left_and_taken_up() -> None:
     def fresh() -> tuple[Fourier, torch.optim.Optimizer, torch.Generator]:
         generator = torch.Generator().manual_seed(0)
         image = Fourier(1, 3, (32, 32))
-        image.scatter(0.01, generator)
+        image.add_noise(0.01, generator)
         return image, torch.optim.Adam(image.parameters(), lr=0.05), generator
 
     def run(image: Fourier, optimiser: torch.optim.Optimizer, generator: torch.Generator, steps: int) -> None:
-        crops = Crops(looks=2, size=(24, 24))
+        crops = Crops(views=2, size=(24, 24))
         for _ in ascend(net, [objective], image, optimiser, transform=crops, steps=steps, generator=generator):
             pass
 

@@ -39,20 +39,20 @@ def test_an_unset_image_is_mid_grey_and_can_reach_a_picture(kind: str) -> None:
 
 def test_noise_is_the_same_for_each_picture_and_follows_the_seed() -> None:
     image = Fourier(2, 3, (24, 24))
-    image.scatter(0.01, torch.Generator().manual_seed(1))
+    image.add_noise(0.01, torch.Generator().manual_seed(1))
     first = image().detach()
     assert torch.equal(first[0], first[1])
     again = Fourier(2, 3, (24, 24))
-    again.scatter(0.01, torch.Generator().manual_seed(1))
+    again.add_noise(0.01, torch.Generator().manual_seed(1))
     assert torch.equal(again().detach(), first)
-    image.scatter(0.01, torch.Generator().manual_seed(2))
+    image.add_noise(0.01, torch.Generator().manual_seed(2))
     assert not torch.equal(image().detach(), first)
 
 
 def test_fourier_noise_falls_with_frequency_as_photographs_do() -> None:
     """Amplitude falls as 1/f: the slope of log amplitude against log frequency is near -1."""
     image = Fourier(1, 1, (128, 128), decorrelate=False)
-    image.scatter(0.001, torch.Generator().manual_seed(0))
+    image.add_noise(0.001, torch.Generator().manual_seed(0))
     plain = image().detach().logit()[0, 0].numpy()
     amplitude = np.abs(np.fft.fft2(plain))
     f = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
@@ -63,7 +63,7 @@ def test_fourier_noise_falls_with_frequency_as_photographs_do() -> None:
 
 def test_decorrelated_colours_are_mostly_brightness() -> None:
     image = Fourier(1, 3, (64, 64))
-    image.scatter(0.01, torch.Generator().manual_seed(0))
+    image.add_noise(0.01, torch.Generator().manual_seed(0))
     r, g, b = (image().detach().logit()[0, i].flatten().numpy() for i in range(3))
     assert np.corrcoef(r, g)[0, 1] > 0.8
     assert np.corrcoef(g, b)[0, 1] > 0.8
@@ -75,7 +75,7 @@ def test_phase_has_the_magnitude_of_the_photographs_and_begins_as_one_of_them() 
     alone.encode(photographs[:1])
     assert torch.allclose(alone(), photographs[:1], atol=1e-4)
     several = Phase(1, 3, (20, 31), photographs)
-    several.scatter(6.3, torch.Generator().manual_seed(0))
+    several.add_noise(6.3, torch.Generator().manual_seed(0))
     plain = Fourier(3, 3, (20, 31))
     plain.encode(photographs)
     wanted = torch.view_as_complex(plain.spectrum.detach() * plain.scale).abs().mean(0)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from convscope.synthesis.optimisers import Careful
+from convscope.synthesis.optimisers import GuardedLBFGS
 
 
 def descend(start: list[float], rate: float, steps: int) -> tuple[nn.Parameter, list[float]]:
     """Rosenbrock's valley, where fixed steps of L-BFGS overshoot."""
     x = nn.Parameter(torch.tensor(start, dtype=torch.float64))
-    optimiser, seen = Careful([x], rate), []
+    optimiser, seen = GuardedLBFGS([x], rate), []
 
     def closure() -> Tensor:
         x.grad = None
@@ -40,7 +40,7 @@ def test_it_goes_back_where_it_was_best() -> None:
 
 def test_a_step_costs_one_look() -> None:
     x = nn.Parameter(torch.full((3,), 2.0))
-    optimiser, calls = Careful([x], 1.0), 0
+    optimiser, calls = GuardedLBFGS([x], 1.0), 0
 
     def closure() -> Tensor:
         nonlocal calls

@@ -10,7 +10,7 @@ from tests.networks import noise
 
 TRANSFORMS: dict[str, Transform] = {
     "plain": Plain(),
-    "crops": Crops(looks=3, size=(12, 10)),
+    "crops": Crops(views=3, size=(12, 10)),
     "wobble": Wobble(noise=0.1),
 }
 
@@ -31,10 +31,10 @@ def test_looks_are_the_same_for_every_picture_and_side_by_side(name: str) -> Non
     transform = TRANSFORMS[name]
     pictures = noise(n=2)
     looks = transform(pictures, generator())
-    assert looks.shape[0] == 2 * transform.looks
+    assert looks.shape[0] == 2 * transform.views
     for i in range(2):
         alone = transform(pictures[i : i + 1], generator())
-        assert torch.equal(looks[i * transform.looks : (i + 1) * transform.looks], alone)
+        assert torch.equal(looks[i * transform.views : (i + 1) * transform.views], alone)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
@@ -50,7 +50,7 @@ def test_only_the_generator_decides(name: str) -> None:
 
 def test_crops_show_parts_of_the_asked_sizes() -> None:
     """Of a ramp, the spread of rows and columns in a crop tells the share of the side that it shows."""
-    crops = Crops(looks=400, size=(32, 32), scale=(0.25, 0.9), rotate=0.0, flip=False, noise=0.0)
+    crops = Crops(views=400, size=(32, 32), scale=(0.25, 0.9), rotate=0.0, flip=False, noise=0.0)
     looks = crops(ramp(64, 64), generator())
     shares = (looks[:, 0, -1, 0] - looks[:, 0, 0, 0]) * 32 / 31
     assert 0.25 - 0.01 <= float(shares.min()) < 0.3
@@ -61,13 +61,13 @@ def test_crops_show_parts_of_the_asked_sizes() -> None:
 
 
 def test_the_whole_picture_as_a_crop_is_the_picture() -> None:
-    whole = Crops(looks=1, size=(20, 30), scale=(1.0, 1.0), rotate=0.0, flip=False, noise=0.0)
+    whole = Crops(views=1, size=(20, 30), scale=(1.0, 1.0), rotate=0.0, flip=False, noise=0.0)
     picture = torch.rand((1, 3, 20, 30), generator=generator())
     assert torch.allclose(whole(picture, generator()), picture, atol=1e-5)
 
 
 def test_half_of_the_crops_are_mirrored() -> None:
-    crops = Crops(looks=400, size=(8, 8), scale=(0.5, 0.5), rotate=0.0, flip=True, noise=0.0)
+    crops = Crops(views=400, size=(8, 8), scale=(0.5, 0.5), rotate=0.0, flip=True, noise=0.0)
     looks = crops(ramp(32, 32), generator())
     mirrored = (looks[:, 1, 0, -1] < looks[:, 1, 0, 0]).float().mean()
     assert 0.4 < float(mirrored) < 0.6
@@ -99,6 +99,6 @@ def test_sizes_and_wrong_numbers() -> None:
     assert smallest_side((224, 224), 128) == (128, 128)
     assert smallest_side((100, 200), 50) == (50, 100)
     assert smallest_side((32, 48), 128) == (32, 48)
-    for wrong in ({"looks": 0}, {"scale": (0.0, 0.5)}, {"scale": (0.9, 0.2)}, {"scale": (0.5, 1.5)}):
+    for wrong in ({"views": 0}, {"scale": (0.0, 0.5)}, {"scale": (0.9, 0.2)}, {"scale": (0.5, 1.5)}):
         with pytest.raises(cs.ConvscopeError, match="expected at least 1, 0 < low <= high <= 1"):
             Crops(**wrong)  # type: ignore[arg-type]

@@ -84,9 +84,9 @@ def test_tiles_cover_everything_once_and_their_shares_add_up() -> None:
         parts = list(Tiles(32).parts(x, torch.Generator().manual_seed(seed)))
         assert len(parts) == 2 * 3
         assert sum(part.share for part in parts) == pytest.approx(1)
-        seen = torch.cat([part.views[0, 0].flatten() for part in parts])
+        seen = torch.cat([part.images[0, 0].flatten() for part in parts])
         assert torch.equal(seen.sort().values, x[0, 0].flatten())
-        assert max(max(part.views.shape[2:]) for part in parts) <= 32
+        assert max(max(part.images.shape[2:]) for part in parts) <= 32
 
 
 def test_tiles_give_the_gradient_of_the_whole_for_what_sees_single_pixels() -> None:

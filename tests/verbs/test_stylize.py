@@ -13,9 +13,9 @@ from convscope.models.choose import content_layers_of, style_layers_of
 from convscope.models.vgg import VGG16Trunk
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.style import Content, Style, mean_gram
-from convscope.synthesis.ascent import Beside, climb
+from convscope.synthesis.ascent import SideInputs, value_and_gradient
 from convscope.synthesis.images import Raw
-from convscope.synthesis.recoloured import Recoloured, luma
+from convscope.synthesis.keep_colours import KeepColours, luma
 from convscope.synthesis.style_losses import NATURAL_SD, unit_of
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain
@@ -109,9 +109,9 @@ def test_tiles_share_the_gram_matrix_of_the_whole() -> None:
     objective: list[Objective] = [
         Sum((Style("3", given, 2.0), Style("1", torch.eye(6), 1.5, 0, 0.5), Content("3", None, 3.0)))
     ]
-    beside = Beside(companion, guides)
-    whole = climb(net, objective, pictures, Plain(), torch.Generator(), beside=beside)
-    tiled = climb(net, objective, pictures, Tiles(32), torch.Generator().manual_seed(5), beside=beside)
+    side = SideInputs(companion, guides)
+    whole = value_and_gradient(net, objective, pictures, Plain(), torch.Generator(), side=side)
+    tiled = value_and_gradient(net, objective, pictures, Tiles(32), torch.Generator().manual_seed(5), side=side)
     assert torch.allclose(whole[0], tiled[0], rtol=1e-4)
     assert torch.allclose(whole[1], tiled[1], rtol=1e-3, atol=1e-8)
     assert whole[1].abs().max() > 1e-5
@@ -170,7 +170,7 @@ def test_the_contents_colours_are_kept() -> None:
 def test_recoloured_by_hand() -> None:
     photograph, inner = torch.rand(1, 3, 4, 5), Raw(1, 3, (4, 5))
     inner.encode(torch.full((1, 3, 4, 5), 0.5))
-    made = Recoloured(inner, photograph)()
+    made = KeepColours(inner, photograph)()
     free = photograph - luma(photograph) + 0.5
     assert torch.allclose(made, free.clamp(0, 1), atol=1e-6)
 

@@ -7,7 +7,7 @@ import pytest
 from torch import nn
 
 import convscope as cs
-from convscope.synthesis.making import KINDS
+from convscope.synthesis.stages import PARAMETERISATIONS
 from convscope.synthesis.starts import STARTS
 from convscope.verbs.presets import VISUALIZE
 from tests.networks import network, seeded, shared
@@ -17,7 +17,7 @@ def made(**options: object) -> cs.Result:
     return cs.visualize(shared("plain"), "conv2:1", **({"steps": 8, "views": "plain"} | options))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("image", KINDS)
+@pytest.mark.parametrize("image", PARAMETERISATIONS)
 def test_every_kind_of_image_climbs(image: str) -> None:
     rate = 0.005 if image == "raw" else 0.05
     first = made(image=image, rate=rate, steps=1).arrays["values"][0]

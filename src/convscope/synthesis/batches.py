@@ -1,4 +1,4 @@
-"""Pictures of many targets, batch after batch: those that are looked at alike together, bad ones left out."""
+"""Pictures of many targets, batch after batch: targets that share a plan together, those that fail left out."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.diversity import Apart
 from convscope.objectives.expression import Objective, taps_of
-from convscope.synthesis.making import Making
 from convscope.synthesis.plan import Plan
 from convscope.synthesis.session import Made, Session
+from convscope.synthesis.stages import Making
 from convscope.synthesis.starts import start_pictures
 from convscope.taps.batching import pictures_at_once
 from convscope.taps.tap import SCORES_TAP
@@ -20,7 +20,7 @@ from convscope.taps.tap import SCORES_TAP
 
 @dataclass(frozen=True)
 class Group:
-    """Targets that are looked at alike, and how their pictures are made."""
+    """Targets that share a plan, and how their pictures are made."""
 
     objectives: Sequence[Objective]
     plan: Plan
@@ -28,11 +28,11 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BatchOptions:
     """What the pictures of all targets have in common.
 
-    start: a word of `starts.STARTS`, or the picture to start from. variants: pictures of each target. penalty: taken
-    off each.
+    start: a name of `starts.STARTS`, or the picture to start from. variants: pictures of each target. penalty:
+    subtracted from each objective.
     """
 
     start: str | Tensor
@@ -41,19 +41,19 @@ class Wanted:
 
 
 class Batches:
-    """The pictures of a call, kept as far as they are: `objectives` and, for each, one of `pictures` and `means`.
+    """The pictures of a call that are finished: `objectives`, with the `pictures` and the mean value of each.
 
-    silent: targets whose pictures no gradient reached. ruled: those that got one through what blocks it. skipped: why
-    there are no pictures of others. halved: how many were made at once after memory ran out; 0 if it did not.
+    silent: targets whose pictures no gradient reached. redirected: those that got one past what blocks it. skipped:
+    why there are no pictures of others. halved: the batch size after memory ran out; 0 if it did not.
     """
 
-    def __init__(self, session: Session, wanted: Wanted, caption: Callable[[Objective], str]) -> None:
-        self.session, self.wanted, self.caption = session, wanted, caption
+    def __init__(self, session: Session, options: BatchOptions, caption: Callable[[Objective], str]) -> None:
+        self.session, self.options, self.caption = session, options, caption
         self.objectives: list[Objective] = []
         self.pictures: list[Tensor] = []
         self.means: list[float] = []
         self.silent: list[str] = []
-        self.ruled: list[str] = []
+        self.redirected: list[str] = []
         self.skipped: list[str] = []
         self.transforms: list[dict[str, object]] = []
         self.halved = 0
@@ -62,7 +62,7 @@ class Batches:
 
     def run(self, groups: Sequence[Group]) -> None:
         """Make the pictures of every group, batch after batch."""
-        self._count = sum(len(group.objectives) for group in groups) * self.wanted.variants
+        self._count = sum(len(group.objectives) for group in groups) * self.options.variants
         at_once = [self._at_once(group) for group in groups]
         self._after = sum(self._steps(group, many) for group, many in zip(groups, at_once, strict=True))
         for group, many in zip(groups, at_once, strict=True):
@@ -70,8 +70,10 @@ class Batches:
             self._run(group, many)
 
     def unfinished(self) -> Made | None:
-        """The first batch as far as it is, where no picture is finished; it then counts as finished. None before the
-        first step, and where there are finished pictures."""
+        """The first batch as it was when the work stopped, where no picture is finished; it then counts as finished.
+
+        None before the first step, and where there are finished pictures.
+        """
         made = self.session.made
         if self.objectives or not self._batch or made is None or not made.steps:
             return None
@@ -81,9 +83,15 @@ class Batches:
         return made
 
     def _run(self, group: Group, at_once: int) -> None:
+        """Make the pictures of one group.
+
+        `taps.batching.in_batches` does not fit here: it only halves a batch that ran out of memory. This loop also
+        makes a batch with a non-finite value one by one, drops the target at fault, never splits the variants of one
+        target, and corrects the total of the progress for what is left.
+        """
         if group.plan.transform.describe() not in self.transforms:
             self.transforms.append(group.plan.transform.describe())
-        before, variants, size = len(self.objectives), self.wanted.variants, group.making.sizes[-1]
+        before, variants, size = len(self.objectives), self.options.variants, group.making.sizes[-1]
         left = [objective for objective in group.objectives for _ in range(variants)]
         while rest := left[len(self.objectives) - before :]:
             self.session.done = self._before
@@ -107,48 +115,48 @@ class Batches:
 
     def _at_once(self, group: Group) -> int:
         """How many pictures of a group are made as one batch."""
-        if self.wanted.variants > 1:
-            return self.wanted.variants
+        if self.options.variants > 1:
+            return self.options.variants
         if group.making.optimiser == "lbfgs":  # one step length and one curvature, which pictures cannot share
             return 1
         transform = group.plan.transform
-        return pictures_at_once(self.session.net, taps_of(group.objectives), transform.looks, group.plan.look_size)
+        return pictures_at_once(self.session.net, taps_of(group.objectives), transform.views, group.plan.view_size)
 
     def _steps(self, group: Group, at_once: int) -> int:
-        return group.making.total * -(-len(group.objectives) * self.wanted.variants // at_once)
+        return group.making.total * -(-len(group.objectives) * self.options.variants // at_once)
 
     def _make(self, batch: Sequence[Objective], making: Making) -> None:
-        session, given = self.session, self.wanted.start
+        session, start = self.session, self.options.start
         session.restart()
-        start: Tensor | None
-        if isinstance(given, str):
-            start = start_pictures(given, session.net.spec.channels, making.sizes[-1], session.generator)
+        first: Tensor | None
+        if isinstance(start, str):
+            first = start_pictures(start, session.net.spec.channels, making.sizes[-1], session.generator)
         else:
-            start = given
-        image = session.begin(making, len(batch), start, alike=self.wanted.variants == 1)
+            first = start
+        image = session.begin(making, len(batch), first, same_noise=self.options.variants == 1)
         self._batch = batch
         what = self.caption(batch[0]) if self._count == 1 else f"{self._count} pictures"
-        made = session.make(what, self._pursued(batch), making, image)
+        made = session.make(what, self._maximised(batch), making, image)
         self._keep(made)
         self.means += made.means
         self.silent += [str(one) for one, any_ in zip(batch, made.moved.tolist(), strict=True) if not any_]
-        self.ruled += [str(one) for one, any_ in zip(batch, made.ruled.tolist(), strict=True) if any_]
+        self.redirected += [str(one) for one, any_ in zip(batch, made.redirected.tolist(), strict=True) if any_]
 
     def _keep(self, made: Made) -> None:
         self.pictures.append(made.pictures())
         self.objectives += self._batch
         self._batch = ()
 
-    def _pursued(self, batch: Sequence[Objective]) -> list[Objective]:
-        """What is maximised for each target: it, less the penalty, apart from its variants."""
-        pursued = list(batch)
-        if self.wanted.variants > 1:
-            pursued = [Apart(objective, apart_at(self.session.net, objective)) for objective in pursued]
-        penalty = self.wanted.penalty
-        return pursued if penalty is None else [objective - penalty for objective in pursued]
+    def _maximised(self, batch: Sequence[Objective]) -> list[Objective]:
+        """The objective of each picture: the target, less the penalty, with a diversity term between variants."""
+        objectives = list(batch)
+        if self.options.variants > 1:
+            objectives = [Apart(objective, apart_at(self.session.net, objective)) for objective in objectives]
+        penalty = self.options.penalty
+        return objectives if penalty is None else [objective - penalty for objective in objectives]
 
 
 def apart_at(net: Network, objective: Objective) -> str:
-    """Where variants of a target are held apart: at its own layer, or for classes where positions end."""
+    """The layer where variants of a target are held apart: its own; for classes, the last one with positions."""
     own = sorted(str(tap) for tap in objective.taps() if tap != SCORES_TAP)
     return own[0] if own else net.recommended_layer().name

@@ -1,4 +1,4 @@
-"""Keeping a picture as it is after chosen steps, so that one can see it come into being."""
+"""Keeping the pictures after chosen steps, to show how they came about."""
 
 import re
 
@@ -8,13 +8,13 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import Moment
 from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.stages import Moment
 
 MOST_BYTES = 2_000_000_000
 
 
-def frames_of(text: str | None, total: int) -> list[int]:
+def parse_frames(text: str | None, total: int) -> list[int]:
     """The steps that a text such as `0,7,15,30`, `every 5` or `all` names; 0 is the start. Raises InputError."""
     if text is None:
         return []
@@ -25,17 +25,17 @@ def frames_of(text: str | None, total: int) -> list[int]:
         return sorted({*range(0, total + 1, gap), total})
     if not re.fullmatch(r"\d+(\s*,\s*\d+)*", words):
         raise InputError(f"frames is {text!r}; expected steps such as '0,7,15,30', 'every 5' or 'all'")
-    found = sorted({int(number) for number in words.split(",")})
-    if found[-1] > total:
-        raise InputError(f"frames asks for step {found[-1]}; there are {total}")
-    return found
+    steps = sorted({int(number) for number in words.split(",")})
+    if steps[-1] > total:
+        raise InputError(f"frames asks for step {steps[-1]}; there are {total}")
+    return steps
 
 
 class Frames:
     """The frames of a call, batch after batch. Pictures of other sizes are kept at the final one."""
 
     def __init__(self, text: str | None, total: int, size: Size) -> None:
-        self.wanted = frames_of(text, total)
+        self.steps = parse_frames(text, total)
         self.size = size
         self._batches: list[list[Tensor]] = []
         self._now: list[Tensor] = []
@@ -44,22 +44,22 @@ class Frames:
     def _take(self, pictures: Tensor) -> None:
         shown = resized(pictures.detach(), self.size).clamp(0, 1)
         self._now.append((shown * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
-        if len(self._now) == 1 and len(self.wanted) * self._now[0].numel() > MOST_BYTES:
+        if len(self._now) == 1 and len(self.steps) * self._now[0].numel() > MOST_BYTES:
             raise InputError(
-                f"{len(self.wanted)} frames of {self.size[0]}x{self.size[1]} pixels are more than "
+                f"{len(self.steps)} frames of {self.size[0]}x{self.size[1]} pixels are more than "
                 f"{MOST_BYTES // 10**9} GB: ask for fewer"
             )
 
     def begin(self, image: Image) -> None:
-        """A batch begins with this picture."""
+        """A batch starts from this image."""
         self._now = []
-        if 0 in self.wanted:
+        if 0 in self.steps:
             with torch.no_grad():
                 self._take(image())
 
-    def see(self, moment: Moment) -> None:
-        """Keep the pictures if their step is wanted."""
-        if moment.done in self.wanted:
+    def add(self, moment: Moment) -> None:
+        """Keep the pictures if their step was asked for."""
+        if moment.done in self.steps:
             self._take(moment.pictures())
 
     def end(self) -> None:
@@ -69,8 +69,8 @@ class Frames:
             self._now = []
 
     def kept(self) -> list[int]:
-        """The steps that there are frames of."""
-        return self.wanted[: min(map(len, self._batches), default=0)]
+        """The steps that frames were kept of."""
+        return self.steps[: min(map(len, self._batches), default=0)]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`frames`, `f n h w c` in bytes; nothing where none were asked for."""

@@ -1,18 +1,19 @@
-"""What is done to the gradient before a step, written like `rms smooth(1) clip(2)`."""
+"""Changes of the gradient before a step, written like `rms smooth(1) clip(2)`."""
 
-import re
+import math
 from dataclasses import dataclass
 
 from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
-from convscope.synthesis.chain import blurred
+from convscope.synthesis.terms import Term, read_terms
+from convscope.synthesis.transform_chain import blurred
 
 
 @dataclass(frozen=True)
 class Rms:
-    """Divided by its root mean square over each picture, so that steps are of one size whatever the network."""
+    """Divided by its root mean square over each picture, so that steps have one size whatever the network."""
 
     def __call__(self, gradient: Tensor) -> Tensor:
         size = gradient.square().mean((1, 2, 3), keepdim=True).sqrt()
@@ -31,7 +32,7 @@ class Clip:
 
 @dataclass(frozen=True)
 class Smooth:
-    """Blurred by a Gaussian of this standard deviation in pixels, so that large forms come before fine ones."""
+    """Blurred by a Gaussian of this standard deviation in pixels, so that large structures come first."""
 
     sd: float = 1.0
 
@@ -56,14 +57,27 @@ class Changes:
 
 def parse_changes(text: str) -> Changes | None:
     """The changes of a text such as `rms smooth(1)`; None for "" and "plain". Raises InputError."""
-    found: list[Change] = []
-    for word in text.split():
-        match = re.fullmatch(r"(rms|clip|smooth)(?:\(([\d.]+)\))?", word)
-        if word == "plain":
-            continue
-        number = float(match[2]) if match and match[2] and match[2].count(".") < 2 else None
-        if match is None or (match[2] and (number is None or number <= 0 or match[1] == "rms")):
-            raise InputError(f"the gradient is {text!r}; expected 'plain' or some of rms, clip(1), smooth(1)")
-        kind = match[1]
-        found.append(Rms() if kind == "rms" else Clip(number or 1.0) if kind == "clip" else Smooth(number or 1.0))
-    return Changes(tuple(found)) if found else None
+    try:
+        read = [_change(term) for term in read_terms(text)]
+    except ValueError:
+        raise InputError(f"the gradient is {text!r}; expected 'plain' or some of rms, clip(1), smooth(1)") from None
+    changes = tuple(change for change in read if change is not None)
+    return Changes(changes) if changes else None
+
+
+def _change(term: Term) -> Change | None:
+    """The change that a term names; None for "plain". Raises ValueError."""
+    match term.name, term.numbers():
+        case "plain", []:
+            return None
+        case "rms", []:
+            return Rms()
+        case "clip", []:
+            return Clip()
+        case "smooth", []:
+            return Smooth()
+        case "clip", [float(most)] if 0 < most < math.inf:
+            return Clip(most)
+        case "smooth", [float(sd)] if 0 < sd < math.inf:
+            return Smooth(sd)
+    raise ValueError(term.text)

@@ -1,4 +1,4 @@
-"""What is optimised: an image as parameters. `forward` gives pictures in [0,1]; `encode` is its inverse."""
+"""Image parameterisations, the thing that is optimised: `forward` gives pictures in [0,1]; `encode` is its inverse."""
 
 from abc import ABC, abstractmethod
 
@@ -34,20 +34,20 @@ class Image(nn.Module, ABC):
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
         """Set the parameters so that `forward` gives these pictures (within EPS of black and white)."""
 
-    def settle(self) -> None:
-        """Called after each step: bring parameters back to where they may be."""
+    def project(self) -> None:
+        """Called after each step: project the parameters onto those allowed."""
 
     @torch.no_grad()
-    def scatter(self, sd: float, generator: torch.Generator, *, alike: bool = True) -> None:
-        """Add normal noise of standard deviation `sd` to the parameters, the same for every picture if `alike`."""
+    def add_noise(self, sd: float, generator: torch.Generator, *, same: bool = True) -> None:
+        """Add normal noise of standard deviation `sd` to the parameters, the same for every picture if `same`."""
         for parameter in self.parameters():
-            shape = parameter.shape[1:] if alike else parameter.shape
+            shape = parameter.shape[1:] if same else parameter.shape
             parameter.add_(sd * torch.randn(shape, generator=generator).to(parameter.device))
-        self.settle()
+        self.project()
 
 
 class Coloured(Image):
-    """An image in decorrelated colours, through a sigmoid: `_plain` gives what comes before both."""
+    """An image in decorrelated colours, through a sigmoid: `_plain` gives the values before both."""
 
     def __init__(self, channels: int, *, decorrelate: bool = True) -> None:
         super().__init__()
@@ -76,8 +76,8 @@ def frequencies(size: tuple[int, int]) -> Float[Tensor, "h w"]:
     height, width = size
     down = torch.fft.fftfreq(height)[:, None]
     across = torch.fft.rfftfreq(width)[None, :]
-    found: Tensor = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
-    return found
+    frequency: Tensor = (down.square() + across.square()).sqrt().clamp_min(1 / max(height, width))
+    return frequency
 
 
 class Pixels(Image):
@@ -96,7 +96,7 @@ class Pixels(Image):
 
 
 class Raw(Image):
-    """The pixels themselves, held in [0,1] by cutting off what a step takes beyond: for plain gradient steps."""
+    """The pixels themselves, clamped to [0,1] after each step: for plain gradient steps."""
 
     def __init__(self, n: int, channels: int, size: tuple[int, int]) -> None:
         super().__init__()
@@ -110,14 +110,14 @@ class Raw(Image):
         self.values.copy_(pictures.clamp(0, 1))
 
     @torch.no_grad()
-    def settle(self) -> None:
+    def project(self) -> None:
         self.values.clamp_(0, 1)
 
 
 class Fourier(Coloured):
     """Frequencies in place of pixels, scaled as in natural photographs, and colours that vary independently.
 
-    A step of an optimiser then moves all frequencies alike, where in pixels it would mostly move the highest.
+    An optimiser step then changes all frequencies alike; in pixels it would mostly change the highest.
 
     decay: the power of the frequency by which it is scaled down. decorrelate: whether colours are decorrelated
     (3 channels only).

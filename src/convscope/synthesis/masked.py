@@ -1,4 +1,4 @@
-"""A picture that is made only where a mask allows it, and elsewhere stays a photograph."""
+"""A picture that is optimised only where a mask allows it, and elsewhere stays a photograph."""
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from convscope.synthesis.images import Image
 
 
 class Masked(Image):
-    """photograph + mask * (inner - photograph): what the network sees is what will be there in the end.
+    """photograph + mask * (inner - photograph): the network sees the picture as it will be returned.
 
     inner: any image of the same size. photograph: `1 c h w`. mask: `1 1 h w` in [0,1], or one number.
     """
@@ -25,15 +25,16 @@ class Masked(Image):
         made: Tensor = self.inner()
         plain = made.detach()
         share = (self.mask > 0) / self.mask.clamp_min(1e-3)
-        whole = plain + share * (made - plain)  # the value of made; its steps are as large under a faint mask
+        # the values of made; its gradients are scaled up, so that steps are as large under a faint mask
+        whole = plain + share * (made - plain)
         return self.photograph + self.mask * (whole - self.photograph)
 
     def encode(self, pictures: Float[Tensor, "n c h w"]) -> None:
         self.inner.encode(pictures)
 
-    def settle(self) -> None:
-        self.inner.settle()
+    def project(self) -> None:
+        self.inner.project()
 
-    def scatter(self, sd: float, generator: torch.Generator, *, alike: bool = True) -> None:
-        """As the image inside does."""
-        self.inner.scatter(sd, generator, alike=alike)
+    def add_noise(self, sd: float, generator: torch.Generator, *, same: bool = True) -> None:
+        """As the inner image does."""
+        self.inner.add_noise(sd, generator, same=same)

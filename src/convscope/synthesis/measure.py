@@ -1,4 +1,4 @@
-"""What objectives are on finished pictures and on photographs, as the network sees them without transforms."""
+"""The values of objectives on finished pictures and on photographs, without transforms."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,36 +46,36 @@ def size_seen(net: Network, taps: Sequence[Tap], size: Size) -> Size:
 def reached(
     net: Network, objectives: Sequence[Objective], pictures: Tensor, size: Size
 ) -> tuple[np.ndarray, list[float | None]]:
-    """Each objective on its finished picture, and for classes the probability, as the network sees the picture."""
+    """Each objective on its finished picture, and for classes the probability, without transforms."""
     values, probabilities = [], []
-    seen_at: dict[tuple[Tap, ...], Size] = {}
+    sizes: dict[tuple[Tap, ...], Size] = {}
     for index, objective in enumerate(objectives):
         taps = tuple(taps_of([objective]))
-        if taps not in seen_at:
-            seen_at[taps] = size_seen(net, taps, size)
-        picture = resized(pictures[index : index + 1], seen_at[taps])
-        asked: list[Objective] = [objective]
+        if taps not in sizes:
+            sizes[taps] = size_seen(net, taps, size)
+        picture = resized(pictures[index : index + 1], sizes[taps])
+        both: list[Objective] = [objective]
         is_class = isinstance(objective, Logit) and not isinstance(objective, Probability)
         if is_class:
-            asked.append(Probability(objective.label))  # type: ignore[attr-defined]
+            both.append(Probability(objective.label))  # type: ignore[attr-defined]
         with torch.no_grad():
-            repeated = picture.expand(len(asked), -1, -1, -1)
-            found = evaluate(net, asked, repeated, Plain(), torch.Generator()).tolist()
-        values.append(found[0])
-        probabilities.append(found[1] if is_class else None)
+            repeated = picture.expand(len(both), -1, -1, -1)
+            on_picture = evaluate(net, both, repeated, Plain(), torch.Generator()).tolist()
+        values.append(on_picture[0])
+        probabilities.append(on_picture[1] if is_class else None)
     return np.asarray(values, dtype=np.float32), probabilities
 
 
 class Real:
-    """What objectives are on photographs: `values`, for each objective an array `(photographs,)`.
+    """The values of objectives on photographs: `values` has an array `(photographs,)` for each.
 
-    given: what the photographs are opened from, some at a time. records: what is known of each.
+    given: what the photographs are opened from, a batch at a time. records: the recipe entry of each.
     """
 
     def __init__(self, net: Network, given: Sequence[Any], objectives: Sequence[Objective]) -> None:
         self.records: list[dict[str, Any]] = []
         taps = taps_of(objectives)
-        found: dict[Objective, list[np.ndarray]] = {objective: [] for objective in objectives}
+        per_batch: dict[Objective, list[np.ndarray]] = {objective: [] for objective in objectives}
         at_once = 1 if net.one_at_a_time else AT_ONCE
         for first in range(0, len(given), at_once):
             photographs = [net.photograph(one) for one in given[first : first + at_once]]
@@ -83,26 +83,26 @@ class Real:
             pictures = torch.cat([photograph.tensor(net.device) for photograph in photographs])
             with torch.no_grad():
                 recording = record(net, pictures, taps) if taps else Recording(net, {}, pictures)
-                for objective, values in found.items():
+                for objective, values in per_batch.items():
                     values.append(objective.value(recording).float().cpu().numpy().astype(np.float32))
-        self.values = {objective: np.concatenate(values) for objective, values in found.items()}
+        self.values = {objective: np.concatenate(values) for objective, values in per_batch.items()}
 
     def beside(self, objectives: Sequence[Objective], values: np.ndarray) -> dict[str, Any]:
-        """How values of objectives stand beside those of the photographs, as facts."""
-        found = [self.values[objective] for objective in objectives]
+        """Values of objectives against those on the photographs, as facts."""
+        real = [self.values[objective] for objective in objectives]
         return {
             "real": len(self.records),
-            "real_most": [float(seen.max()) for seen in found],
-            "real_middle": [float(np.median(seen)) for seen in found],
-            "above_real": [float((seen < value).mean()) for seen, value in zip(found, values, strict=True)],
+            "real_most": [float(one.max()) for one in real],
+            "real_middle": [float(np.median(one)) for one in real],
+            "above_real": [float((one < value).mean()) for one, value in zip(real, values, strict=True)],
         }
 
 
-def several_of(given: Any) -> list[Any]:
+def photographs_of(given: Any) -> list[Any]:
     """One picture, several, or the files of a folder by name. Raises InputError."""
-    several = listed(given)
+    photographs = listed(given)
     if isinstance(given, str | Path) and Path(given).is_dir():
-        several = sorted(file for file in Path(given).iterdir() if file.suffix.lower() in PICTURES)
-    if not 0 < len(several) <= MOST_REAL:
-        raise InputError(f"{len(several)} photographs are given in {given!r:.80}; expected 1 to {MOST_REAL}")
-    return several
+        photographs = sorted(file for file in Path(given).iterdir() if file.suffix.lower() in PICTURES)
+    if not 0 < len(photographs) <= MOST_REAL:
+        raise InputError(f"{len(photographs)} photographs are given in {given!r:.80}; expected 1 to {MOST_REAL}")
+    return photographs

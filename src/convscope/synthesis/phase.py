@@ -1,4 +1,4 @@
-"""Pictures whose Fourier magnitudes are fixed to those of photographs; only the phases are optimised."""
+"""Pictures with a fixed Fourier magnitude, that of photographs or 1/f; only the phase is optimised."""
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,8 @@ SPREAD = 1.0
 class Phase(Coloured):
     """The phases of a Fourier transform, under a fixed magnitude: that of photographs, or 1/f, which is near it.
 
-    What cannot be had by raising contrast must be had by form. No inverse exists: a start gives its phases alone.
+    With the magnitude fixed, only the phase is optimised, so contrast cannot grow. `encode` is lossy: it keeps only
+    the phase of the start.
 
     photographs: those whose magnitudes are taken, `m c h w` in [0,1], each `h w` the picture's size; without any, 1/f.
 
@@ -29,16 +30,16 @@ class Phase(Coloured):
         self.size = size
         height, width = size
         self.phase = nn.Parameter(torch.zeros(n, channels, height, width // 2 + 1))
-        self.register_buffer("magnitude", self._taken(channels, photographs), persistent=False)
+        self.register_buffer("magnitude", self._magnitude_of(channels, photographs), persistent=False)
         self.magnitude: Tensor
 
-    def _taken(self, channels: int, photographs: Tensor | None) -> Float[Tensor, "c h w"]:
+    def _magnitude_of(self, channels: int, photographs: Tensor | None) -> Float[Tensor, "c h w"]:
         if photographs is None:
             return _one_over_f(channels, self.size)
         if photographs.shape[1:] != (channels, *self.size):
             raise InputError(f"the photographs are {tuple(photographs.shape[1:])}; expected {(channels, *self.size)}")
-        found: Tensor = torch.fft.rfft2(self._decoded(photographs)).abs().mean(0)
-        return found
+        magnitude: Tensor = torch.fft.rfft2(self._decoded(photographs)).abs().mean(0)
+        return magnitude
 
     def _plain(self) -> Float[Tensor, "n c h w"]:
         plain: Tensor = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.phase), self.phase), s=self.size)

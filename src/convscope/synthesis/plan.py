@@ -1,4 +1,4 @@
-"""How to look at the pictures that are made for a target: how large they are, and which random looks suit it."""
+"""The size of the pictures for a target, and the random transforms that suit it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import torch
 from convscope.errors import InputError, NetworkError, OutOfMemoryError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective, taps_of
-from convscope.synthesis.chain import ROBUST, Chain, parse_chain
+from convscope.synthesis.transform_chain import ROBUST, Chain, parse_chain
 from convscope.synthesis.transforms import Crops, Plain, Sized, Transform, Wobble, smallest_side
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
@@ -19,15 +19,15 @@ VIEWS = ("auto", "crops", "wobble", "plain")
 
 @dataclass(frozen=True)
 class Plan:
-    """How large the pictures are, and how they are looked at: by `transform`, at `look_size`."""
+    """The size of the pictures, and the transform that shows them to the network, at `view_size`."""
 
     size: tuple[int, int]
     transform: Transform
-    look_size: tuple[int, int]
+    view_size: tuple[int, int]
 
 
 def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> Plan:
-    """Crops for what sees the whole, wobble for what sees a part or has a place; sizes that the network runs at.
+    """Crops for units that see most of the picture, wobble for those that see a part or have a position.
 
     views: one of VIEWS, or a chain of transforms as text. Raises InputError.
     """
@@ -44,15 +44,15 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     if size is not None:
         natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
     if kind == "crops":
-        look = spec if placed else runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
-        return Plan(natural, Crops(looks=4 if classes else 2, size=look), look)
-    look = runs_at(net, taps, natural)
-    if look != natural:  # the network runs at its own size alone
+        crop = spec if placed else runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
+        return Plan(natural, Crops(views=4 if classes else 2, size=crop), crop)
+    runs = runs_at(net, taps, natural)
+    if runs != natural:  # the network runs at its own size alone
         if size is not None:
             raise InputError(
                 f"{net.name} runs at {spec[0]}x{spec[1]} pixels alone: leave size out, or take views='crops'"
             )
-        natural = look
+        natural = runs
     if links:
         held = spec if placed or runs_at(net, taps, half(spec)) == spec else None
         return Plan(natural, Chain(links, size=held), held or natural)
@@ -74,24 +74,24 @@ def plans_for(
 
 
 def _each(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> list[Plan]:
-    """A plan for each target, thought of once for all that are tapped at the same layers."""
-    found: dict[tuple[tuple[Tap, ...], bool], Plan] = {}
+    """A plan for each target, worked out once for all that are tapped at the same layers."""
+    plans: dict[tuple[tuple[Tap, ...], bool], Plan] = {}
     keys = [(tuple(taps_of([objective])), objective.has_place) for objective in objectives]
     for key, objective in zip(keys, objectives, strict=True):
-        if key not in found:
-            found[key] = plan_for(net, [objective], views, size)
-    return [found[key] for key in keys]
+        if key not in plans:
+            plans[key] = plan_for(net, [objective], views, size)
+    return [plans[key] for key in keys]
 
 
-def alike(plans: Sequence[Plan], objectives: Sequence[Objective]) -> Iterator[tuple[Plan, list[Objective]]]:
-    """Neighbours that share a plan, so that they can be made as one batch."""
+def grouped(plans: Sequence[Plan], objectives: Sequence[Objective]) -> Iterator[tuple[Plan, list[Objective]]]:
+    """Runs of neighbouring targets that share a plan, so that they can be made as one batch."""
     pairs = zip(plans, objectives, strict=True)
     for plan, some in groupby(pairs, key=lambda pair: pair[0]):
         yield plan, [objective for _, objective in some]
 
 
-def looks_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tuple[int, int]) -> Transform:
-    """How pictures of another size than the plan's, in a stage of a schedule, are looked at."""
+def transform_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tuple[int, int]) -> Transform:
+    """The transform of a stage of a schedule, whose pictures may have another size than the plan's."""
     if size == plan.size or isinstance(plan.transform, Crops):
         return plan.transform
     taps = taps_of(objectives)
@@ -101,12 +101,12 @@ def looks_at(net: Network, objectives: Sequence[Objective], plan: Plan, size: tu
 
 
 def half(size: tuple[int, int]) -> tuple[int, int]:
-    """About half a size, to see whether a network runs at more than its own."""
+    """About half a size, to try whether a network runs at sizes other than its own."""
     return max(1, size[0] // 2 + 8), max(1, size[1] // 2 + 8)
 
 
 def _sees_most(net: Network, tap: Tap) -> bool:
-    """Whether what is tapped sees more than half of the picture's side."""
+    """Whether the receptive field is more than half of the picture's side."""
     if tap == SCORES_TAP:
         return True
     field = net.layer(tap.layer).receptive_field

@@ -16,7 +16,7 @@ COARSEST = 8
 class Pyramid(Coloured):
     """A sum of pictures of all scales, each enlarged to the full size, in decorrelated colours, through a sigmoid.
 
-    A step of an optimiser moves large forms as readily as small ones, as in Fourier space, but locally.
+    An optimiser step changes large structures as readily as small ones, as in Fourier space, but locally.
 
     Source: Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code" (1983); for synthesis, Mordvintsev et
     al., "DeepDreaming with TensorFlow" (2016).

@@ -1,10 +1,9 @@
-"""The sizes that a picture goes through while it is made: octaves, growth, zooming in and out.
+"""Schedules: the sizes that a picture goes through while it is made.
 
-Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; the steps of a call are those of each stage.
+Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; each size is a stage of as many steps as are asked for.
 """
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.synthesis.terms import read_terms
 
 MOST_STAGES = 100
 LEAST_SIDE = 16
@@ -20,7 +20,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True)
 class Single:
-    """The wanted size from the first step on."""
+    """The final size from the first step on."""
 
     def sizes(self, size: Size) -> list[Size]:
         return [size]
@@ -28,7 +28,7 @@ class Single:
 
 @dataclass(frozen=True)
 class Octaves:
-    """`count` sizes up to the wanted one, each `factor` times the one before; below 1 they go down to it.
+    """`count` sizes up to the final one, each `factor` times the one before; with a factor below 1, down to it.
 
     Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015).
     """
@@ -36,13 +36,17 @@ class Octaves:
     count: int = 4
     factor: float = 1.4
 
+    @property
+    def fits(self) -> bool:
+        return 1 <= self.count <= 50 and 0.1 <= self.factor <= 10
+
     def sizes(self, size: Size) -> list[Size]:
         return [_times(size, self.factor ** (i - self.count + 1)) for i in range(self.count)]
 
 
 @dataclass(frozen=True)
 class Grow:
-    """From `start` pixels on the short side, enlarged by `factor` until the wanted size is reached.
+    """From `start` pixels on the short side, enlarged by `factor` until the final size is reached.
 
     Source: Strika, "Feature Visualization on Convolutional Neural Networks" (2019), where the factor is 1.2.
     """
@@ -50,18 +54,22 @@ class Grow:
     start: int = 64
     factor: float = 1.2
 
+    @property
+    def fits(self) -> bool:
+        return self.start >= LEAST_SIDE and 1.01 <= self.factor <= 10
+
     def sizes(self, size: Size) -> list[Size]:
-        found: list[Size] = []
-        at = min(1.0, self.start / min(size))
-        while at < 1 and len(found) < MOST_STAGES - 1:
-            found.append(_times(size, at))
-            at *= self.factor
-        return [*found, size]
+        sizes: list[Size] = []
+        scale = min(1.0, self.start / min(size))
+        while scale < 1 and len(sizes) < MOST_STAGES - 1:
+            sizes.append(_times(size, scale))
+            scale *= self.factor
+        return [*sizes, size]
 
 
 @dataclass(frozen=True)
 class Zoom:
-    """The wanted size, then `factor` times it, and back, `cycles` times: what is found must hold at both scales.
+    """The final size, then `factor` times it, and back, `cycles` times: structures must hold at both scales.
 
     Source: Gerretsen et al., "Neural network reversal" (2019), where Deep Dream goes through zooming cycles.
     """
@@ -69,42 +77,57 @@ class Zoom:
     cycles: int = 3
     factor: float = 1.2
 
+    @property
+    def fits(self) -> bool:
+        return 1 <= self.cycles <= 40 and 0.1 <= self.factor <= 10
+
     def sizes(self, size: Size) -> list[Size]:
         return [size, *([_times(size, self.factor), size] * self.cycles)]
 
 
 Schedule = Single | Octaves | Grow | Zoom
+STAGED: dict[str, type[Octaves | Grow | Zoom]] = {"octaves": Octaves, "grow": Grow, "zoom": Zoom}
+"""Those that take a whole number and a factor."""
 
 
 def parse_schedule(text: str) -> Schedule:
     """The schedule of a text such as `octaves(4,1.4)`. Raises InputError."""
-    match = re.fullmatch(r"(single|octaves|grow|zoom)(?:\(([\d.]*)(?:,\s*([\d.]+))?\))?", text.strip())
-    if match is None:
-        raise InputError(f"the schedule is {text!r}; expected single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")
-    kind, first, second = match[1], match[2], match[3]
-    if kind == "single":
-        return Single()
     try:
-        count = int(first) if first else None
-        factor = float(second) if second else None
+        terms = read_terms(text)
     except ValueError:
-        raise InputError(f"the schedule is {text!r}; expected a whole number, then a factor") from None
-    made: Octaves | Grow | Zoom
-    if kind == "octaves":
-        made = octaves = Octaves(4 if count is None else count, 1.4 if factor is None else factor)
-        fits = 1 <= octaves.count <= 50 and 0.1 <= octaves.factor <= 10
-    elif kind == "grow":
-        made = grow = Grow(64 if count is None else count, 1.2 if factor is None else factor)
-        fits = grow.start >= LEAST_SIDE and 1.01 <= grow.factor <= 10
-    else:
-        made = zoom = Zoom(3 if count is None else count, 1.2 if factor is None else factor)
-        fits = 1 <= zoom.cycles <= 40 and 0.1 <= zoom.factor <= 10
-    if not fits:
+        terms = []
+    if len(terms) != 1 or terms[0].name not in ("single", *STAGED):
+        raise _not_a_schedule(text)
+    (term,) = terms
+    try:
+        numbers = term.numbers()
+    except ValueError:
+        raise _wrong_numbers(text) from None
+    if len(numbers) > 2:
+        raise _not_a_schedule(text)
+    if term.name == "single":
+        return Single()
+    first, factor = [*numbers, None, None][:2]
+    if first is not None and not first.is_integer():
+        raise _wrong_numbers(text)
+    kind = STAGED[term.name]
+    given = (None if first is None else int(first), factor)
+    named = {field.name: value for field, value in zip(fields(kind), given, strict=True) if value is not None}
+    schedule = kind(**named)  # type: ignore[arg-type]  # the first field of each is whole
+    if not schedule.fits:
         raise InputError(
             f"the schedule is {text!r}; expected 1 to 50 octaves, 1 to 40 cycles, growth from {LEAST_SIDE} pixels on "
             "by at least 1.01, and factors of 0.1 to 10"
         )
-    return made
+    return schedule
+
+
+def _not_a_schedule(text: str) -> InputError:
+    return InputError(f"the schedule is {text!r}; expected single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")
+
+
+def _wrong_numbers(text: str) -> InputError:
+    return InputError(f"the schedule is {text!r}; expected a whole number, then a factor")
 
 
 def _times(size: Size, factor: float) -> Size:

@@ -1,4 +1,4 @@
-"""A session: the makings of one call, carried out step by step; watched, filmed, and kept as far as they are."""
+"""A session runs the makings of one call step by step: it reports progress, keeps frames, and what a stop leaves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,29 +12,29 @@ from convscope.models.network import Network
 from convscope.progress import Progress, Watch
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.images import Image
-from convscope.synthesis.making import Making, Moment, Objectives, begun, make
+from convscope.synthesis.stages import Making, Moment, Objectives, run_stages, start_image
 
 LAST = 8
-"""Steps over whose values a mean is told: single ones jump with the crops."""
+"""Steps over which reported values are averaged: those of single steps jump with the crops."""
 
 
 @dataclass
 class Made:
-    """Pictures, as far as they are made. steps: how many were done. values: those of the last few steps, each `(n,)`.
+    """The pictures of one making, finished or not. steps: how many were done. values: of the last few, each `(n,)`.
 
-    moved, ruled: of which pictures any gradient arrived, and which got one through what blocks it.
+    moved: which pictures got a gradient. redirected: which got one only past the activations that block it.
     """
 
     image: Image
     moved: Bool[Tensor, " n"]
-    ruled: Bool[Tensor, " n"]
+    redirected: Bool[Tensor, " n"]
     steps: int = 0
     values: list[Tensor] = field(default_factory=list)
 
     def note(self, moment: Moment) -> None:
-        """A step is done."""
+        """Take in a step."""
         self.image, self.steps = moment.image, moment.done
-        self.moved, self.ruled = self.moved | moment.step.moved, self.ruled | moment.step.ruled
+        self.moved, self.redirected = self.moved | moment.step.moved, self.redirected | moment.step.redirected
         self.values = [*self.values[1 - LAST :], moment.step.values.detach().cpu()]
 
     @torch.no_grad()
@@ -58,8 +58,8 @@ class Made:
 class Session:
     """The makings of one call.
 
-    seed: of all that is random. total: the steps of all makings, for progress; may be corrected as work goes on.
-    frames: which steps are kept as frames; None for none. done: steps by now. made: the making at hand, or the last.
+    seed: of all that is random. total: the steps of all makings, for progress; may be corrected on the way.
+    frames: which steps are kept as frames; None for none. done: steps so far. made: the current or last making.
     """
 
     def __init__(self, net: Network, seed: int, watch: Watch, *, total: int = 0, frames: Frames | None = None) -> None:
@@ -69,12 +69,12 @@ class Session:
         self.restart()
 
     def restart(self) -> None:
-        """Randomness begins anew, so that what follows does not depend on what was made before."""
+        """Seed the generator anew, so that the next making does not depend on those before."""
         self.generator = torch.Generator().manual_seed(self.seed)
 
-    def begin(self, making: Making, count: int = 1, start: Tensor | None = None, *, alike: bool = True) -> Image:
-        """The image of a making's first stage: from a start `n c h w`, or from noise."""
-        return begun(making, count, self.net.spec.channels, self.generator, start, alike=alike)
+    def begin(self, making: Making, count: int = 1, start: Tensor | None = None, *, same_noise: bool = True) -> Image:
+        """The image of the first stage: a start `n c h w`, or noise; as `stages.start_image` has it."""
+        return start_image(making, count, self.net.spec.channels, self.generator, start, same_noise=same_noise)
 
     @torch.inference_mode(False)
     def make(
@@ -84,40 +84,42 @@ class Session:
         making: Making,
         image: Image,
         *,
-        film: bool = True,
-        **how: Any,
+        keep_frames: bool = True,
+        **options: Any,
     ) -> Made:
-        """Carry out a making that begins with `image`. film: whether its steps may be kept as frames. how: as
-        `making.make` takes it. What an interruption leaves is in `made`."""
+        """Run a making that starts from `image`. what: its name in progress. options: those of `stages.run_stages`.
+
+        When it is interrupted, `made` holds what was done.
+        """
         count = len(image())
         none = torch.zeros(count, dtype=torch.bool)
         made = self.made = Made(image, none, none)
-        frames = self.frames if film else None
+        frames = self.frames if keep_frames else None
         if frames is not None:
             frames.begin(image)
-        for moment in make(self.net, objectives, making, image, self.generator, **how):
+        for moment in run_stages(self.net, objectives, making, image, self.generator, **options):
             made.note(moment)
             if frames is not None:
-                frames.see(moment)
+                frames.add(moment)
             self.done += 1
-            told = f"{float(moment.step.values.mean()):.4g}"
-            self.watch(Progress(what, self.done, self.total, told, moment.shown))
+            value = f"{float(moment.step.values.mean()):.4g}"
+            self.watch(Progress(what, self.done, self.total, value, moment.shown))
         if frames is not None:
             frames.end()
         return made
 
     @property
-    def begun(self) -> bool:
-        """Whether the making at hand has done a step."""
+    def started(self) -> bool:
+        """Whether the current making has done a step."""
         return self.made is not None and self.made.steps > 0
 
     def told(self) -> str:
-        """How far it is, in words."""
+        """How far the work is, in words."""
         return f"stopped after {self.done} of {self.total} steps"
 
 
 def kept_frames(frames: Frames | None) -> tuple[list[int], Sequence[Any]]:
-    """The steps that there are frames of, and these, each `n h w c` in bytes; also of a making that was stopped."""
+    """The steps that frames were kept of, and the frames, each `n h w c` in bytes; also after a stop."""
     if frames is None:
         return [], []
     frames.end()

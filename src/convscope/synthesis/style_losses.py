@@ -14,9 +14,9 @@ from convscope.models.spec import InputSpec
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.penalties import TotalVariation
 from convscope.objectives.style import Content, Style, distance_scale, mean_gram
-from convscope.synthesis.ascent import Beside, evaluate
+from convscope.synthesis.ascent import SideInputs, evaluate
+from convscope.synthesis.keep_colours import luma
 from convscope.synthesis.plan import runs_at
-from convscope.synthesis.recoloured import luma
 from convscope.synthesis.schedule import Size, resized
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain, Sized, Transform
@@ -33,13 +33,13 @@ def _mean_square(maps: Tensor) -> Tensor:
 
 
 def unit_of(spec: InputSpec) -> float:
-    """How large the network's input is against one of unit variance; the activations of a VGG are as much larger."""
+    """The standard deviation of the network's input on photographs; a VGG's activations grow in proportion to it."""
     low, high = spec.range or (0.0, 1.0)
     return float(np.mean([(high - low) * NATURAL_SD / std for std in spec.stds]))
 
 
 class StyleLosses:
-    """What is pursued at each size of a picture. regions: for each style where it goes; none for everywhere.
+    """The objectives at each size of a picture. regions: for each style where it goes; none for everywhere.
 
     sizes: those that the picture goes through. options: the losses' own: losses, content_layers, style_layers,
     content_weight, style_weight, tv_weight, decay, shares, scale, tile.
@@ -65,8 +65,8 @@ class StyleLosses:
         return torch.cat([region.tensor() for region in self.regions]) if self.regions else None
 
     @cached_property
-    def held(self) -> Size | None:
-        """The size that the network is shown all pictures at, where it does not run at all of theirs."""
+    def fixed_size(self) -> Size | None:
+        """The one size that all pictures are resized to, where the network does not run at all of theirs; else None."""
         taps = [Tap(name) for name in (*self.options["content_layers"], *self.options["style_layers"])]
         sizes = [
             *self.sizes,
@@ -83,37 +83,38 @@ class StyleLosses:
 
     @torch.no_grad()
     def _mean(self, picture: Tensor, layers: Sequence[str], measure: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
-        """The mean over a picture of what is measured at layers, looked at as the picture in the making is."""
-        tile = self.options["tile"] if self.held is None else max(self.held)
-        found: dict[str, Tensor] = {}
-        for looks in Tiles(tile, 0).parts(self._fitted(picture), torch.Generator()):
-            for tap, maps in record(self.net, looks.views, layers, way=self.way).items():
-                part = looks.share * measure(maps)[0]
-                found[tap.layer] = found[tap.layer] + part if tap.layer in found else part
-        return found
+        """The mean of a measure of each layer's maps, over the same tiles that the optimised picture is shown in."""
+        tile = self.options["tile"] if self.fixed_size is None else max(self.fixed_size)
+        means: dict[str, Tensor] = {}
+        for views in Tiles(tile, 0).parts(self._fitted(picture), torch.Generator()):
+            for tap, maps in record(self.net, views.images, layers, way=self.way).items():
+                part = views.share * measure(maps)[0]
+                means[tap.layer] = means[tap.layer] + part if tap.layer in means else part
+        return means
 
     def transform_at(self, size: Size) -> Transform:
-        """The picture as it is; in tiles where it is larger than one; brought to the network's only size."""
-        if self.held is not None:
-            return Sized(Plain(), self.held)
+        """The plain picture; in tiles where it is larger than one; resized where the network runs at one size only."""
+        if self.fixed_size is not None:
+            return Sized(Plain(), self.fixed_size)
         return Plain() if max(size) <= self.options["tile"] else Tiles(self.options["tile"])
 
     def _fitted(self, picture: Tensor) -> Tensor:
-        return picture if self.held is None else resized(picture, self.held)
+        return picture if self.fixed_size is None else resized(picture, self.fixed_size)
 
-    def pursued(self, size: Size) -> list[Objective]:
+    def objectives_at(self, size: Size) -> list[Objective]:
+        """The one objective of a stage: the sum of all terms."""
         return [Sum(tuple(objective for part in self._terms(size).values() for objective in part))]
 
     def _terms(self, size: Size) -> dict[str, list[Objective]]:
-        """What is pursued at a size, by its name; of the size asked for last it is kept."""
+        """The terms of the objective at a size, by name; those of the last size are cached."""
         if self._at is None or self._at[0] != size:
-            self._at = None  # what it held need not stay beside what follows
+            self._at = None  # free the last size's tensors first
             terms = {"content": self._content(size), "style": self._style(size), "total variation": [self._tv()]}
             self._at = size, terms
         return self._at[1]
 
     def _content(self, size: Size) -> list[Objective]:
-        """Keeping the content at a size, each layer equally."""
+        """The content terms at a size, each layer with equal weight."""
         layers, weight = self.options["content_layers"], self.options["content_weight"]
         picture = resized(self.photograph.tensor(), size).to(self.net.device)
         given: dict[str, Tensor] = {}
@@ -130,10 +131,10 @@ class StyleLosses:
         return [Content(name, given.get(name), scale) for name, scale in scales.items()]
 
     def _style(self, size: Size) -> list[Objective]:
-        """Matching each style at a size, by each layer."""
+        """The style terms at a size, for each style and layer."""
         options = self.options
         weights = [options["decay"] ** i for i in range(len(options["style_layers"]))]
-        found: list[Objective] = []
+        terms: list[Objective] = []
         for number, (style, share) in enumerate(zip(self.styles, self._shares(), strict=True)):
             guide = number if self.regions else None
             covered = float(self.regions[number].pixels.mean()) if self.regions else 1.0
@@ -148,11 +149,11 @@ class StyleLosses:
                 scale = distance_scale(gram) * weight / sum(weights)
                 if options["losses"] == "gatys":
                     scale = weight / (4 * len(gram) ** 2 * unit_of(self.net.spec) ** 4)
-                found.append(Style(name, gram, options["style_weight"] * share * scale, guide, covered))
-        return found
+                terms.append(Style(name, gram, options["style_weight"] * share * scale, guide, covered))
+        return terms
 
     def _shares(self) -> list[float]:
-        """What each style counts; they add up to 1."""
+        """The weight of each style; they add up to 1."""
         shares = self.options["shares"] or [1.0] * len(self.styles)
         return [share / sum(shares) for share in shares]
 
@@ -162,8 +163,8 @@ class StyleLosses:
         return -weight * TotalVariation()
 
     @torch.no_grad()
-    def of(self, picture: Tensor) -> dict[str, float]:
-        """Each loss of a picture, at the size that it has."""
+    def losses_of(self, picture: Tensor) -> dict[str, float]:
+        """Each loss of a picture, at its own size."""
         size = (picture.shape[-2], picture.shape[-1])
         guides = companion = None
         if self.guides is not None:
@@ -171,10 +172,10 @@ class StyleLosses:
         terms = self._terms(size)
         if any(objective.compares for objective in terms["content"]):
             companion = resized(self.photograph.tensor(), size).to(picture.device)
-        beside = Beside(companion, guides)
+        side = SideInputs(companion, guides)
         generator = torch.Generator().manual_seed(0)
         return {
-            name: -float(evaluate(self.net, [Sum(tuple(parts))], picture, self.transform_at(size), generator, beside))
+            name: -float(evaluate(self.net, [Sum(tuple(parts))], picture, self.transform_at(size), generator, side))
             for name, parts in terms.items()
             if parts
         }

@@ -1,4 +1,4 @@
-"""Looking at a large picture tile by tile, so that memory does not grow with it."""
+"""A large picture shown to the network tile by tile, so that memory does not grow with it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
-from convscope.synthesis.transforms import Looks
+from convscope.synthesis.transforms import Views
 
 LEAST = 32
 
@@ -19,9 +19,9 @@ LEAST = 32
 class Tiles:
     """The whole picture, shifted around its edges by a random amount and cut into tiles of at most `size` pixels.
 
-    Each tile is dealt with by itself and counts by its area. As the cuts fall elsewhere in every step, no seam stays.
+    Each tile is a pass of its own, weighted by its area. As the cuts fall elsewhere in every step, no seam stays.
 
-    jitter: greatest shift in pixels; None for any, as suits cuts that shall not show.
+    jitter: greatest shift in pixels; None for any, so that the cuts leave no trace.
 
     Source: the tiled gradients of Mordvintsev et al., "DeepDreaming with TensorFlow" (2016).
     """
@@ -34,18 +34,18 @@ class Tiles:
             raise InputError(f"the tile is {self.size} pixels; expected at least {LEAST}")
 
     @property
-    def looks(self) -> int:
+    def views(self) -> int:
         return 1
 
-    def parts(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Iterator[Looks]:
+    def parts(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Iterator[Views]:
         height, width = pictures.shape[-2:]
         most = self.jitter
         reach = (height, width) if most is None else (min(most, height), min(most, width))
         shift = [int(torch.randint(max(1, side), (), generator=generator)) for side in reach]
         for top, bottom in cuts(height, self.size):
             for left, right in cuts(width, self.size):
-                view = _window(pictures, (top + shift[0], bottom + shift[0]), (left + shift[1], right + shift[1]))
-                yield Looks(view, 1, (bottom - top) * (right - left) / (height * width))
+                tile = _window(pictures, (top + shift[0], bottom + shift[0]), (left + shift[1], right + shift[1]))
+                yield Views(tile, 1, (bottom - top) * (right - left) / (height * width))
 
     def describe(self) -> dict[str, Any]:
         return {"kind": "tiles", **asdict(self)}
@@ -59,7 +59,7 @@ def cuts(length: int, most: int) -> list[tuple[int, int]]:
 
 
 def _window(pictures: Tensor, rows: tuple[int, int], columns: tuple[int, int]) -> Tensor:
-    """A part of the picture; what lies beyond the edge is taken from the other side."""
+    """A part of the picture; beyond an edge it goes on at the opposite one."""
     for axis, (low, high) in ((2, rows), (3, columns)):
         side = pictures.shape[axis]
         low, high = low % side, (high - 1) % side + 1

@@ -1,37 +1,27 @@
 """`convscope.dream`: what a network sees in a photograph, painted into it."""
 
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from convscope.memory import memory_watched
-from convscope.models.choose import dream_layer, middle_layer
+from convscope.models.choose import dream_layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
-from convscope.objectives.likeness import Keep
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import layer
 from convscope.objectives.words import in_words
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.frames import Frames
-from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import Making, Parameterisation
+from convscope.synthesis.deep_dream import Dream
 from convscope.synthesis.measure import measured
 from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.plan import runs_at
-from convscope.synthesis.schedule import Size, parse_schedule
-from convscope.synthesis.session import Session
-from convscope.synthesis.tiles import Tiles
-from convscope.synthesis.transforms import Crops, Transform
+from convscope.synthesis.stages import Parameterisation
 from convscope.taps.tap import SCORES_TAP
+from convscope.verbs.calls import Given
 from convscope.verbs.made import picture_made
 from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import DREAM, LUCID, PRESETS, filled
@@ -75,8 +65,8 @@ def dream(
     target: a layer, "blocks.7" (Deep Dream: the mean square of all it answers; a weighted sum of several is a mixture),
     a channel "blocks.7:20", or a class "class:robin" (Lucid dream). Unless given, a layer two thirds down.
 
-    A layer's or channel's dream is made by plain gradient steps on the pixels, over octaves, looked at in shifted
-    tiles; so its size is free. A class's is made by looking at random crops of the whole.
+    A layer's or channel's dream is made by plain gradient steps on the pixels, over octaves, in shifted tiles;
+    so its size is free. A class's is made from random crops of the whole.
 
     keep: holds on to what a middle layer saw in the photograph. zoom: after the dream, so many frames that go ever
     deeper into it, dreaming on; they follow the other frames.
@@ -113,125 +103,37 @@ def dream(
     check_given(dream, options)
     photograph = opened_whole(net.spec, image, options["size"])
     opened_mask = None if mask is None else open_mask(mask, photograph.hw)
-    dreaming = _Dream(net, objective, photograph, opened_mask, options, watch)
-    with keeping(dreaming.session.told, dreaming.result):
+    may_change = allowed(opened_mask, photograph, options["strength"])
+    dreaming = Dream(net, objective, photograph.tensor(), may_change, options, watch)
+
+    def result() -> Pictures | None:
+        return _result(dreaming, options, {"image": photograph, "mask": opened_mask})
+
+    with keeping(dreaming.session.told, result):
         dreaming.run()
-    result = dreaming.result()
-    assert result is not None
-    return result
+    made = result()
+    assert made is not None
+    return made
 
 
-class _Dream:
-    """One dream, kept as far as it is."""
-
-    def __init__(
-        self,
-        net: Network,
-        objective: Objective,
-        photograph: Photograph,
-        mask: Photograph | None,
-        options: dict[str, Any],
-        watch: Watch,
-    ) -> None:
-        self.net, self.objective, self.photograph, self.given_mask = net, objective, photograph, mask
-        self.options = options
-        self.making = Making(
-            options["parameterisation"],
-            options["optimiser"],
-            options["lr"],
-            parse_schedule(options["schedule"]).sizes(photograph.hw),
-            options["steps"],
-            _looks(net, objective, options["tile"]),
-            parse_changes(options["gradient"]),
-        )
-        frames = Frames(options["frames"], self.making.total, photograph.hw)
-        total = self.making.total + options["zoom"] * ZOOM_STEPS
-        self.session = Session(net, options["seed"], watch, total=total, frames=frames)
-        self.picture: Tensor | None = None
-        self.deeper: list[Tensor] = []
-
-    def run(self) -> None:
-        """Dream, then go deeper."""
-        mask = allowed(self.given_mask, self.photograph, self.options["strength"])
-        self.picture = self._made(self.making, self.photograph.tensor(), mask)
-        self._zoom(mask)
-
-    def _made(self, making: Making, start: Tensor, mask: Tensor | None, *, film: bool = True) -> Tensor:
-        image = self.session.begin(making, start=start)
-        what = f"dream of {in_words(self.net, self.objective)}"
-        made = self.session.make(
-            what, [self._pursued], making, image, film=film, photograph=start, mask=mask, way=self.net.quickened()
-        )
-        return made.pictures()
-
-    @cached_property
-    def _pursued(self) -> Objective:
-        """The target, and how much of the photograph is kept, weighed by how large the target is on it."""
-        keep = float(self.options["keep"])
-        if not keep:
-            return self.objective
-        scale = _scale(self.net, self.objective, self.photograph.tensor())
-        middle = middle_layer(self.net.layers())
-        return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
-
-    def _zoom(self, mask: Tensor | None) -> None:
-        """Ever deeper: each frame is the last one enlarged a little, dreamt on; what is kept is kept of that one."""
-        making = replace(self.making, sizes=[self.photograph.hw], steps=ZOOM_STEPS)
-        picture = self.picture
-        assert picture is not None
-        for _ in range(self.options["zoom"]):
-            picture = _enlarged(picture, ZOOM_FACTOR)
-            mask = None if mask is None else _enlarged(mask, ZOOM_FACTOR)
-            picture = self._made(making, picture, mask, film=False)
-            self.deeper.append((picture * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu())
-
-    def result(self) -> Pictures | None:
-        """The dream, or as far as it is; None before the first step. What a zoom went into is its start, the dream."""
-        made = self.session.made
-        if made is None or not (self.session.begun or self.picture is not None):
-            return None
-        words = in_words(self.net, self.objective)
-        picture = made.pictures() if self.picture is None else self.picture
-        deeper = [(self.making.total + (i + 1) * ZOOM_STEPS, frame.numpy()) for i, frame in enumerate(self.deeper)]
-        return picture_made(
-            "dream",
-            self.session,
-            self.options,
-            measured(self.net, self.objective, picture),
-            {
-                "captions": [words],
-                "title": f"{self.net.name} dreams of {words}",
-                "subtitle": f"{self.making.total} steps at {len(self.making.sizes)} sizes",
-            },
-            {"image": self.photograph, "mask": self.given_mask},
-            picture=picture,
-            more=deeper,
-        )
-
-
-ZOOM_STEPS, ZOOM_FACTOR = 3, 1.035
-"""Of an endless zoom: steps for each frame, and how much larger each is than the last."""
-
-
-def _looks(net: Network, objective: Objective, tile: int) -> Callable[[Size], Transform]:
-    """How each stage is looked at: crops of the whole for a class, tiles for what has places."""
-    transform: Transform = Tiles(tile)
-    if SCORES_TAP in objective.taps():
-        transform = Crops(looks=4, size=runs_at(net, [SCORES_TAP], (160, 160)), noise=0.02)
-    return lambda _: transform
-
-
-@torch.no_grad()
-def _scale(net: Network, objective: Objective, start: Tensor) -> float:
-    """The size of the target on the photograph, by which keep is weighed: one weight then suits all targets."""
-    return max(1e-6, abs(float(measured(net, objective, start)[0])))
-
-
-@torch.no_grad()
-def _enlarged(picture: Tensor, factor: float) -> Tensor:
-    """The middle of a picture, enlarged to its size."""
-    height, width = picture.shape[-2:]
-    inner_h, inner_w = round(height / factor), round(width / factor)
-    top, left = (height - inner_h) // 2, (width - inner_w) // 2
-    middle = picture[:, :, top : top + inner_h, left : left + inner_w]
-    return F.interpolate(middle, (height, width), mode="bicubic", align_corners=False).clamp(0, 1)
+def _result(dreaming: Dream, options: Mapping[str, Any], inputs: Mapping[str, Given]) -> Pictures | None:
+    """The dream, whole or unfinished; None before the first step."""
+    picture = dreaming.so_far()
+    if picture is None:
+        return None
+    net, making = dreaming.net, dreaming.making
+    words = in_words(net, dreaming.objective)
+    return picture_made(
+        "dream",
+        dreaming.session,
+        options,
+        measured(net, dreaming.objective, picture),
+        {
+            "captions": [words],
+            "title": f"{net.name} dreams of {words}",
+            "subtitle": f"{making.total} steps at {len(making.sizes)} sizes",
+        },
+        inputs,
+        picture=picture,
+        more=[(step, frame.numpy()) for step, frame in dreaming.deeper],
+    )

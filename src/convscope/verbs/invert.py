@@ -5,24 +5,20 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from convscope.memory import memory_watched
 from convscope.models.choose import spread_layers
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
-from convscope.objectives.expression import Objective
-from convscope.objectives.likeness import Caricature, Like
-from convscope.objectives.penalties import TotalVariation
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.inversion import Inversion
-from convscope.synthesis.making import Making, Parameterisation, as_array
+from convscope.synthesis.inversions import Inversions, Job
 from convscope.synthesis.schedule import Single
-from convscope.synthesis.session import Made, Session
+from convscope.synthesis.session import Session
+from convscope.synthesis.stages import Making, Parameterisation, as_array
 from convscope.synthesis.transforms import Plain
-from convscope.taps.record import record
 from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import recipe_of
 
@@ -82,73 +78,26 @@ def invert(
     options = {name: plain_number(value) for name, value in options.items()}
     check_given(invert, options)
     weights = {"without": [0.0], "with": [tv_weight], "both": [0.0, tv_weight]}[tv]
-    jobs = [(layer, weight) for weight in weights for layer in chosen]
-    inverting = _Inverting(net, photograph, jobs, options, watch)
-    with keeping(inverting.told, inverting.result):
-        inverting.run()
-    result = inverting.result()
-    assert result is not None
-    return result
+    making = Making(
+        options["parameterisation"],
+        "adam",
+        options["lr"],
+        Single().sizes(photograph.hw),
+        options["steps"],
+        lambda _: Plain(),
+    )
+    jobs = [Job(layer, weight) for weight in weights for layer in chosen]
+    session = Session(net, options["seed"], watch, total=making.total * len(jobs))
+    inversions = Inversions(session, making, photograph.tensor(net.device), jobs, caricature=options["caricature"])
 
+    def result() -> Inversion | None:
+        return _result(inversions, photograph, options)
 
-class _Inverting:
-    """The pictures of one call, one after the other. jobs: the layer of each, and what total variation counts."""
-
-    def __init__(
-        self,
-        net: Network,
-        photograph: Photograph,
-        jobs: Sequence[tuple[str, float]],
-        options: Mapping[str, Any],
-        watch: Watch,
-    ) -> None:
-        self.net, self.photograph, self.jobs, self.options = net, photograph, jobs, options
-        self.making = Making(
-            options["parameterisation"],
-            "adam",
-            options["lr"],
-            Single().sizes(photograph.hw),
-            options["steps"],
-            lambda _: Plain(),
-        )
-        self.session = Session(net, options["seed"], watch, total=self.making.total * len(jobs))
-        self.finished: list[tuple[Tensor, float]] = []
-        self.match: Objective | None = None
-
-    def run(self) -> None:
-        """Make them all."""
-        start, caricature = self.photograph.tensor(self.net.device), self.options["caricature"]
-        for layer, weight in self.jobs:
-            with torch.no_grad():
-                given = record(self.net, start, [layer])[layer].clone()
-            self.match = Caricature(layer, given) if caricature else Like(layer, given)
-            pursued = self.match - weight * TotalVariation() if weight else self.match
-            self.session.restart()
-            image = self.session.begin(self.making, start=start if caricature else None)
-            what = f"{'caricature' if caricature else 'inversion'} of {layer}"
-            made = self.session.make(what, [pursued], self.making, image)
-            self.finished.append(self._measured(made))
-
-    @torch.no_grad()
-    def _measured(self, made: Made) -> tuple[Tensor, float]:
-        """The picture as it is, and its distance, or how far a caricature goes."""
-        assert self.match is not None
-        picture = made.pictures()
-        layer = self.jobs[len(self.finished)][0]
-        value = float(self.match.value(record(self.net, picture, [layer]))[0])
-        return picture.cpu(), value if self.options["caricature"] else -value
-
-    def told(self) -> str:
-        """How far it is, in words."""
-        return f"stopped after {len(self.finished)} of {len(self.jobs)} pictures"
-
-    def result(self) -> Inversion | None:
-        """The pictures, the last one as far as it is; None before the first step."""
-        made = [*self.finished]
-        at_hand = self.session.made
-        if len(made) < len(self.jobs) and at_hand is not None and self.session.done > len(made) * self.making.total:
-            made.append(self._measured(at_hand))
-        return _result(self, made) if made else None
+    with keeping(inversions.told, result):
+        inversions.run()
+    made = result()
+    assert made is not None
+    return made
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -158,31 +107,33 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     return 1.0 if sizes == 0 else 1.0 - float(np.linalg.norm(x - c)) / sizes
 
 
-def _result(inverting: _Inverting, made: Sequence[tuple[Tensor, float]]) -> Inversion:
-    net, photograph, options = inverting.net, inverting.photograph, inverting.options
-    images = as_array(torch.cat([picture for picture, _ in made]))
-    done, finished = inverting.jobs[: len(made)], len(inverting.finished)
+def _result(inversions: Inversions, photograph: Photograph, options: Mapping[str, Any]) -> Inversion | None:
+    """The pictures, the last one perhaps unfinished; None before the first step."""
+    made = inversions.so_far()
+    if not made:
+        return None
+    net, done, finished = inversions.session.net, inversions.jobs[: len(made)], len(inversions.finished)
+    images = as_array(torch.cat([one.picture for one in made]))
     unfinished: tuple[str, ...] = ()
-    if finished < len(inverting.jobs):
+    if finished < len(inversions.jobs):
         last = ", the last one is as far as it was" if finished < len(made) else ""
-        unfinished = (f"{inverting.told()}{last}: replay makes all",)
-    likeness = [similarity(picture, photograph.pixels) for picture in images]
-    what = "caricatures" if options["caricature"] else "inversions"
+        unfinished = (f"{inversions.told()}{last}: replay makes all",)
+    what, start = ("caricatures", "the photograph") if options["caricature"] else ("inversions", "noise")
     return Inversion(
         {
             "images": images,
-            "values": np.array([value for _, value in made], dtype=np.float32),
-            "similarity": np.array(likeness, dtype=np.float32),
+            "values": np.array([one.value for one in made], dtype=np.float32),
+            "similarity": np.array([similarity(picture, photograph.pixels) for picture in images], dtype=np.float32),
             "photograph": photograph.pixels.astype(np.float32),
         },
         Inversion.needs,
         recipe_of("invert", net, options, {"image": photograph}, notes=unfinished, stopped=bool(unfinished)),
         {
-            "captions": [layer for layer, _ in done],
-            "layers": [layer for layer, _ in done],
-            "tv": [weight for _, weight in done],
+            "captions": [job.layer for job in done],
+            "layers": [job.layer for job in done],
+            "tv": [job.tv_weight for job in done],
             "probabilities": [None] * len(done),
             "title": f"{net.name}: {what}",
-            "subtitle": f"{options['steps']} steps from {'the photograph' if options['caricature'] else 'noise'}",
+            "subtitle": f"{options['steps']} steps from {start}",
         },
     )

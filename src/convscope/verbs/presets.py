@@ -1,4 +1,4 @@
-"""Named ways of making pictures. A preset fills in the options that a call leaves open."""
+"""Presets of the verbs that make pictures: a preset fills in the options that a call leaves open."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ VISUALIZE: Mapping[str, Preset] = {
     "default": Preset(
         _VISUALIZE,
         "what other networks recognise best for the time",
-        "384 looks at 128 pixels for a class (some 4 s on two cores), 96 steps at 128 pixels for a filter",
+        "384 crops of 128 pixels for a class (some 4 s on two cores), 96 steps at 128 pixels for a filter",
     ),
     "fine": Preset(
         _VISUALIZE | {"steps": 320},
@@ -61,7 +61,7 @@ VISUALIZE: Mapping[str, Preset] = {
         | {"start": "random", "steps": 192, "lr": 0.05, "views": "jitter(8) scale(0.9,1.1) rotate(10) jitter(4)",
            "gradient": "clip(1)"},
         "Holbrook 2020: Fourier space, decorrelated colours, random affine transforms, clipped gradients",
-        "192 steps, one look each",
+        "192 steps, one view each",
     ),
     "calvino": Preset(
         _VISUALIZE
@@ -99,14 +99,14 @@ _LUCID: dict[str, Any] = {
 
 LUCID: Mapping[str, Preset] = {
     "draft": Preset(_LUCID | {"steps": 32, "lr": 0.05}, "a first look", "a third of the default"),
-    "default": Preset(_LUCID, "a class pulled out of the photograph", "384 looks of 160 pixels"),
+    "default": Preset(_LUCID, "a class pulled out of the photograph", "384 crops of 160 pixels"),
     "fine": Preset(_LUCID | {"steps": 256, "lr": 0.02}, "for a wall", "three times the default"),
     "gerretsen": Preset(
         _LUCID | {"schedule": "zoom(3,1.2)", "steps": 26, "parameterisation": "raw", "optimiser": "sgd",
                   "gradient": "rms",
                   "lr": 0.01, "keep": 0.0},
         "Gerretsen and others 2019: a class by plain steps, jitter and zooming; 182 steps, as in the paper's frames",
-        "182 steps of four looks",
+        "182 steps of four crops",
     ),
 }  # fmt: skip
 
@@ -143,8 +143,8 @@ def filled(presets: Mapping[str, Preset], preset: str, given: Mapping[str, Any])
     if preset not in presets:
         raise UnknownNameError("preset", preset, presets)
     chosen = presets[preset].options
-    found = {name: chosen[name] if value is None else value for name, value in given.items()}
-    other = found["optimiser"] != chosen["optimiser"]
+    options = {name: chosen[name] if value is None else value for name, value in given.items()}
+    other = options["optimiser"] != chosen["optimiser"]
     if other and given["lr"] is None:
-        found["lr"] = DEFAULT_LR.get(found["optimiser"], chosen["lr"])
-    return found
+        options["lr"] = DEFAULT_LR.get(options["optimiser"], chosen["lr"])
+    return options

@@ -14,12 +14,10 @@ from convscope.models.photograph import ImageLike, listed
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.frames import Frames
-from convscope.synthesis.making import Making, Parameterisation
 from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.schedule import parse_schedule, resized
-from convscope.synthesis.session import Session
-from convscope.synthesis.style_losses import Losses, StyleLosses
+from convscope.synthesis.stages import Parameterisation
+from convscope.synthesis.style_losses import Losses
+from convscope.synthesis.style_transfer import StyleTransfer
 from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import Given, counted
 from convscope.verbs.made import picture_made
@@ -27,8 +25,6 @@ from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import STYLE, filled
 
 StyleStart = Literal["content", "noise", "style"]
-START_NOISE = 0.01
-"""The standard deviation of what is added to the content that a picture starts from."""
 
 
 @renamed
@@ -97,7 +93,7 @@ def stylize(
     Source: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015); scale, colours and regions after
     Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer" (CVPR 2017); the preset "gerretsen":
     Gerretsen et al. (2019), section 3. Departs from them: Gram matrices are means over positions, so that style
-    pictures of any size compare, and larger pictures are looked at in tiles that share the matrix of the whole. The
+    pictures of any size compare, and larger pictures are shown in tiles that share the matrix of the whole. The
     content of "gatys" is a mean where eq. 3 is a sum: beside eq. 4, which is a mean, the published weights of 1, 3000
     and 10 leave no style in a picture otherwise.
     """
@@ -148,66 +144,34 @@ def stylize(
         raise InputError(f"regions has {len(where)} pictures for {len(given)} styles; expected one for each")
     opened = [opened_whole(net.spec, style, round(options["scale"] * max(hw))) for style in given]
     masked = None if mask is None else open_mask(mask, hw)
-    making = Making(
-        options["parameterisation"],
-        options["optimiser"],
-        options["lr"],
-        parse_schedule(options["schedule"]).sizes(hw),
-        options["steps"],
-        lambda at: losses_of.transform_at(at),
-        rule=False,
-    )
-    losses_of = StyleLosses(net, photograph, opened, where, making.sizes, options)
-    session = Session(
-        net, options["seed"], watch, total=making.total, frames=Frames(options["frames"], making.total, hw)
-    )
+    may_change = allowed(masked, photograph, options["strength"])
+    transfer = StyleTransfer(net, photograph, opened, where, may_change, options, watch)
+    inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
 
     def result() -> Pictures | None:
-        if not session.begun:
-            return None
-        inputs: dict[str, Given] = {"content": photograph, "styles": opened, "regions": where, "mask": masked}
-        return _result(session, making, losses_of, options, inputs)
+        return _result(transfer, options, inputs)
 
-    with keeping(session.told, result):
-        begin = {"content": photograph.tensor(), "noise": None, "style": resized(opened[0].tensor(), hw)}
-        image = session.begin(making, start=begin[options["start"]])
-        if options["start"] == "content":
-            image.scatter(START_NOISE, session.generator)
-        session.make(
-            "style transfer",
-            losses_of.pursued,
-            making,
-            image,
-            photograph=photograph.tensor(),
-            mask=allowed(masked, photograph, options["strength"]),
-            guides=losses_of.guides,
-            altered=False,
-            recoloured=colours == "content",
-            way=losses_of.way,
-        )
+    with keeping(transfer.session.told, result):
+        transfer.run()
     made = result()
     assert made is not None
     return made
 
 
-def _result(
-    session: Session,
-    making: Making,
-    losses_of: StyleLosses,
-    options: Mapping[str, Any],
-    inputs: Mapping[str, Given],
-) -> Pictures:
-    """The picture, or as far as it is."""
-    assert session.made is not None
+def _result(transfer: StyleTransfer, options: Mapping[str, Any], inputs: Mapping[str, Given]) -> Pictures | None:
+    """The picture, finished or not; None before the first step."""
+    session, making, style_losses = transfer.session, transfer.making, transfer.losses
+    if session.made is None or not session.started:
+        return None
     notes = [
         f"the region of style {number} is black: it goes nowhere"
-        for number, region in enumerate(losses_of.regions, 1)
+        for number, region in enumerate(style_losses.regions, 1)
         if not region.pixels.any()
     ]
-    if losses_of.held is not None:
-        height, width = losses_of.held
+    if style_losses.fixed_size is not None:
+        height, width = style_losses.fixed_size
         notes.append(f"{session.net.name} does not run at every size needed here: it saw all at {height}x{width}")
-    losses = losses_of.of(session.made.pictures())
+    losses = style_losses.losses_of(session.made.pictures())
     return picture_made(
         "stylize",
         session,

@@ -1,7 +1,7 @@
 """`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,24 +14,21 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_target, parse_targets
-from convscope.objectives.units import Logit
-from convscope.objectives.words import in_words
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures
-from convscope.synthesis.ascent import RULED_STEPS
-from convscope.synthesis.batches import Batches, Group, Wanted
+from convscope.synthesis.batches import Batches, BatchOptions, Group
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.making import Making, Parameterisation, as_array
-from convscope.synthesis.measure import Real, reached, several_of
+from convscope.synthesis.measure import Real, photographs_of
 from convscope.synthesis.optimisers import OptimiserName
-from convscope.synthesis.plan import alike, looks_at, plans_for
+from convscope.synthesis.plan import grouped, plans_for, transform_at
 from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.session import Session
+from convscope.synthesis.stages import Making, Parameterisation
 from convscope.synthesis.starts import STARTS
-from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.presets import VISUALIZE, filled
+from convscope.verbs.visualization import Visualization, target_caption
 
 Target = Objective | str | int
 
@@ -56,7 +53,7 @@ def visualize(
     ] = None,
     views: Annotated[
         str | None,
-        About("looks in each step: auto, crops, wobble, plain, or transforms such as 'pad(12) jitter(8) rotate(10)'"),
+        About("transforms in each step: auto, crops, wobble, plain, or a chain such as 'pad(12) jitter(8) rotate(10)'"),
     ] = None,
     parameterisation: Annotated[
         Parameterisation | None, About("what of the picture is optimised", unset="the preset's", was="image")
@@ -84,8 +81,8 @@ def visualize(
     of a batch is the one that its target would give alone (to rounding).
 
     preset: fills in what is left open; `convscope.verbs.presets` lists what each says and costs.
-    Targets of several depths are each looked at as suits them, at the size of the largest.
-    views: "crops" looks at four random crops of all scales in each step, which makes pictures that other networks
+    Targets of several depths each get the transforms that suit them, at the size of the largest.
+    views: "crops" shows four random crops of all scales in each step, which makes pictures that other networks
     recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
     "auto" takes crops for classes and for units that see more than half of the picture.
     parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
@@ -142,124 +139,38 @@ def visualize(
         options["lr"],
         sizes,
         options["steps"],
-        partial(looks_at, net, objectives, plans[0]),
+        partial(transform_at, net, objectives, plans[0]),
         parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
     )
-    compared = Real(net, several_of(real), objectives) if real is not None else None
+    compared = Real(net, photographs_of(real), objectives) if real is not None else None
     taken_off = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
     session = Session(net, options["seed"], watch, frames=Frames(options["frames"], making.total, hw))
     start_from = options["start"] if started is None else started.tensor()
-    batches = Batches(session, Wanted(start_from, variants, taken_off), partial(_caption, net))
-    pictures = _Visualization(batches, making, options, started, magnitudes, compared)
-    with keeping(pictures.told, pictures.result):
+    batches = Batches(session, BatchOptions(start_from, variants, taken_off), partial(target_caption, net))
+    shown = Visualization(batches, making, options, started, magnitudes, compared)
+    with keeping(shown.told, shown.result):
         batches.run(
             [
-                Group(some, plan, replace(making, looks=partial(looks_at, net, some, plan)))
-                for plan, some in alike(plans, objectives)
+                Group(some, plan, replace(making, transform_at=partial(transform_at, net, some, plan)))
+                for plan, some in grouped(plans, objectives)
             ]
         )
-    result = pictures.result()
+    result = shown.result()
     if result is None:
         raise NotFiniteError("; ".join(batches.skipped))
     return result
 
 
-@dataclass(frozen=True)
-class _Visualization:
-    """The result of a call, whole or as far as it is."""
-
-    batches: Batches
-    making: Making
-    options: Mapping[str, Any]
-    started: Photograph | None
-    magnitudes: Sequence[Photograph]
-    real: Real | None
-
-    def told(self) -> str:
-        """How far it is, in words."""
-        if self.batches.objectives:
-            return f"stopped after {len(self.batches.objectives)} finished pictures"
-        made = self.batches.session.made
-        return f"stopped after step {made.steps if made else 0} of {self.making.total}"
-
-    def result(self) -> Pictures | None:
-        """What is finished; if nothing is, the first batch as far as it is. None before the first step."""
-        batches, net = self.batches, self.batches.session.net
-        options, unfinished = dict(self.options), ""
-        frames = batches.session.frames
-        assert frames is not None
-        made = batches.unfinished()
-        if not batches.objectives:
-            return None
-        if made is not None and len(self.making.sizes) == 1:  # the recipe of what is there
-            options["steps"] = made.steps
-            options["frames"] = ",".join(map(str, frames.kept())) or None
-        elif made is not None:
-            unfinished = f"stopped after {made.steps} of {self.making.total} steps: replay makes all of them"
-        every = options["variants"]
-        if self.started is not None:
-            del options["start"]  # it is among the inputs
-        options["target"] = [str(objective) for objective in batches.objectives[::every]]
-        pictures = torch.cat(batches.pictures)
-        values, probabilities = reached(net, batches.objectives, pictures, self.making.sizes[-1])
-        names = [batches.caption(objective) for objective in batches.objectives]
-        names = [f"{name} · {i % every + 1}" if every > 1 else name for i, name in enumerate(names)]
-        inputs: dict[str, Any] = {
-            "start": self.started,
-            "magnitude": list(self.magnitudes),
-            "real": self.real.records if self.real else [],
-        }
-        notes = [*([unfinished] if unfinished else []), *_notes(batches)]
-        return Pictures(
-            {"images": as_array(pictures), "values": values, **frames.arrays()},
-            {"images": ("n", "h", "w", "c"), "values": ("n",), **frames.axes()},
-            recipe_of("visualize", net, options, inputs, notes=notes, stopped=bool(unfinished)),
-            {
-                "captions": names,
-                "probabilities": probabilities,
-                "with_transforms": batches.means,
-                "transform": batches.transforms[0] if len(batches.transforms) == 1 else batches.transforms,
-                **(self.real.beside(batches.objectives, values) if self.real else {}),
-                "frames": frames.kept(),
-                "title": f"{net.name}: what it looks for",
-                "subtitle": f"{counted(len(names), 'target')}, {self.making.total} steps; below each the value reached",
-            },
-        )
-
-
-def _caption(net: Network, objective: Objective) -> str:
-    """A target as a caption: a class by its name."""
-    return in_words(net, objective) if isinstance(objective, Logit) else str(objective)
-
-
-def _notes(batches: Batches) -> list[str]:
-    """What a reader of the pictures has to know."""
-    notes = [
-        f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
-        for text in batches.silent
-    ]
-    notes += [
-        f"{text} was silent at the start: in the first {RULED_STEPS} steps its gradient was let through the "
-        "activations that blocked it (rule: redirected)"
-        for text in batches.ruled
-        if text not in batches.silent
-    ]
-    notes += batches.skipped
-    if batches.halved:
-        notes.append(f"memory ran out: made {batches.halved} at a time, which may change the last digits")
-    return notes
-
-
 def _targets(target: Target | Sequence[Target]) -> list[Objective]:
     alone = isinstance(target, Objective | str) or hasattr(target, "__index__")
     given: list[Any] = [target] if alone else list(target)  # type: ignore[arg-type]
-    found: list[Objective] = []
+    objectives: list[Objective] = []
     for one in given:
-        found += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
-    if not found:
+        objectives += parse_targets(one) if isinstance(one, str) else [ensure_objective(one)]
+    if not objectives:
         raise InputError("no target was given; expected at least one, such as 'class:zebra'")
-    return found
+    return objectives
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:

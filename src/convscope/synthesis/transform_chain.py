@@ -1,10 +1,9 @@
-"""Transforms as a chain of small steps, written like `pad(12) jitter(8) scale(0.9,1.1) rotate(10) jitter(4)`.
+"""Transforms as a chain of simple ones, written like `pad(12) jitter(8) scale(0.9,1.1) rotate(10) jitter(4)`.
 
-Each step draws from the generator once, for all pictures alike, and may change their size.
+Each draws from the generator once for the whole batch, and may change the size.
 """
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -16,10 +15,11 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.objectives.expression import number_text
-from convscope.synthesis.transforms import Whole, turned
+from convscope.synthesis.terms import read_terms
+from convscope.synthesis.transforms import OneBatch, turned
 
 
-def _drawn(low: float, high: float, generator: torch.Generator) -> float:
+def _uniform(low: float, high: float, generator: torch.Generator) -> float:
     return low + (high - low) * float(torch.rand((), generator=generator))
 
 
@@ -53,19 +53,19 @@ class Scale:
     high: float = 1.1
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        factor = _drawn(self.low, self.high, generator)
+        factor = _uniform(self.low, self.high, generator)
         size = [max(1, round(side * factor)) for side in x.shape[-2:]]
         return F.interpolate(x, size, mode="bilinear", align_corners=False)
 
 
 @dataclass(frozen=True)
 class Rotate:
-    """A random turn of up to `degrees` either way; what comes in from outside is the edge, mirrored."""
+    """A random rotation of up to `degrees` either way; what comes in from outside is the edge, mirrored."""
 
     degrees: float = 10
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return turned(x, math.radians(_drawn(-self.degrees, self.degrees, generator)))
+        return turned(x, math.radians(_uniform(-self.degrees, self.degrees, generator)))
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Flip:
     probability: float = 0.5
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return x.flip(3) if _drawn(0, 1, generator) < self.probability else x
+        return x.flip(3) if _uniform(0, 1, generator) < self.probability else x
 
 
 @dataclass(frozen=True)
@@ -100,55 +100,63 @@ class Blur:
 
 Link = Pad | Jitter | Scale | Rotate | Flip | Noise | Blur
 LINKS: dict[str, Callable[..., Link]] = {
-    "pad": Pad, "jitter": Jitter, "scale": Scale, "rotate": Rotate, "flip": Flip, "noise": Noise, "blur": Blur,
-}  # fmt: skip
+    "pad": Pad,
+    "jitter": Jitter,
+    "scale": Scale,
+    "rotate": Rotate,
+    "flip": Flip,
+    "noise": Noise,
+    "blur": Blur,
+}
 ROBUST = "pad(12) jitter(8) scale(0.9,1.1) rotate(10) jitter(4)"
 """Close to the standard transforms of Lucid (Olah, Mordvintsev and Schubert, "Feature Visualization", 2017)."""
 
 
 @dataclass(frozen=True)
-class Chain(Whole):
-    """Links one after the other, `looks` times for each picture; then all brought to `size`, where that is given."""
+class Chain(OneBatch):
+    """Links applied in order, `views` times to each picture; the results are resized to `size` where that is given."""
 
     links: tuple[Link, ...]
-    looks: int = 1
+    views: int = 1
     size: tuple[int, int] | None = None
 
     def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Tensor:
-        size = self.size or (tuple(pictures.shape[-2:]) if self.looks > 1 else None)
-        views = []
-        for _ in range(self.looks):
+        size = self.size or (tuple(pictures.shape[-2:]) if self.views > 1 else None)
+        images = []
+        for _ in range(self.views):
             x = pictures
             for link in self.links:
                 x = link(x, generator)
             if size is not None and tuple(x.shape[-2:]) != size:
                 x = F.interpolate(x, size, mode="bilinear", align_corners=False)
-            views.append(x)
-        return torch.stack(views, 1).flatten(0, 1) if self.looks > 1 else views[0]
+            images.append(x)
+        return torch.stack(images, 1).flatten(0, 1) if self.views > 1 else images[0]
 
     def describe(self) -> dict[str, Any]:
         size = list(self.size) if self.size else None
-        return {"kind": "chain", "links": chain_text(self.links), "looks": self.looks, "size": size}
+        return {"kind": "chain", "links": chain_text(self.links), "looks": self.views, "size": size}
 
 
 def parse_chain(text: str) -> tuple[Link, ...]:
     """The links of a text such as `pad(12) jitter(8)`. Raises InputError, naming what is not understood."""
+    try:
+        terms = read_terms(text)
+    except ValueError:
+        raise InputError(
+            f"the transforms {text!r} have parentheses that are not balanced; expected such as {ROBUST!r}"
+        ) from None
     links: list[Link] = []
-    words = re.findall(r"[^\s(]+(?:\([^)]*\))?", text)
-    if "".join("".join(words).split()) != "".join(text.split()):
-        raise InputError(f"the transforms {text!r} have parentheses that are not balanced; expected such as {ROBUST!r}")
-    for word in words:
-        match = re.fullmatch(r"(\w+)(?:\(([-+.\d\s,e]*)\))?", word)
-        if match is None or match[1] not in LINKS:
+    for term in terms:
+        if term.name not in LINKS:
             raise InputError(
-                f"the transform {word!r} is not known; expected some of {', '.join(LINKS)}, as in {ROBUST!r}"
+                f"the transform {term.text!r} is not known; expected some of {', '.join(LINKS)}, as in {ROBUST!r}"
             )
         try:
-            numbers = [float(number) for number in (match[2] or "").split(",") if number.strip()]
-            links.append(_checked(LINKS[match[1]](*numbers), word))
+            numbers = [number for number in term.numbers() if number is not None]
+            links.append(_checked(LINKS[term.name](*numbers), term.text))
         except (TypeError, ValueError):
-            names = [field.name for field in fields(LINKS[match[1]]())]
-            raise InputError(f"the transform {word!r} has wrong numbers; expected ({', '.join(names)})") from None
+            names = [field.name for field in fields(LINKS[term.name]())]
+            raise InputError(f"the transform {term.text!r} has wrong numbers; expected ({', '.join(names)})") from None
     return tuple(links)
 
 

@@ -1,4 +1,4 @@
-"""A picture that takes its colours from a photograph, and from its own making only what is light and dark."""
+"""A picture with the colours of a photograph: only the luminance is optimised."""
 
 import torch
 from jaxtyping import Float
@@ -7,22 +7,22 @@ from torch import Tensor
 from convscope.synthesis.images import Image
 
 LUMA = (0.299, 0.587, 0.114)
-"""How light red, green and blue are (ITU-R BT.601)."""
+"""The luminance of red, green and blue (ITU-R BT.601)."""
 
 
 def luma(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """How light each pixel is, in [0,1]."""
+    """The luminance of each pixel, in [0,1]."""
     weights = torch.tensor(LUMA, dtype=pictures.dtype, device=pictures.device).view(1, 3, 1, 1)
     return (pictures * weights).sum(1, keepdim=True)
 
 
-class Recoloured(Image):
-    """photograph + luma(inner) - luma(photograph), kept in [0,1]: the network sees the colours that will be there.
+class KeepColours(Image):
+    """photograph + luma(inner) - luma(photograph), clamped to [0,1]: the network sees the colours of the result.
 
     inner: any image of the same size. photograph: `1 3 h w`.
 
     Source: Gatys et al., "Preserving Color in Neural Artistic Style Transfer" (2016), luminance-only transfer; here
-    held at every step, and not put back once it is done.
+    at every step, not once at the end.
     """
 
     def __init__(self, inner: Image, photograph: Float[Tensor, "1 3 h w"]) -> None:
@@ -38,5 +38,5 @@ class Recoloured(Image):
     def encode(self, pictures: Float[Tensor, "n 3 h w"]) -> None:
         self.inner.encode(pictures)
 
-    def settle(self) -> None:
-        self.inner.settle()
+    def project(self) -> None:
+        self.inner.project()

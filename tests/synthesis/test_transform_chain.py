@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import convscope as cs
-from convscope.synthesis.chain import (
+from convscope.synthesis.gradients import parse_changes
+from convscope.synthesis.schedule import parse_schedule
+from convscope.synthesis.transform_chain import (
     ROBUST,
     Blur,
     Chain,
@@ -17,8 +19,6 @@ from convscope.synthesis.chain import (
     chain_text,
     parse_chain,
 )
-from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.schedule import parse_schedule
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -97,9 +97,9 @@ def test_blur_keeps_the_mean_and_spreads() -> None:
 def test_a_chain_gives_as_many_looks_as_asked_the_first_pictures_first() -> None:
     x = ramp()
     x[1] = 1 - x[1]
-    views = Chain(parse_chain("jitter(6) scale(0.8,1.2)"), looks=3)(x, generator())
+    views = Chain(parse_chain("jitter(6) scale(0.8,1.2)"), views=3)(x, generator())
     assert views.shape == (6, 3, 24, 32)
-    alone = Chain(parse_chain("jitter(6) scale(0.8,1.2)"), looks=3)(x[1:], generator())
+    alone = Chain(parse_chain("jitter(6) scale(0.8,1.2)"), views=3)(x[1:], generator())
     assert torch.allclose(views[3:], alone)
     assert not torch.equal(views[0], views[1])
 
