@@ -2,10 +2,12 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,8 @@ from PIL import Image
 from typer.testing import CliRunner, Result
 
 from convscope.cli.main import SUMMARIES, app
+from convscope.options import fields_of
+from convscope.verbs.calls import function_of
 from convscope.verbs.table import VERBS
 
 
@@ -45,6 +49,25 @@ def test_each_command_has_help_with_examples(name: str) -> None:
     assert done.exit_code == 0
     assert f"$ convscope {name}" in done.output
     assert "--json" in done.output
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_the_examples_of_the_help_are_lines_that_the_command_takes(name: str) -> None:
+    command = import_module(f"convscope.cli.commands.{name}").main
+    examples = [line.strip() for line in str(command.epilog).splitlines() if line.startswith("[dim]$[/dim]")]
+    assert examples
+    for example in examples:
+        verb, *words = shlex.split(example.removeprefix("[dim]$[/dim] convscope ").partition("|")[0])
+        import_module(f"convscope.cli.commands.{verb}").main.make_context(verb, words)
+
+
+@pytest.mark.parametrize("name", [name for name in VERBS if name not in ("layers", "models")])
+def test_every_argument_of_a_verb_can_be_given_on_the_command_line(name: str) -> None:
+    command = import_module(f"convscope.cli.commands.{name}").main
+    flags = {parameter.name for parameter in command.params}
+    for field in fields_of(function_of(name)).values():
+        if not field.positional:
+            assert field.name in flags, field.name
 
 
 def test_version() -> None:

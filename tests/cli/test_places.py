@@ -242,3 +242,23 @@ def test_what_keras_warns_of_stays_out_of_an_error(tmp_path: Path, monkeypatch: 
     with warnings.catch_warnings(record=True) as heard, pytest.raises(cs.ConvscopeError, match="it is broken"):
         cs.load_model(tmp_path / "a.keras")
     assert heard == []
+
+
+@pytest.mark.parametrize("odd", ["a" * 5000 + ".jpg", "b" * 300 + ".npz", "a\0b.jpg", "{file}/a.jpg", "{file}/a.npz"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("explain", "ODD"), ("predict", "ODD"), ("activations", "ODD"), ("dream", "ODD"), ("invert", "ODD"),
+        ("hybrid", "ODD"), ("assess", "ODD"), ("compare", "ODD"), ("report", "ODD"), ("replay", "ODD"),
+        ("stylize", "ODD", "ODD"), ("visualize", "class:1", "--start", "ODD"), ("layers", "--model", "ODD"),
+        ("visualize", "class:1", "--model", "ODD"), (*WEIGHTS, "--out", "ODD"),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_file_can_have_is_told_in_one_line(odd: str, words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    odd = odd.replace("{file}", str(tmp_path / "file"))
+    done = run(*(odd if word == "ODD" else word for word in words))
+    if done.exit_code == 2:  # typer's own, of a name with a zero byte
+        assert "embedded null byte" in done.stderr
+    else:
+        assert "unexpected" not in one_line(done)

@@ -156,11 +156,7 @@ def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given
     found = (
         {}
         if verb is None
-        else {
-            name: _Given([field])
-            for name, field in fields_of(verb).items()
-            if not field.positional and not field.picture
-        }
+        else {name: _Given([field]) for name, field in fields_of(verb).items() if not field.positional}
     )
     if methods:
         from convscope.verbs.question import options_of_methods
@@ -191,6 +187,8 @@ class _Given:
     def kind(self) -> Any:
         """The type that typer knows; None for an option that no flag can give."""
         field = self.field
+        if field.picture:
+            return str | None if field.picture == "one" else list[str] | None
         if field.numbers:
             return str | None
         optional = type(None) in field.members or bool(self.methods)

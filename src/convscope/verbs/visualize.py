@@ -1,9 +1,9 @@
 """`convscope.visualize`: what a filter, a neuron, a layer or a class looks for."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -181,6 +181,6 @@ def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None
     """The photograph to start from, or None where the start has a name."""
     if isinstance(start, str) and start in STARTS:
         return None
-    if isinstance(start, str) and not Path(start).exists():
+    if isinstance(start, str) and not os.path.exists(start):
         raise InputError(f"start is {start!r}; expected one of {', '.join(STARTS)}, or the path of a photograph")
     return open_photograph(start, replace(net.spec, size=size))

@@ -35,7 +35,6 @@ def main(
     method: ByMethod = "grad_cam",
     out: Saved = None,
     each: Annotated[Path | None, typer.Option(help="A folder: each picture of a series by itself, too.")] = None,
-    other: Annotated[str | None, typer.Option(help="Effect swap: the picture file that shows through.")] = None,
     of_method: OfMethod = None,
     **options: Any,
 ) -> Outcome:
@@ -50,6 +49,4 @@ def main(
         files = [result.save(file), *(result.save_pictures(each) if each else [])]
         return told(result.summary(), files, result.notes)
 
-    return common.made(
-        hybrid, net, photo, target, save=saved, other=other, method=method, **options, **(of_method or {})
-    )
+    return common.made(hybrid, net, photo, target, save=saved, method=method, **options, **(of_method or {}))

@@ -33,10 +33,9 @@ def main(
     styles: Annotated[list[str], typer.Argument(help="Picture files: the styles.")],
     out: Out = None,
     shares: Annotated[str | None, typer.Option(help="How much each style counts, such as 2,1.")] = None,
-    region: Annotated[
-        list[str] | None, typer.Option(help="For each style, a picture that is white where it goes.")
+    regions: Annotated[
+        list[str] | None, typer.Option("--region", help="For each style, a picture that is white where it goes.")
     ] = None,
-    mask: Annotated[str | None, typer.Option(help="A picture that is white where the photograph may change.")] = None,
     **options: Any,
 ) -> Outcome:
     """A photograph in the style of other pictures. VGG16's layers suit it best: convscope models fetch vgg16_hed."""
@@ -50,8 +49,7 @@ def main(
         styles,
         save=lambda result: save_pictures(result, file),
         shares=numbers,
-        regions=region,
-        mask=mask,
+        regions=regions,
         **options,
     )
 

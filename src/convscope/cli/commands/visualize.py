@@ -1,6 +1,5 @@
 """`convscope visualize`."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -26,19 +25,13 @@ from convscope.verbs.visualize import visualize
         "visualize class:zebra --frames 0,7,15,30,96 --out sheet.png",
         "visualize class:zebra --out zebra.gif",
         "visualize class:dalmatian --preset gerretsen",
-        "visualize class:tiger --image phase --magnitude cat.jpg --magnitude coffee.jpg",
+        "visualize class:tiger --parameterisation phase --magnitude cat.jpg --magnitude coffee.jpg",
     ],
 )
 def main(
     common: Common,
     targets: Annotated[list[str], typer.Argument(help="layer:channel, layer:0-15, layer:3@4,5, class:NAME, sums.")],
     out: Out = None,
-    magnitude: Annotated[
-        list[str] | None, typer.Option(help="For --image phase: photographs whose Fourier magnitude to take.")
-    ] = None,
-    real: Annotated[
-        Path | None, typer.Option(help="A folder of photographs (or one) to compare the values reached with.")
-    ] = None,
     **options: Any,
 ) -> Outcome:
     """What a filter, a neuron, a layer or a class looks for: a picture made to drive it high.
@@ -53,7 +46,5 @@ def main(
         net,
         targets,
         save=lambda result: save_pictures(result, target),
-        magnitude=magnitude,
-        real=real,
         **options,
     )
