@@ -45,6 +45,19 @@ def test_more_is_brighter(name: Any) -> None:
     assert (np.diff(luma(colourise(np.linspace(0, 1, 17), 0.0, 1.0, name))) > 0).all()
 
 
+@pytest.mark.parametrize(("name", "first", "last"), [("inferno", "000004", "fcffa4"), ("viridis", "440154", "fde725")])
+def test_inferno_and_viridis_have_a_colour_for_each_byte(name: Any, first: str, last: str) -> None:
+    """As published: 256 of them, whose lightness rises by even steps, but for the bytes' rounding."""
+    colours = colourise(np.arange(256.0), 0.0, 255.0, name)
+    assert (bytes(colours[0]).hex(), bytes(colours[-1]).hex()) == (first, last)
+    assert len(np.unique(colours, axis=0)) >= 254
+    linear = np.where(colours <= 10.31475, colours / 3294.6, ((colours / 255 + 0.055) / 1.055) ** 2.4)
+    y = linear @ [0.2126, 0.7152, 0.0722]
+    lightness = np.where(y > 216 / 24389, 116 * np.cbrt(y) - 16, y * 24389 / 27)
+    steps = np.diff(lightness)
+    assert np.abs(steps - steps.mean()).max() < 0.4
+
+
 def test_signed_is_cold_below_zero_warm_above_and_dark_between() -> None:
     values = np.linspace(-1, 1, 201)
     colours = colourise(values, -1.0, 1.0, "signed").astype(int)

@@ -15,7 +15,7 @@ PHOTOGRAPHS = ("cat.png", "ramp.png")
 KEPT = sorted(file.name for file in FOLDER.iterdir() if file.name not in PHOTOGRAPHS)
 ROUNDING = 2e-3
 """Of another processor's sums, in parts of an array's greatest value: a step of ascent carries it on."""
-COLOURED = ("explain.png", "compare.png", "activations.png", "weights.png", "hybrid.png")
+COLOURED = ("explain.png", "compare.png", "compare-two.png", "activations.png", "weights.png", "hybrid.png")
 """Pictures in colour maps, whose rows are exact since."""
 
 

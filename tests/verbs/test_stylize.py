@@ -9,13 +9,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 import convscope as cs
+from convscope.images.filters import luma
 from convscope.models.choose import content_layers_of, style_layers_of
 from convscope.models.vgg import VGG16Trunk
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.style import Content, Style, mean_gram
 from convscope.synthesis.ascent import SideInputs, value_and_gradient
 from convscope.synthesis.images import Raw
-from convscope.synthesis.keep_colours import KeepColours, luma
+from convscope.synthesis.keep_colours import KeepColours
 from convscope.synthesis.style_losses import NATURAL_SD, unit_of
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain

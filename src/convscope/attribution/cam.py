@@ -13,6 +13,7 @@ from convscope.attribution.channels import EVERY, ChannelChoice, Ranking, check_
 from convscope.attribution.layers import check_activations, check_has_positions, layer_for
 from convscope.attribution.method import Attribution, Job, Method
 from convscope.errors import InputError
+from convscope.images.filters import bilinear
 from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
@@ -307,7 +308,7 @@ def enlarge(
     there.
     """
     if layer is None or layer.centre is None or layer.stride is None:
-        return F.interpolate(maps[:, None], size, mode="bilinear", align_corners=False)[:, 0]
+        return bilinear(maps[:, None], size)[:, 0]
     down, across = (_between(maps.shape[1 + i], size[i], layer.centre[i], layer.stride[i]).to(maps) for i in (0, 1))
     return down @ maps @ across.T
 

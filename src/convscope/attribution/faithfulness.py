@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.attribution.fills import BLUR, blurred
+from convscope.attribution.fills import BLUR
+from convscope.images.filters import blurred
 from convscope.models.network import Network
 from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
@@ -72,22 +73,6 @@ def moved(heat: Float[np.ndarray, "h w"], seed: int) -> Float[np.ndarray, "h w"]
     quarter = [side // 4 for side in heat.shape]
     shifts = [int(rng.integers(q, max(q + 1, side - q))) for q, side in zip(quarter, heat.shape, strict=True)]
     return np.roll(heat, shifts, axis=(0, 1))
-
-
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's correlation; 0 where one of them is the same everywhere."""
-    a, b = (_ranks(values.ravel()) for values in (one, other))
-    if np.ptp(a) == 0 or np.ptp(b) == 0:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks, equals sharing the mean of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: np.ndarray = (ends - (counts - 1) / 2)[inverse]
-    return ranks
 
 
 def edges(picture: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "h w"]:

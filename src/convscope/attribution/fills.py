@@ -3,11 +3,11 @@
 import re
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import blurred
 
 NAMES = ("black", "grey", "white", "mean", "blur", "noise")
 BLUR = 0.05
@@ -49,19 +49,6 @@ def filled(
 def is_fill(text: str) -> bool:
     """Whether a text is a name of NAMES or reads as a colour, and so never the path of a picture."""
     return text in NAMES or re.fullmatch(r"\s*[\d.]+(e-?\d+)?\s*(,\s*[\d.]+\s*)*", text) is not None
-
-
-def blurred(picture: Float[Tensor, "1 c h w"], sd: float) -> Float[Tensor, "1 c h w"]:
-    """A Gaussian blur; beyond the edge the picture is mirrored as far as it goes."""
-    reach = min(int(3 * sd + 0.5), min(picture.shape[-2:]) - 1)
-    if reach < 1:
-        return picture.clone()
-    at = torch.arange(-reach, reach + 1, dtype=picture.dtype, device=picture.device)
-    kernel = torch.exp(-0.5 * (at / sd) ** 2)
-    kernel = (kernel / kernel.sum()).expand(picture.shape[1], 1, 1, -1)
-    padded = F.pad(picture, (reach, reach, reach, reach), mode="reflect")
-    across = F.conv2d(padded, kernel, groups=picture.shape[1])
-    return F.conv2d(across, kernel.transpose(2, 3), groups=picture.shape[1])
 
 
 def check_fill(fill: str, channels: int, option: str) -> None:

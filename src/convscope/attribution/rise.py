@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
 from convscope.attribution.masking import masked_values
 from convscope.attribution.method import Attribution, Job, Method
+from convscope.images.filters import bilinear
 from convscope.objectives.units import Logit, Probability
 from convscope.options import MOST_SEED, About
 from convscope.taps.record import record
@@ -73,7 +73,7 @@ class RandomMasks:
         generator = self.generator.manual_seed(seed)
         coarse = (torch.rand((1, 1, *self.grid), generator=generator) < self.kept).float()
         larger = (self.grid[0] + 1) * self.cell[0], (self.grid[1] + 1) * self.cell[1]
-        large = F.interpolate(coarse, larger, mode="bilinear", align_corners=False)
+        large = bilinear(coarse, larger)
         down = int(torch.randint(self.cell[0], (), generator=generator))
         right = int(torch.randint(self.cell[1], (), generator=generator))
         return large[:, :, down : down + self.size[0], right : right + self.size[1]]

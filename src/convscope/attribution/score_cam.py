@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,6 +12,7 @@ from convscope.attribution.cam import ChannelMethod
 from convscope.attribution.layers import check_activations
 from convscope.attribution.masking import masked_values
 from convscope.attribution.method import Attribution, Job
+from convscope.images.filters import bilinear
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP
 
@@ -58,6 +58,6 @@ class ScoreCAM(ChannelMethod, name="score_cam", title="Score-CAM"):
 
 def _masks(channels: Float[Tensor, "n rows columns"], size: tuple[int, int]) -> Float[Tensor, "n 1 h w"]:
     """Channels at the picture's size, each brought to [0,1]."""
-    maps = F.interpolate(channels[:, None].float(), size, mode="bilinear", align_corners=False)
+    maps = bilinear(channels[:, None].float(), size)
     low, high = maps.amin((2, 3), keepdim=True), maps.amax((2, 3), keepdim=True)
     return (maps - low) / (high - low).clamp_min(1e-8)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from convscope.errors import ImageError
+from convscope.images.luma import LUMA
 from convscope.models.arrays import note_if_dark, say
 from convscope.models.decoding import LARGE, Decoded
 from convscope.models.fitting import Shrunk
@@ -71,7 +72,7 @@ def as_channels(array: np.ndarray, channels: int, record: dict[str, Any]) -> lis
     if channels == 1:
         if have != 1:
             say(record, "done", "colour to grey")
-        return [array @ np.array([0.299, 0.587, 0.114], dtype=np.float32)]  # ITU-R BT.601 luma
+        return [array @ np.array(LUMA, dtype=np.float32)]
     planes = [array[..., i] for i in range(3)]
     return planes if channels == 3 else [*planes, np.ones_like(planes[0])]
 

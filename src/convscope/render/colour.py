@@ -1,4 +1,4 @@
-"""Numbers to colours. Each map is a short list of colours, evenly spaced and interpolated."""
+"""Numbers to colours. A map has 256 colours: those of its table, or interpolated between a few, evenly spaced."""
 
 import re
 from collections.abc import Sequence
@@ -8,24 +8,13 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from convscope.errors import InputError
+from convscope.render.colour_tables import TABLES
 
 MapName = Literal["inferno", "viridis", "signed", "grey", "jet"]
 
-LUMA = np.array([0.299, 0.587, 0.114])
-"""How much red, green and blue count for brightness (ITU-R BT.601)."""
-
-# inferno and viridis: sampled at 17 points from the maps of Smith and van der Walt (2015, CC0).
 # jet: the rainbow of older programs, which draws edges where there are none; for pictures, not for reading.
 # signed: dark in the middle, so that "nothing" is dark on every sheet; cold below zero, warm above.
 _STOPS: dict[str, str] = {
-    "inferno": (
-        "000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d f98e09 fcac11 f9cb35 "
-        "f2ea69 fcffa4"
-    ),
-    "viridis": (
-        "440154 48186a 472d7b 424086 3b528b 33638d 2c728e 26828e 21918c 1fa088 28ae80 3fbc73 5ec962 84d44b addc30 "
-        "d8e219 fde725"
-    ),
     "signed": "d5f6ff 6fd3f2 2f9bdc 2460b0 1c3270 0d0d14 701c22 b1332a e2622c f5a04a ffe9b8",
     "grey": "000000 ffffff",
     "jet": "00007f 0000ff 007fff 00ffff 7fff7f ffff00 ff7f00 ff0000 7f0000",
@@ -39,8 +28,8 @@ def ramp(colours: Sequence[str]) -> Float[np.ndarray, "256 3"]:
     return np.stack([np.interp(at, np.arange(len(stops)), stops[:, i]) for i in range(3)], axis=1)
 
 
-_TABLES = {name: ramp(stops.split()) for name, stops in _STOPS.items()}
-MAPS: tuple[str, ...] = tuple(_STOPS)
+_TABLES = {name: ramp(stops.split()) for name, stops in (TABLES | _STOPS).items()}
+MAPS: tuple[str, ...] = tuple(_TABLES)
 
 
 def ramp_of(text: str) -> Float[np.ndarray, "256 3"]:

@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float
 from PIL import Image, ImageFilter
 
-from convscope.render.colour import LUMA, to_bytes
+from convscope.images.luma import LUMA
+from convscope.render.colour import to_bytes
 
 Picture = Float[np.ndarray, "h w _"]
 Heat = Float[np.ndarray, "h w"]
@@ -122,7 +123,7 @@ def _mosaic(scene: Scene, degree: float) -> Picture:
 
 
 def _drained(scene: Scene, degree: float) -> Picture:
-    grey: Picture = (scene.picture @ LUMA.astype(np.float32))[..., None].repeat(3, axis=2)
+    grey: Picture = (scene.picture @ np.array(LUMA, np.float32))[..., None].repeat(3, axis=2)
     return grey
 
 

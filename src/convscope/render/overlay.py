@@ -7,7 +7,8 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
-from convscope.render.colour import LUMA, MapName, colourise
+from convscope.images.luma import LUMA
+from convscope.render.colour import MapName, colourise
 from convscope.render.grid import MARGIN, SMALL, Bar, sheet
 from convscope.render.text import PAPER, shortened, write
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from convscope.images.ranks import ranks
 from convscope.render.board import Row, board
 from convscope.render.colour import MapName, colourise
 from convscope.render.grid import Bar
@@ -116,7 +117,7 @@ class Board(Result, kind="board", facts=BoardFacts):
         if self.facts.scale != "rank":
             return None
         maps = self.arrays["maps"]
-        return np.stack([_ranks(one) for one in maps.reshape(-1, *maps.shape[3:])]).reshape(maps.shape)
+        return np.stack([_shares(one) for one in maps.reshape(-1, *maps.shape[3:])]).reshape(maps.shape)
 
     def _drawn(self, n: int, m: int, t: int) -> Float[np.ndarray, "h w"]:
         """The values that are drawn: those of the map, or their ranks."""
@@ -233,12 +234,10 @@ def check_board_ending(path: str | Path) -> None:
     check_ending(path, (*ENDINGS, ".html"))
 
 
-def _ranks(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
-    """For each pixel the share of pixels that are colder; equals share the middle of theirs."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    ends = np.cumsum(counts)
-    ranks: np.ndarray = (ends - counts / 2)[inverse.reshape(values.shape)] / values.size
-    return ranks
+def _shares(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
+    """For each pixel the share of pixels that are colder, half of those that are alike counted."""
+    shares: np.ndarray = (ranks(values) - 0.5) / values.size
+    return shares
 
 
 def _smaller(values: Float[np.ndarray, "h w"], side: int) -> Float[np.ndarray, "rows columns"]:

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import resized
 from convscope.synthesis.images import Image
-from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.schedule import Size
 from convscope.synthesis.stages import Moment
 
 MOST_BYTES = 2_000_000_000

@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import blurred
 from convscope.synthesis.terms import Term, read_terms
-from convscope.synthesis.transform_chain import blurred
 
 
 @dataclass(frozen=True)

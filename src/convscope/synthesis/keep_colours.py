@@ -1,19 +1,10 @@
 """A picture with the colours of a photograph: only the luminance is optimised."""
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.images.filters import luma
 from convscope.synthesis.images import Image
-
-LUMA = (0.299, 0.587, 0.114)
-"""The luminance of red, green and blue (ITU-R BT.601)."""
-
-
-def luma(pictures: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n 1 h w"]:
-    """The luminance of each pixel, in [0,1]."""
-    weights = torch.tensor(LUMA, dtype=pictures.dtype, device=pictures.device).view(1, 3, 1, 1)
-    return (pictures * weights).sum(1, keepdim=True)
 
 
 class KeepColours(Image):

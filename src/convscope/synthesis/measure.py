@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import resized
 from convscope.models.network import Network
 from convscope.models.photograph import listed
 from convscope.objectives.expression import Objective, taps_of
 from convscope.objectives.units import Logit, Probability
 from convscope.synthesis.ascent import evaluate
 from convscope.synthesis.plan import runs_at
-from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.schedule import Size
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain
 from convscope.taps.record import Recording, record

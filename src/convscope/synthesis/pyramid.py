@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from convscope.images.filters import bilinear
 from convscope.synthesis.images import Coloured
 
 COARSEST = 8
@@ -47,4 +48,4 @@ class Pyramid(Coloured):
 
 
 def _enlarged(x: Tensor, like: Tensor) -> Tensor:
-    return F.interpolate(x, like.shape[-2:], mode="bilinear", align_corners=False)
+    return bilinear(x, (like.shape[-2], like.shape[-1]))

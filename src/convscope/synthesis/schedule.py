@@ -5,11 +5,6 @@ Written like `octaves(4,1.4)`, `grow(64,1.2)`, `zoom(3,1.1)`; each size is a sta
 
 from dataclasses import dataclass, fields
 
-import torch
-import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
-
 from convscope.errors import InputError
 from convscope.synthesis.terms import read_terms
 
@@ -133,11 +128,3 @@ def _wrong_numbers(text: str) -> InputError:
 def _times(size: Size, factor: float) -> Size:
     height, width = (max(LEAST_SIDE, round(side * factor)) for side in size)
     return height, width
-
-
-@torch.no_grad()
-def resized(pictures: Float[Tensor, "n c h w"], size: Size) -> Float[Tensor, "n c hh ww"]:
-    """Pictures at another size, by an antialiased bicubic filter, kept in [0,1]."""
-    if tuple(pictures.shape[-2:]) == size:
-        return pictures
-    return F.interpolate(pictures, size, mode="bicubic", align_corners=False, antialias=True).clamp(0, 1)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.images.filters import resized
 from convscope.models.network import Network
 from convscope.models.quick import Quick
 from convscope.objectives.expression import Objective
@@ -21,7 +22,7 @@ from convscope.synthesis.masked import Masked
 from convscope.synthesis.optimisers import OptimiserName, optimiser
 from convscope.synthesis.phase import Phase
 from convscope.synthesis.pyramid import Pyramid
-from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.schedule import Size
 from convscope.synthesis.transforms import Transform
 
 Parameterisation = Literal["fourier", "pixels", "raw", "phase", "pyramid"]

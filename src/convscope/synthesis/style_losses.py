@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from convscope.images.filters import luma, resized
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.models.spec import InputSpec
@@ -15,9 +16,8 @@ from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.penalties import TotalVariation
 from convscope.objectives.style import Content, Style, distance_scale, mean_gram
 from convscope.synthesis.ascent import SideInputs, evaluate
-from convscope.synthesis.keep_colours import luma
 from convscope.synthesis.plan import runs_at
-from convscope.synthesis.schedule import Size, resized
+from convscope.synthesis.schedule import Size
 from convscope.synthesis.tiles import Tiles
 from convscope.synthesis.transforms import Plain, Sized, Transform
 from convscope.taps.record import record

@@ -6,11 +6,12 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.images.filters import resized
 from convscope.models.network import Network
 from convscope.models.photograph import Photograph
 from convscope.progress import Watch
 from convscope.synthesis.frames import Frames
-from convscope.synthesis.schedule import parse_schedule, resized
+from convscope.synthesis.schedule import parse_schedule
 from convscope.synthesis.session import Session
 from convscope.synthesis.stages import Making
 from convscope.synthesis.style_losses import StyleLosses

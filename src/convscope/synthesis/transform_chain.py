@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import bilinear, blurred
 from convscope.objectives.expression import number_text
 from convscope.synthesis.terms import read_terms
 from convscope.synthesis.transforms import OneBatch, turned
@@ -55,7 +56,7 @@ class Scale:
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         factor = _uniform(self.low, self.high, generator)
         size = [max(1, round(side * factor)) for side in x.shape[-2:]]
-        return F.interpolate(x, size, mode="bilinear", align_corners=False)
+        return bilinear(x, size)
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Chain(OneBatch):
             for link in self.links:
                 x = link(x, generator)
             if size is not None and tuple(x.shape[-2:]) != size:
-                x = F.interpolate(x, size, mode="bilinear", align_corners=False)
+                x = bilinear(x, size)
             images.append(x)
         return torch.stack(images, 1).flatten(0, 1) if self.views > 1 else images[0]
 
@@ -176,21 +177,3 @@ def chain_text(links: Sequence[Link]) -> str:
         f"{names[type(link)]}({','.join(number_text(getattr(link, field.name)) for field in fields(link))})"
         for link in links
     )
-
-
-def blurred(x: Float[Tensor, "n c h w"], sd: float) -> Float[Tensor, "n c h w"]:
-    """Gaussian blur of standard deviation `sd` pixels, the edge mirrored."""
-    if sd <= 0:
-        return x
-    radius = max(1, math.ceil(3 * sd))
-    places = torch.arange(-radius, radius + 1, dtype=x.dtype, device=x.device)
-    kernel = torch.exp(-places.square() / (2 * sd * sd))
-    kernel = kernel / kernel.sum()
-    channels = x.shape[1]
-    for axis in (2, 3):
-        shape = [1, 1, 1, 1]
-        shape[axis] = -1
-        side = [0, 0, radius, radius] if axis == 2 else [radius, radius, 0, 0]
-        mode = "reflect" if x.shape[axis] > radius else "replicate"
-        x = F.conv2d(F.pad(x, side, mode=mode), kernel.view(shape).repeat(channels, 1, 1, 1), groups=channels)
-    return x

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.errors import InputError
+from convscope.images.filters import bilinear
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Sized(OneBatch):
 
     def __call__(self, pictures: Float[Tensor, "n c h w"], generator: torch.Generator) -> Tensor:
         (views,) = self.inner.parts(pictures, generator)
-        return F.interpolate(views.images, self.size, mode="bilinear", align_corners=False)
+        return bilinear(views.images, self.size)
 
     def describe(self) -> dict[str, Any]:
         return {**self.inner.describe(), "size": list(self.size)}

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.attribution.faithfulness import area, curve, edges, moved, rank_correlation, shuffle, weights_of
+from convscope.attribution.faithfulness import area, curve, edges, moved, shuffle, weights_of
 from convscope.attribution.method import PHOTOGRAPH, Method, method_of
 from convscope.errors import InputError, NetworkError
+from convscope.images.ranks import rank_correlation
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
 from convscope.models.network import Network

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from convscope.attribution.fills import blurred
+from convscope.images.filters import blurred
 from convscope.models.fitting import Fit, where_seen
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import ImageLike, Photograph

@@ -1,0 +1,1 @@
+"""What is done to pixels, by whoever: no network here."""
