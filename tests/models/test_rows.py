@@ -151,7 +151,7 @@ def test_a_network_that_takes_one_picture_is_given_one_at_a_time() -> None:
 
 
 class Fixed(nn.Module):
-    """Keeps its batch where there is one picture, and fails on a quick pass of several (fixed numbers in a view)."""
+    """Keeps its batch where there is one picture, and fails on a folded pass of several (fixed numbers in a view)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,10 +162,10 @@ class Fixed(nn.Module):
         return self.head(y.mean((2, 3)).view(len(x), 16))  # type: ignore[no-any-return]
 
 
-def test_a_quicker_way_is_believed_after_several_pictures_alone() -> None:
+def test_folding_is_believed_after_several_pictures_alone() -> None:
     net = cs.load_model(seeded(Fixed), input=SIX)
     pictures = noise(channels=6, n=4)
     with torch.no_grad():
         wanted = net.scores(net.run(pictures))
-        found = net.scores(net.run(pictures, way=net.quickened()))
+        found = net.scores(net.run(pictures, folding=net.folding()))
     assert torch.allclose(found, wanted, atol=1e-4)

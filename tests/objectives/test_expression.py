@@ -119,9 +119,9 @@ def test_total_variation_adds_down_and_across(net: Network) -> None:
 
 def test_looks_at_one_picture_are_averaged(net: Network) -> None:
     recording = record(net, FLAT, ONE.taps())
-    looks = Recording(net, dict(recording), FLAT, FLAT[:1], looks=2)
-    assert ONE.value(looks).tolist() == pytest.approx([1.25])
-    assert (2 * ONE - cs.lp(1)).value(looks).tolist() == pytest.approx([2.5 - 2 / 3])
+    views = Recording(net, dict(recording), FLAT, FLAT[:1], views=2)
+    assert ONE.value(views).tolist() == pytest.approx([1.25])
+    assert (2 * ONE - cs.lp(1)).value(views).tolist() == pytest.approx([2.5 - 2 / 3])
 
 
 def test_a_lone_logit_has_the_probability_of_its_sigmoid() -> None:

@@ -60,8 +60,8 @@ def test_value_over_looks_is_their_mean() -> None:
     crops = Crops(views=3, size=(24, 24))
     pictures = noise(n=2)
     got = evaluate(net, objectives, pictures, crops, torch.Generator().manual_seed(0))
-    looks = crops(pictures, torch.Generator().manual_seed(0))
-    recorded = cs.record(net, looks, ["conv2", "scores"])
+    views = crops(pictures, torch.Generator().manual_seed(0))
+    recorded = cs.record(net, views, ["conv2", "scores"])
     first = recorded["conv2"][:3, 1].mean()
     tv = (pictures[1:].diff(dim=2).abs().mean() + pictures[1:].diff(dim=3).abs().mean()) * 2
     second = recorded.scores[3:, 2].mean() - tv

@@ -1,4 +1,4 @@
-"""Random looks: what they show, and that they are the generator's alone."""
+"""Random views: what they show, and that they are the generator's alone."""
 
 import pytest
 import torch
@@ -30,11 +30,11 @@ def ramp(height: int, width: int) -> Tensor:
 def test_looks_are_the_same_for_every_picture_and_side_by_side(name: str) -> None:
     transform = TRANSFORMS[name]
     pictures = noise(n=2)
-    looks = transform(pictures, generator())
-    assert looks.shape[0] == 2 * transform.views
+    images = transform(pictures, generator())
+    assert images.shape[0] == 2 * transform.views
     for i in range(2):
         alone = transform(pictures[i : i + 1], generator())
-        assert torch.equal(looks[i * transform.views : (i + 1) * transform.views], alone)
+        assert torch.equal(images[i * transform.views : (i + 1) * transform.views], alone)
 
 
 @pytest.mark.parametrize("name", TRANSFORMS)
@@ -51,12 +51,12 @@ def test_only_the_generator_decides(name: str) -> None:
 def test_crops_show_parts_of_the_asked_sizes() -> None:
     """Of a ramp, the spread of rows and columns in a crop tells the share of the side that it shows."""
     crops = Crops(views=400, size=(32, 32), scale=(0.25, 0.9), rotate=0.0, flip=False, noise=0.0)
-    looks = crops(ramp(64, 64), generator())
-    shares = (looks[:, 0, -1, 0] - looks[:, 0, 0, 0]) * 32 / 31
+    images = crops(ramp(64, 64), generator())
+    shares = (images[:, 0, -1, 0] - images[:, 0, 0, 0]) * 32 / 31
     assert 0.25 - 0.01 <= float(shares.min()) < 0.3
     assert 0.85 < float(shares.max()) <= 0.9 + 0.01
-    assert float(looks[:, :2].min()) >= 0
-    centres = looks[:, 0].mean((1, 2))
+    assert float(images[:, :2].min()) >= 0
+    centres = images[:, 0].mean((1, 2))
     assert float((centres - 0.5).abs().max()) <= (1 - 0.25) / 2 + 0.01
 
 
@@ -68,10 +68,10 @@ def test_the_whole_picture_as_a_crop_is_the_picture() -> None:
 
 def test_half_of_the_crops_are_mirrored() -> None:
     crops = Crops(views=400, size=(8, 8), scale=(0.5, 0.5), rotate=0.0, flip=True, noise=0.0)
-    looks = crops(ramp(32, 32), generator())
-    mirrored = (looks[:, 1, 0, -1] < looks[:, 1, 0, 0]).float().mean()
+    images = crops(ramp(32, 32), generator())
+    mirrored = (images[:, 1, 0, -1] < images[:, 1, 0, 0]).float().mean()
     assert 0.4 < float(mirrored) < 0.6
-    assert bool((looks[:, 0, -1, 0] > looks[:, 0, 0, 0]).all())
+    assert bool((images[:, 0, -1, 0] > images[:, 0, 0, 0]).all())
 
 
 def test_turning_keeps_shapes_in_pictures_that_are_not_square() -> None:

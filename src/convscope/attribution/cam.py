@@ -14,9 +14,9 @@ from convscope.attribution.layers import check_activations, check_has_positions,
 from convscope.attribution.method import Attribution, Job, Method
 from convscope.errors import InputError
 from convscope.images.filters import bilinear
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.layers import Layer
 from convscope.models.network import Network
-from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
@@ -109,7 +109,7 @@ class GradientCAM(ChannelMethod):
             weighting=self.weighting,
             signed=self.signed,
             choice=self.choice,
-            way=net.quickened() if len(pictures) > 1 else PLAIN,
+            folding=net.folding() if len(pictures) > 1 else PLAIN,
         )
         values = cams.values.tolist()
         return [
@@ -214,7 +214,7 @@ def gradient_cam(
     weighting: Weighting = "mean",
     signed: bool = False,
     choice: ChannelChoice = EVERY,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
 ) -> Cams:
     """Class activation maps of several objectives on one picture, or of several pictures, each for its own objective.
 
@@ -230,7 +230,7 @@ def gradient_cam(
     needed = {tap, SCORES_TAP} if callable(objectives) else {tap}
     if not callable(objectives):
         needed |= {need for objective in objectives for need in objective.taps()}
-    recording = record(net, pictures, sorted(needed), gradients=True, way=way)
+    recording = record(net, pictures, sorted(needed), gradients=True, folding=folding)
     bound = tuple(objectives(recording) if callable(objectives) else objectives)
     activations = recording[tap].detach()
     check_activations(activations, layer)

@@ -11,7 +11,7 @@ from torch import Tensor
 from convscope.attribution.cam import LayerMethod
 from convscope.attribution.layers import check_activations
 from convscope.attribution.method import Attribution, Job, first_guess_of
-from convscope.objectives.units import LayerNorm2
+from convscope.objectives.units import LayerL2
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP
 
@@ -35,7 +35,7 @@ class EigenCAM(LayerMethod, name="eigen_cam", title="Eigen-CAM"):
         check_activations(recording[layer], layer)
         heat = self.shown(principal_component(recording[layer]))
         if not classes:
-            yield Attribution(LayerNorm2(layer), None, heat)
+            yield Attribution(LayerL2(layer), None, heat)
             return
         objective = first_guess_of(None, recording)
         yield Attribution(objective, float(objective.value(recording)[0]), heat, recording.scores)

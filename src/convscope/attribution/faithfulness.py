@@ -10,10 +10,10 @@ from torch import Tensor
 
 from convscope.attribution.fills import BLUR
 from convscope.images.filters import blurred
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.network import Network
-from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches, looks_at_once
+from convscope.taps.batching import images_at_once, in_batches
 from convscope.taps.record import record
 
 AT_ONCE = 32
@@ -34,7 +34,7 @@ def curve(
     fractions: Sequence[float],
     *,
     inserting: bool,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
     seen: Callable[[int], None] = lambda done: None,
 ) -> Float[np.ndarray, " points"]:
     """The objective when the hottest fractions of the picture are shown alone, or taken away.
@@ -54,10 +54,10 @@ def curve(
         hot = torch.stack([ranks < round(share * ranks.numel()) for share in fractions[first:last]])[:, None]
         shown = torch.where(hot if inserting else ~hot, picture, below)
         with torch.no_grad():
-            values.extend(objective.value(record(net, shown, taps, way=way)).tolist())
+            values.extend(objective.value(record(net, shown, taps, folding=folding)).tolist())
         seen(last)
 
-    at_once = looks_at_once(net, taps, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
+    at_once = images_at_once(net, taps, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
     in_batches(len(fractions), at_once, some, "the curve")
     return np.array(values)
 

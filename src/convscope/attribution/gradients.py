@@ -11,8 +11,8 @@ from torch import Tensor
 
 from convscope.attribution.method import Attribution, Job, Method, first_guess_of
 from convscope.models.failures import backward_watched
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.network import Network
-from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
 from convscope.options import About
@@ -50,10 +50,10 @@ class GradientMethod(Method):
         yield self.attribution(found, pixels)
 
     def gradient(
-        self, net: Network, pictures: Float[Tensor, "n c h w"], objective: Objective | None, way: Quick = PLAIN
+        self, net: Network, pictures: Float[Tensor, "n c h w"], objective: Objective | None, folding: Folding = PLAIN
     ) -> "Gradient":
         """The gradient of an objective (of the first guess, if none is given) under the method's rule."""
-        return gradient_of(net, pictures, objective, rule=type(self).rule, way=way)
+        return gradient_of(net, pictures, objective, rule=type(self).rule, folding=folding)
 
     def attributed(self, net: Network, pictures: Tensor, found: "Gradient") -> Float[Tensor, "n c h w"]:
         """What each channel of each pixel is given."""
@@ -144,7 +144,7 @@ def gradient_of(
     objective: Objective | None,
     *,
     rule: BackwardRule | None = None,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
 ) -> Gradient:
     """The gradient of an objective (of the first guess, if none is given) with respect to pictures.
 
@@ -152,7 +152,7 @@ def gradient_of(
     """
     leaf = pictures.detach().clone().requires_grad_()
     with torch.enable_grad(), (rule or nullcontext)() as acting:
-        recording = record(net, leaf, sorted(objective.taps()) if objective else [SCORES_TAP], way=way)
+        recording = record(net, leaf, sorted(objective.taps()) if objective else [SCORES_TAP], folding=folding)
         objective = first_guess_of(objective, recording)
         values = objective.value(recording)
         gradient = None

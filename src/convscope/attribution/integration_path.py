@@ -11,7 +11,7 @@ from convscope.models.failures import backward_watched
 from convscope.models.network import Network
 from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import in_batches, looks_at_once
+from convscope.taps.batching import images_at_once, in_batches
 from convscope.taps.record import record
 from convscope.taps.tap import Tap
 
@@ -40,16 +40,18 @@ class IntegrationPath:
         self.net, self.objective, self.picture, self.seen = net, objective, picture, seen
         self.tap = None if layer is None else Tap(layer)
         self.taps = sorted(objective.taps())
-        self.way = net.quickened()
+        self.folding = net.folding()
         self.steps = 0
         needed = [*self.taps, *([self.tap] if self.tap else [])]
         self.start, end = baseline.expand_as(picture), picture
         if self.tap is not None:
             with torch.no_grad():
-                self.start, end = (record(net, x, [self.tap], way=self.way)[self.tap] for x in (self.start, end))
+                self.start, end = (
+                    record(net, x, [self.tap], folding=self.folding)[self.tap] for x in (self.start, end)
+                )
         self.whole = end - self.start
         self.known: dict[float, float] = {}
-        self.at_once = looks_at_once(net, needed, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
+        self.at_once = images_at_once(net, needed, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
 
     def gradients(self, points: Sequence[float], take: Take) -> None:
         """Hand over the gradients at these points, batch by batch; the values there are known from then on."""
@@ -83,10 +85,10 @@ class IntegrationPath:
     def _values(self, x: Tensor) -> Tensor:
         """The objective where the path's values are `x`."""
         if self.tap is None:
-            return self.objective.value(record(self.net, x, self.taps, way=self.way))
+            return self.objective.value(record(self.net, x, self.taps, folding=self.folding))
         pictures = self.picture.expand(len(x), -1, -1, -1)
         taps = dict.fromkeys([*self.taps, self.tap])
-        return self.objective.value(record(self.net, pictures, taps, replaced={self.tap: x}, way=self.way))
+        return self.objective.value(record(self.net, pictures, taps, replaced={self.tap: x}, folding=self.folding))
 
     def _gradients(self, points: Sequence[float]) -> tuple[list[float], Tensor]:
         with torch.enable_grad():

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
-from convscope.taps.batching import batches, looks_at_once
+from convscope.taps.batching import batches, images_at_once
 from convscope.taps.record import record
 
 AT_ONCE = 32
@@ -31,14 +31,14 @@ def masked_values(
     network's preprocessing takes to zero.
     """
     neutral = net.spec.neutral(picture)
-    taps, way = sorted(objective.taps()), net.quickened()
+    taps, folding = sorted(objective.taps()), net.folding()
 
     def work(first: int, last: int) -> None:
         here = masks(first, last)
         with torch.no_grad():
-            values = objective.value(record(net, neutral + here * (picture - neutral), taps, way=way))
+            values = objective.value(record(net, neutral + here * (picture - neutral), taps, folding=folding))
         take(here, values)
 
-    at_once = looks_at_once(net, taps, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
+    at_once = images_at_once(net, taps, (picture.shape[-2], picture.shape[-1]), AT_ONCE)
     for done, _ in batches(count, at_once, work, "masked pictures"):
         yield done

@@ -13,7 +13,7 @@ from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.objectives.dependence import unlike
 from convscope.objectives.expression import Objective, Scaled, Sum, taps_of
-from convscope.taps.batching import in_batches, looks_at_once
+from convscope.taps.batching import images_at_once, in_batches
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -92,14 +92,14 @@ class Occluder:
     ) -> None:
         self.net, self.image, self.objective, self.fill, self.positions = net, image, objective, fill, positions
         self.taps = taps_of([objective])
-        self.way = net.quickened()
+        self.folding = net.folding()
         self._reads = _reads_pictures(objective)
-        self.at_once = looks_at_once(net, self.taps, positions.size, AT_ONCE)
+        self.at_once = images_at_once(net, self.taps, positions.size, AT_ONCE)
         self.dense: str | None = None
         self._run: Incremental | None = None
         self._begin()
         with torch.no_grad(), memory_watched("the picture itself"):
-            clean = record(net, image, self.taps, way=self.way) if self._run is None else self._run.clean
+            clean = record(net, image, self.taps, folding=self.folding) if self._run is None else self._run.clean
             self.clean = float(objective.value(clean)[0])
             self.scores = clean.scores if SCORES_TAP in clean else None
 
@@ -111,7 +111,7 @@ class Occluder:
         noise = unlike(self.image)
         try:
             with memory_watched("the clean activations"):
-                run = Incremental(self.net, self.image, self.taps, self.way)
+                run = Incremental(self.net, self.image, self.taps, self.folding)
                 self._run = run
                 found = self._in_part(places, noise)
                 alone = [self._on_whole(place[None], noise) for place in places]
@@ -161,7 +161,7 @@ class Occluder:
 
     def _on_whole(self, places: np.ndarray, fill: Tensor) -> dict[Tap, Tensor]:
         with torch.no_grad():
-            return dict(record(self.net, self._covered(places, fill), self.taps, way=self.way))
+            return dict(record(self.net, self._covered(places, fill), self.taps, folding=self.folding))
 
     def _covered(self, places: np.ndarray, fill: Tensor) -> Float[Tensor, "n c h w"]:
         """The picture with the window at each of the positions."""

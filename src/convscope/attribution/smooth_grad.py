@@ -14,7 +14,7 @@ from convscope.errors import InputError
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
 from convscope.options import MOST_SEED, About
-from convscope.taps.batching import batches, looks_at_once
+from convscope.taps.batching import batches, images_at_once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,16 +59,16 @@ class SmoothGrad(Method, name="smooth_grad", title="SmoothGrad", display="fine")
     def run(self, job: Job) -> Iterator[Attribution]:
         inner, picture = self._inner(), job.picture
         clean = inner.gradient(job.net, picture, job.objective)
-        way = job.net.quickened()
+        folding = job.net.folding()
         copies = NoisyCopies(picture, self.samples, self.noise, self.seed)
         total = torch.zeros_like(picture)
 
         def work(first: int, last: int) -> None:
             noisy = copies.some(first, last)
-            found = inner.gradient(job.net, noisy, clean.objective, way)
+            found = inner.gradient(job.net, noisy, clean.objective, folding)
             total.add_(inner.attributed(job.net, noisy, found).sum(0, keepdim=True))
 
-        at_once = looks_at_once(job.net, sorted(clean.objective.taps()), job.size, AT_ONCE)
+        at_once = images_at_once(job.net, sorted(clean.objective.taps()), job.size, AT_ONCE)
         for done, _ in batches(self.samples, at_once, work, "noisy copies"):
             told = f"{done} of {self.samples} noisy copies" if done < self.samples else ""
             yield inner.attribution(clean, (total / done)[0], told)

@@ -1,13 +1,15 @@
-"""Which layers to look at, where none are asked for: to explain, to dream, to invert, for style and content."""
+"""Which layers to look at: by name or pattern, or where none are asked for, to explain, to dream, to invert, to show,
+for style and content."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from convscope.errors import InputError
 from convscope.models.flow import Graph
-from convscope.models.layers import PICTURES, Layer, map_layers
+from convscope.models.layers import PICTURES, Layer, layer_named, map_layers
 
 _POOLS = ("max_pool", "avg_pool", "adaptive", "upsample", "constant_pad_nd")
 _VIEWS = {
@@ -22,6 +24,23 @@ _VIEWS = {
     "unsqueeze",
     "squeeze",
 }
+
+
+def named_layers(layers: Sequence[Layer], names: Sequence[str] | str | None) -> list[Layer]:
+    """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
+    if names is None:
+        return [layer for layer in layers if not layer.container and layer.layout is not None]
+    wanted = [names] if isinstance(names, str) else list(names)
+    if not wanted:
+        raise InputError("layers is empty; expected at least one name, or None for all layers")
+    chosen: set[str] = set()
+    for name in wanted:
+        exact = any(layer.name == name for layer in layers)
+        matching = [] if exact else [layer.name for layer in layers if fnmatchcase(layer.name, name)]
+        if "*" in name and not matching:
+            raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")
+        chosen.update(matching or [layer_named(layers, name).name])
+    return [layer for layer in layers if layer.name in chosen]
 
 
 @dataclass(frozen=True)
@@ -179,3 +198,25 @@ def middle_layer(layers: Sequence[Layer]) -> str | None:
     """The middle one of the layers with positions; None where there is none."""
     maps = map_layers(layers)
     return maps[len(maps) // 2].name if maps else None
+
+
+_GROUPS = ("Sequential", "ModuleList", "ModuleDict", "Functional")
+
+
+def stages(layers: Sequence[Layer], with_kernels: Collection[str]) -> list[Layer]:
+    """The layers a person would call the network's stages, in order: its blocks, or else its convolutions.
+
+    with_kernels: the names of the layers that have weights to show.
+    """
+    maps = [layer for layer in layers if layer.is_map and layer.module != PICTURES]
+    blocks = [layer for layer in maps if layer.container and layer.kind not in _GROUPS]
+    if len(blocks) >= 3:
+        return blocks
+    return [layer for layer in maps if layer.name in with_kernels] or maps
+
+
+def evenly(layers: Sequence[Layer], count: int) -> list[Layer]:
+    """`count` of the layers, the middles of as many equal parts."""
+    if len(layers) <= count:
+        return list(layers)
+    return [layers[int((i + 0.5) * len(layers) / count)] for i in range(count)]

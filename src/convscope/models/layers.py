@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from convscope.errors import InputError, UnknownNameError
 from convscope.models.layout import Layout
 
 INPUT = "input"
@@ -87,6 +88,19 @@ def map_layers(layers: Sequence[Layer]) -> list[Layer]:
 
 
 _NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding", "permute", "rearrange", "reshape")
+
+
+def layer_named(layers: Sequence[Layer], name: str) -> Layer:
+    """The layer of a name. Raises UnknownNameError, listing the near matches; InputError for a module of several
+    outputs."""
+    found = next((layer for layer in layers if layer.name == name), None)
+    if found is not None:
+        return found
+    several = [layer.name for layer in layers if layer.module == name]
+    if several:
+        raise InputError(f"the layer {name!r} gives more than one output: say which, one of {', '.join(several)}")
+    names = [layer.name for layer in layers]
+    raise UnknownNameError("layer", name, names, "All layers: net.layers() or `convscope layers`")
 
 
 def is_feature(kind: str) -> bool:

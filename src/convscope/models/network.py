@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
+from convscope.errors import ConvscopeError, InputError, NetworkError
 from convscope.memory import memory_watched
 from convscope.models.adapter import Adapter
 from convscope.models.choose import Recommended, recommended
@@ -24,11 +24,11 @@ from convscope.models.draws import repeatable
 from convscope.models.failures import failure
 from convscope.models.fingerprint import State, hash_of, state_of
 from convscope.models.fitting import Fit
+from convscope.models.folding import PLAIN, Folding, fold_norms
 from convscope.models.functions import KINDS, Calls
 from convscope.models.labels import Labels
-from convscope.models.layers import PICTURES, Layer
+from convscope.models.layers import PICTURES, Layer, layer_named
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
-from convscope.models.quick import PLAIN, Quick, quicken
 from convscope.models.spec import InputSpec
 from convscope.models.trace import Trace, trace
 from convscope.models.untouched import untouched
@@ -87,7 +87,7 @@ class Network:
         self._lock = _Locks(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
         self._hash: tuple[State, str] | None = None
-        self._quick: tuple[State, tuple[int, int], Quick] | None = None
+        self._folding: tuple[State, tuple[int, int], Folding] | None = None
 
     def __repr__(self) -> str:
         height, width = self.spec.hw
@@ -149,13 +149,7 @@ class Network:
 
     def layer(self, name: str) -> Layer:
         """One layer by name. Raises UnknownNameError, listing the near matches."""
-        found = self._by_name.get(name)
-        if found is not None:
-            return found
-        several = [layer.name for layer in self.layers() if layer.module == name]
-        if several:
-            raise InputError(f"the layer {name!r} gives more than one output: say which, one of {', '.join(several)}")
-        raise UnknownNameError("layer", name, self._by_name, "All layers: net.layers() or `convscope layers`")
+        return self._by_name.get(name) or layer_named(self.layers(), name)
 
     def recommended_layer(self, before: Sequence[str] = ()) -> Layer:
         """The layer at which to explain an answer, if none is asked for; `recommendation` tells more.
@@ -214,13 +208,13 @@ class Network:
         images: Float[Tensor, "b c h w"],
         listeners: Mapping[str, Listener] | None = None,
         *,
-        way: Quick = PLAIN,
+        folding: Folding = PLAIN,
     ) -> Any | None:
         """One forward pass of pictures in [0,1], with listeners on modules; the network is left as it was found.
 
         Returns what the network returns, logits in place of softmaxed outputs, or None where a listener stopped it.
         Whether gradients are recorded is the caller's affair. The listener of PICTURES is given the preprocessed
-        pictures. way: a quicker way to do it, which gives the same to rounding; see `quickened`.
+        pictures. folding: batch norms folded, which gives the same to rounding; see `folding`.
         """
         self._check(images)
         listeners = dict(listeners or {})
@@ -239,13 +233,13 @@ class Network:
                     handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name, calls), owner)))
                 told = {kind: listeners[kind] for kind in KINDS if kind in listeners}
                 functions = Calls(lambda kind, inputs, output: told[kind](inputs, output) if kind in told else None)
-                with self._failing(images), self._as_found(), way.folding(tuple(listeners)):
+                with self._failing(images), self._as_found(), folding.folding(tuple(listeners)):
                     prepared = self.spec.preprocess(images.to(self.device, self.dtype))
                     if PICTURES in listeners:
                         replaced = listeners[PICTURES]((), prepared)
                         prepared = prepared if replaced is None else replaced
                     with functions if told else nullcontext():
-                        return self.adapter.forward(way.prepared(prepared))
+                        return self.adapter.forward(folding.prepared(prepared))
             except StopForward:
                 return None
             finally:
@@ -258,19 +252,19 @@ class Network:
         with untouched(self.adapter.root, self._trace.written), repeatable(self._trace.random):
             yield
 
-    def quickened(self) -> Quick:
-        """A quicker way to run the network as it is now, for `run`; found once, and again when weights have changed."""
+    def folding(self) -> Folding:
+        """What can be folded in the network as it is now, for `run`; found again when weights have changed."""
         if any(place.holds_tensor for place in self._trace.written):  # it is known by its weights, which change
             return PLAIN
         state = state_of(self.adapter.root)
-        if self._quick is None or self._quick[:2] != (state, self.spec.hw):
+        if self._folding is None or self._folding[:2] != (state, self.spec.hw):
             generator = torch.Generator().manual_seed(0)
             shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
             noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
             with self._lock, self._failing(noise), self._as_found():
-                quick = quicken(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
-            self._quick = state, self.spec.hw, quick
-        return self._quick[2]
+                folding = fold_norms(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
+            self._folding = state, self.spec.hw, folding
+        return self._folding[2]
 
     def kernel(self, module: str) -> Tensor | None:
         """The learned weights of a module, as Adapter.kernel gives them; the network is left as it was found."""

@@ -14,7 +14,7 @@ from convscope.taps.tap import Tap
 
 
 @dataclass(frozen=True)
-class Apart(Objective):
+class Diversity(Objective):
     """An objective, less `weight` times its own size times how alike this picture is to the others of its batch.
 
     Alikeness is the mean cosine between Gram matrices of a layer's channels: of textures, wherever they are.
@@ -35,7 +35,7 @@ class Apart(Objective):
 
     def bind(self, net: Network) -> Objective:
         net.layer(self.layer)
-        return Apart(self.term.bind(net), self.layer, self.weight)
+        return Diversity(self.term.bind(net), self.layer, self.weight)
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         value = self.term.value(recording)
@@ -43,7 +43,7 @@ class Apart(Objective):
         if batch is None:
             return value
         grams = gram(batch[self.layer]).flatten(1)
-        grams = grams.view(-1, batch.looks, grams.shape[1]).mean(1)
+        grams = grams.view(-1, batch.views, grams.shape[1]).mean(1)
         grams = grams / grams.norm(dim=1, keepdim=True).clamp_min(1e-12)
         others = [i for i in range(len(grams)) if i != index]
         if not others:

@@ -28,9 +28,9 @@ class OfLayer(Objective):
 
 
 @dataclass(frozen=True)
-class Keep(OfLayer):
-    """How near a layer's activations are to those of the photograph that the picture began as, seen by the same
-    looks: minus the squared distance over the photograph's squared length; 0 is the same.
+class PhotographMatch(OfLayer):
+    """How near a layer's activations are to those of the photograph that the picture began as, through the same
+    views: minus the squared distance over the photograph's squared length; 0 is the same.
 
     Source: the identity term of Hamblin et al., "Feature Accentuation" (2024).
     """
@@ -51,7 +51,7 @@ class Keep(OfLayer):
 
 
 @dataclass(frozen=True, eq=False)
-class Like(OfLayer):
+class FeatureMatch(OfLayer):
     """How near a layer's activations are to given ones, `1 c h w`: minus the squared distance over the squared length
     of the given ones; 0 is the same.
 

@@ -77,7 +77,7 @@ class Style(OfLayer):
             share = recording.guide(self.guide, (maps.shape[2], maps.shape[3])) / self.covered
             maps = maps * share.repeat(len(maps) // len(share), 1, 1, 1).sqrt()
         grams = mean_gram(maps)
-        return grams.view(-1, recording.looks, *grams.shape[1:]).mean(1)
+        return grams.view(-1, recording.views, *grams.shape[1:]).mean(1)
 
     def text(self) -> str:
         return f"style({named(self.layer)})"

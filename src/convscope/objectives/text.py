@@ -14,7 +14,7 @@ import re
 from convscope.errors import InputError, TargetError
 from convscope.objectives.expression import Objective
 from convscope.objectives.penalties import Lp, SquaredL2, TotalVariation
-from convscope.objectives.units import Channel, Direction, LayerNorm2, Logit, Neuron, Probability
+from convscope.objectives.units import Channel, Direction, LayerL2, Logit, Neuron, Probability
 
 # No two neighbours in these patterns can take the same letters: long text would cost its square.
 _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
@@ -144,7 +144,7 @@ def _unweighted(words: str) -> Objective:
         return Channel(name, int(unit[2]))
     if name == words and re.search(r'[:@*"\s]', words):
         raise TargetError(f"the target {_shown(words)} cannot be understood; {EXPECTED}")
-    return LayerNorm2(name)
+    return LayerL2(name)
 
 
 def _shown(text: str, most: int = 120) -> str:

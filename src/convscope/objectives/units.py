@@ -85,7 +85,7 @@ class Neuron(Objective):
 
 
 @dataclass(frozen=True)
-class LayerNorm2(Objective):
+class LayerL2(Objective):
     """How strongly a whole layer answers: the mean of the squares of all its activations (Deep Dream's objective).
 
     Source: Mordvintsev, Olah and Tyka, "Inceptionism" (2015).
@@ -209,7 +209,7 @@ def neuron(layer: str, channel: int, y: int, x: int) -> Objective:
 
 def layer(layer: str) -> Objective:
     """The mean squared activation of a whole layer: `layer`."""
-    return LayerNorm2(layer)
+    return LayerL2(layer)
 
 
 def direction(layer: str, vector: Sequence[float]) -> Objective:

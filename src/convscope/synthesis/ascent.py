@@ -15,8 +15,8 @@ from torch import Tensor
 from convscope.errors import NotFiniteError
 from convscope.memory import memory_watched
 from convscope.models.failures import backward_watched
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.network import Network
-from convscope.models.quick import PLAIN, Quick
 from convscope.objectives.dependence import check_finite, no_gradient
 from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.images import Image
@@ -83,19 +83,19 @@ def ascend(
     generator: torch.Generator,
     change: GradientChange | None = None,
     redirect: bool = False,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
     side: SideInputs = NO_SIDE_INPUTS,
 ) -> Iterator[Step]:
     """Maximise the objective of each picture of `image` (bound to `net`), all pictures as one batch.
 
     change: applied to the gradient with respect to the pictures before it is propagated to the parameters.
     redirect: in the first steps, let the gradient pass activations that block it, for pictures that get none.
-    way: a faster equivalent of the network, from Network.quickened.
+    folding: the batch norms to fold, from Network.folding.
     side: images that objectives read beside the pictures.
 
     Raises NotFiniteError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    closure = _Closure(net, objectives, image, transform, generator, change, way, side)
+    closure = _Closure(net, objectives, image, transform, generator, change, folding, side)
     silent = torch.zeros(len(objectives), dtype=torch.bool)
     for index in range(steps):
         redirecting = redirect and 0 < index <= REDIRECT_STEPS and bool(silent.any())
@@ -120,7 +120,7 @@ class _Closure:
     transform: Transform
     generator: torch.Generator
     change: GradientChange | None
-    way: Quick
+    folding: Folding
     side: SideInputs
     index: int = 0
     redirect: Tensor | None = None
@@ -137,7 +137,7 @@ class _Closure:
         with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
             pictures = self.image()
             values, gradient = value_and_gradient(
-                self.net, self.objectives, pictures, self.transform, self.generator, rules, self.way, self.side
+                self.net, self.objectives, pictures, self.transform, self.generator, rules, self.folding, self.side
             )
             if not bool(torch.isfinite(values).all()):
                 when = "no longer finite; try a smaller lr" if self.index else "not finite from the start"
@@ -158,7 +158,7 @@ def value_and_gradient(
     transform: Transform,
     generator: torch.Generator,
     rules: AbstractContextManager[None] | None = None,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
     side: SideInputs = NO_SIDE_INPUTS,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
     """The objective of each picture, and its gradient with respect to the picture.
@@ -171,7 +171,7 @@ def value_and_gradient(
     values: Tensor | None = None
     gradient: Tensor | None = None
     with rules or nullcontext():
-        for part in _parts(net, objectives, leaf, transform, generator, way, side):
+        for part in _parts(net, objectives, leaf, transform, generator, folding, side):
             if not part.requires_grad:
                 raise no_gradient(net, leaf, objectives[0])
             with backward_watched(net.name):
@@ -201,7 +201,7 @@ def _parts(
     pictures: Tensor,
     transform: Transform,
     generator: torch.Generator,
-    way: Quick,
+    folding: Folding,
     side: SideInputs,
 ) -> Iterator[Float[Tensor, " n"]]:
     """What each part of the transform contributes to the value of each picture."""
@@ -211,11 +211,11 @@ def _parts(
     def recorded(views: Views, means: dict[Objective, Tensor], compared: bool = True) -> Recording:
         end = len(views.images) - guides * views.each
         own = len(pictures) * views.each
-        activations = dict(record(net, views.images[:own], taps, way=way)) if taps else {}
+        activations = dict(record(net, views.images[:own], taps, folding=folding)) if taps else {}
         companion: dict[Tap, Tensor] = {}
         if compared and taps and own < end:
             with torch.no_grad():
-                companion = dict(record(net, views.images[own:end].detach(), taps, way=way))
+                companion = dict(record(net, views.images[own:end].detach(), taps, folding=folding))
         return Recording(
             net,
             activations,

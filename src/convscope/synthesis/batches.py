@@ -8,7 +8,7 @@ from torch import Tensor
 from convscope.errors import NotFiniteError, OutOfMemoryError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
-from convscope.objectives.diversity import Apart
+from convscope.objectives.diversity import Diversity
 from convscope.objectives.expression import Objective, taps_of
 from convscope.synthesis.plan import Plan
 from convscope.synthesis.session import Made, Session
@@ -151,7 +151,7 @@ class Batches:
         """The objective of each picture: the target, less the penalty, with a diversity term between variants."""
         objectives = list(batch)
         if self.options.variants > 1:
-            objectives = [Apart(objective, apart_at(self.session.net, objective)) for objective in objectives]
+            objectives = [Diversity(objective, apart_at(self.session.net, objective)) for objective in objectives]
         penalty = self.options.penalty
         return objectives if penalty is None else [objective - penalty for objective in objectives]
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from convscope.models.choose import middle_layer
 from convscope.models.network import Network
 from convscope.objectives.expression import Objective
-from convscope.objectives.likeness import Keep
+from convscope.objectives.likeness import PhotographMatch
 from convscope.objectives.words import in_words
 from convscope.progress import Watch
 from convscope.synthesis.frames import Frames
@@ -87,7 +87,7 @@ class Dream:
             keep_frames=keep_frames,
             photograph=start,
             mask=mask,
-            way=self.net.quickened(),
+            folding=self.net.folding(),
         )
         return made.pictures()
 
@@ -100,7 +100,7 @@ class Dream:
         # by the target's own size on the photograph, so that one weight suits all targets
         scale = max(1e-6, abs(float(measured(self.net, self.objective, self.photograph)[0])))
         middle = middle_layer(self.net.layers())
-        return self.objective if middle is None else self.objective + keep * scale * Keep(middle)
+        return self.objective if middle is None else self.objective + keep * scale * PhotographMatch(middle)
 
     def _zoom(self, picture: Tensor) -> None:
         """Each frame is the last one enlarged a little and dreamt on; the photograph to keep is then that frame."""

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.objectives.expression import Objective
-from convscope.objectives.likeness import Caricature, Like
+from convscope.objectives.likeness import Caricature, FeatureMatch
 from convscope.objectives.penalties import TotalVariation
 from convscope.synthesis.session import Made, Session
 from convscope.synthesis.stages import Making
@@ -77,7 +77,7 @@ class Inversions:
     def _match_of(self, layer: str) -> Objective:
         """What the picture's activations are compared with: the photograph's own."""
         activations = record(self.session.net, self.photograph, [layer])[layer].clone()
-        return Caricature(layer, activations) if self.caricature else Like(layer, activations)
+        return Caricature(layer, activations) if self.caricature else FeatureMatch(layer, activations)
 
     @torch.no_grad()
     def _measured(self, made: Made) -> Inverted:

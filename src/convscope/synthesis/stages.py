@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from convscope.images.filters import resized
+from convscope.models.folding import Folding
 from convscope.models.network import Network
-from convscope.models.quick import Quick
 from convscope.objectives.expression import Objective
 from convscope.synthesis.ascent import SideInputs, Step, ascend
 from convscope.synthesis.gradients import Changes
@@ -128,19 +128,19 @@ def run_stages(
     guides: Float[Tensor, "g 1 h w"] | None = None,
     scale_changes: bool = True,
     keep_colours: bool = False,
-    way: Quick | None = None,
+    folding: Folding | None = None,
 ) -> Iterator[Moment]:
     """Run all stages, starting from `image`; between two stages the pictures are resized to the next size.
 
     objectives: one for each picture; or what gives them for the size of a stage. photograph: what the pictures are
     made from, at the final size; objectives may compare with it. scale_changes: resize only the difference from the
     photograph, so that the photograph itself stays sharp. mask: where, and how much, it may be changed.
-    keep_colours: of the photograph. guides: masks that objectives read. way: how to run the network; its fastest
-    unless given.
+    keep_colours: of the photograph. guides: masks that objectives read. folding: the batch norms to fold; those
+    of the network unless given.
     """
     done = 0
     image = bare = image.to(net.device)
-    way = net.quickened() if way is None else way
+    folding = net.folding() if folding is None else folding
     for number, size in enumerate(making.sizes):
         resized_photograph = None if photograph is None else resized(photograph, size).to(net.device)
         if number:
@@ -167,7 +167,7 @@ def run_stages(
             generator=generator,
             change=making.change,
             redirect=making.redirect,
-            way=way,
+            folding=folding,
             side=side,
         ):
             done += 1

@@ -56,7 +56,7 @@ class StyleLosses:
     ) -> None:
         self.net, self.photograph, self.styles, self.regions = net, photograph, styles, regions
         self.sizes, self.options = sizes, options
-        self.way = net.quickened()
+        self.folding = net.folding()
         self._at: tuple[Size, dict[str, list[Objective]]] | None = None
 
     @cached_property
@@ -87,7 +87,7 @@ class StyleLosses:
         tile = self.options["tile"] if self.fixed_size is None else max(self.fixed_size)
         means: dict[str, Tensor] = {}
         for views in Tiles(tile, 0).parts(self._fitted(picture), torch.Generator()):
-            for tap, maps in record(self.net, views.images, layers, way=self.way).items():
+            for tap, maps in record(self.net, views.images, layers, folding=self.folding).items():
                 part = views.share * measure(maps)[0]
                 means[tap.layer] = means[tap.layer] + part if tap.layer in means else part
         return means
@@ -122,7 +122,7 @@ class StyleLosses:
             squares = self._mean(picture, layers, _mean_square)
         else:
             with torch.no_grad():
-                recording = record(self.net, self._fitted(picture), layers, way=self.way)
+                recording = record(self.net, self._fitted(picture), layers, folding=self.folding)
             given = {name: recording[name].clone() for name in layers}
             squares = {name: _mean_square(maps)[0] for name, maps in given.items()}
         scales = {name: weight / len(layers) / max(float(squares[name]), 1e-30) for name in layers}

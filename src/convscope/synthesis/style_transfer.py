@@ -71,5 +71,5 @@ class StyleTransfer:
             guides=self.losses.guides,
             scale_changes=False,
             keep_colours=self.options["colours"] == "content",
-            way=self.losses.way,
+            folding=self.losses.folding,
         )

@@ -14,8 +14,8 @@ KEPT = 1.5
 MOST = 64
 
 
-def pictures_at_once(net: Network, taps: Sequence[Tap], looks: int, look_size: tuple[int, int]) -> int:
-    """The number of pictures, each seen `looks` times at `look_size`, whose step fits into BUDGET; at least one."""
+def pictures_at_once(net: Network, taps: Sequence[Tap], views: int, view_size: tuple[int, int]) -> int:
+    """The number of pictures, each seen in `views` views of `view_size`, whose step fits into BUDGET; at least one."""
     if net.one_at_a_time:
         return 1
     layers = [layer for layer in net.layers() if not layer.container]
@@ -28,13 +28,13 @@ def pictures_at_once(net: Network, taps: Sequence[Tap], looks: int, look_size: t
         for side in layer.shape:
             size *= side
         numbers += size
-    share = look_size[0] * look_size[1] / (net.spec.height * net.spec.width)
-    bytes_each = numbers * share * looks * 4 * KEPT
+    share = view_size[0] * view_size[1] / (net.spec.height * net.spec.width)
+    bytes_each = numbers * share * views * 4 * KEPT
     return max(1, min(MOST, int(BUDGET / max(bytes_each, 1))))
 
 
-def looks_at_once(net: Network, taps: Sequence[Tap], size: tuple[int, int], most: int) -> int:
-    """How many pictures of a size to look at as one batch, at most `most`: half of what a step would be given."""
+def images_at_once(net: Network, taps: Sequence[Tap], size: tuple[int, int], most: int) -> int:
+    """How many pictures of a size to run as one batch, at most `most`: half of what a step would be given."""
     return max(1, min(most, pictures_at_once(net, taps, 1, size) // 2))
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.models.failures import backward_watched
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.layers import Layer, ports
 from convscope.models.network import Listener, Network, StopForward
-from convscope.models.quick import PLAIN, Quick
 from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
 
 
@@ -30,12 +30,11 @@ class ByTap(dict[Tap, Tensor]):
 class Recording(Mapping[Tap, Tensor]):
     """What was recorded in one pass: for each tap a tensor `b c h w` (vectors as `b c 1 1`; scores as `b k`).
 
-    images: the pictures that were put in, in [0,1]. pictures: the pictures that are being made, where `images` are
-    several looks at each of them (crops, say): `looks` of them for every picture, side by side in the batch. batch: of
-    a part of a recording, the whole and the place of this picture in it. companion: what was recorded for a photograph
-    that the pictures are compared with, by looks like those at each of them. guides: masks that were looked at as the
-    pictures were, `g*looks c h w`; the network did not see them. means: where this is a part of the pictures, what was
-    gathered over all of them.
+    images: the pictures that the network saw, in [0,1]. pictures: the `n` pictures being made, where `images` are
+    `n*views` augmented views of them (crops, say), those of one picture adjacent. batch: for the slice of one picture,
+    the full recording and the picture's index in it. companion: what was recorded for a photograph that the pictures
+    are compared with, through the same views. guides: masks through the same views, `g*views c h w`; the network did
+    not see them. means: for a slice, what was gathered over all pictures.
     """
 
     def __init__(
@@ -44,7 +43,7 @@ class Recording(Mapping[Tap, Tensor]):
         tensors: Mapping[Tap, Tensor],
         images: Tensor,
         pictures: Tensor | None = None,
-        looks: int = 1,
+        views: int = 1,
         batch: "tuple[Recording | None, int]" = (None, 0),
         companion: Mapping[Tap, Tensor] | None = None,
         guides: Tensor | None = None,
@@ -54,7 +53,7 @@ class Recording(Mapping[Tap, Tensor]):
         self._tensors = dict(tensors)
         self.images = images
         self.pictures = images if pictures is None else pictures
-        self.looks = looks
+        self.views = views
         self.batch = batch
         self._companion = companion or {}
         self.guides = guides
@@ -96,8 +95,8 @@ class Recording(Mapping[Tap, Tensor]):
         return ByTap((tap, gradient) for tap, gradient in zip(wanted, found, strict=True) if gradient is not None)
 
     def picture(self, index: int) -> "Recording":
-        """The part of the recording that belongs to one picture (with all its looks)."""
-        rows = slice(index * self.looks, (index + 1) * self.looks)
+        """The part of the recording that belongs to one picture (with all its views)."""
+        rows = slice(index * self.views, (index + 1) * self.views)
         tensors = {tap: tensor[rows] for tap, tensor in self._tensors.items()}
         picture = self.pictures[index : index + 1]
         return Recording(
@@ -105,27 +104,27 @@ class Recording(Mapping[Tap, Tensor]):
             tensors,
             self.images[rows],
             picture,
-            self.looks,
+            self.views,
             (self, index),
             self._companion,
             guides=self.guides,
             means=self.means,
         )
 
-    def guide(self, index: int, size: tuple[int, int]) -> Float[Tensor, "looks 1 h w"]:
-        """A guide as the looks showed it, at the size of a map."""
+    def guide(self, index: int, size: tuple[int, int]) -> Float[Tensor, "views 1 h w"]:
+        """A guide through the views, at the size of a map."""
         if self.guides is None:
             raise InputError("an objective asks for a mask, and none was given")
-        rows = self.guides[index * self.looks : (index + 1) * self.looks, :1]
+        rows = self.guides[index * self.views : (index + 1) * self.views, :1]
         return F.adaptive_avg_pool2d(rows, size)
 
     def companion(self, tap: "Tap | str") -> Tensor | None:
-        """What was recorded for the photograph to compare with, by looks like those at this picture; None without."""
+        """What was recorded for the photograph to compare with, through the views of this picture; None without."""
         return self._companion.get(ensure_tap(tap))
 
     def per_picture(self, values: Float[Tensor, " b"]) -> Float[Tensor, " n"]:
-        """One value per picture: the mean over its looks."""
-        return values.reshape(-1, self.looks).mean(1)
+        """One value per picture: the mean over its views."""
+        return values.reshape(-1, self.views).mean(1)
 
 
 def record(
@@ -135,7 +134,7 @@ def record(
     *,
     gradients: bool = False,
     replaced: "Mapping[Tap, Tensor] | None" = None,
-    way: Quick = PLAIN,
+    folding: Folding = PLAIN,
 ) -> Recording:
     """Run pictures in [0,1] through the network and keep what flows through the taps.
 
@@ -148,7 +147,7 @@ def record(
 
     replaced: by tap, tensors `b c h w` that flow on from there in place of the network's own.
 
-    way: a quicker way to run it, from Network.quickened, which gives the same to rounding.
+    folding: the batch norms to fold, from Network.folding, which gives the same to rounding.
 
     Raises UnknownNameError for a layer that is not there. The network is left as it was found, whatever happens.
     """
@@ -157,7 +156,7 @@ def record(
         raise InputError("nothing to record: name at least one layer")
     changed = dict(replaced or {})
     if net.takes_one and len(images) > 1 and not gradients and not changed:
-        return _one_by_one(net, images, wanted, way)
+        return _one_by_one(net, images, wanted, folding)
     layers = {tap: tap.resolve(net) for tap in [*wanted, *changed] if tap != SCORES_TAP}
     for layer in layers.values():
         check_axes(layer)
@@ -177,7 +176,7 @@ def record(
     }
     wanted_on = torch.is_grad_enabled() or gradients  # asked before: leaving inference mode switches gradients on
     with torch.inference_mode(False), torch.set_grad_enabled(wanted_on):
-        output = net.run(images, listeners, way=way)
+        output = net.run(images, listeners, folding=folding)
         missing = [str(tap) for tap in layers if tap not in kept]
         if missing:
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
@@ -186,9 +185,9 @@ def record(
     return Recording(net, {tap: kept[tap] for tap in wanted}, images)
 
 
-def _one_by_one(net: Network, images: Tensor, taps: Iterable[Tap], way: Quick) -> Recording:
+def _one_by_one(net: Network, images: Tensor, taps: Iterable[Tap], folding: Folding) -> Recording:
     """What `record` gives, for a network that takes one picture at once."""
-    alone = [record(net, image, taps, way=way) for image in torch.split(images, 1)]
+    alone = [record(net, image, taps, folding=folding) for image in torch.split(images, 1)]
     return Recording(net, {tap: torch.cat([one[tap] for one in alone]) for tap in taps}, images)
 
 

@@ -148,7 +148,7 @@ def _threshold(func: Any, args: Any, kwargs: Any) -> tuple[Tensor, float, float,
 def redirected(wanted: Tensor) -> Iterator[None]:
     """Within it, pictures for which a rectifier blocks every gradient get the one that would wake it up.
 
-    wanted: which pictures of the batch, `(n,)`; each may be there in several looks, side by side.
+    wanted: which pictures of the batch, `(n,)`; each may be there in several views, adjacent.
 
     Source: the gradient override of Lucid (Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017).
     """

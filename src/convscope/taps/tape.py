@@ -14,8 +14,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map_only
 
 from convscope.models.draws import parts_of
+from convscope.models.folding import Folding
 from convscope.models.network import Network
-from convscope.models.quick import Quick
 from convscope.taps.record import Recording, record
 from convscope.taps.tap import Tap
 
@@ -100,11 +100,11 @@ class _Taking(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @torch.no_grad()
-def tape_of(net: Network, image: Tensor, taps: Sequence[Tap], way: Quick) -> Tape:
+def tape_of(net: Network, image: Tensor, taps: Sequence[Tap], folding: Folding) -> Tape:
     """Take down one pass of a picture, `1 c h w` in [0,1], up to the last of the taps."""
     with torch.inference_mode(False), _Taking() as taking:
         picture = taking.value(image)
-        recording = record(net, image, taps, way=way)
+        recording = record(net, image, taps, folding=folding)
     ends = {tap: taking.of[id(tensor)] for tap, tensor in recording.items() if id(tensor) in taking.of}
     needed = {value.number for value in ends.values()}
     steps = []

@@ -1,7 +1,6 @@
 """`convscope.activations`: what each layer answers to a photograph."""
 
 from collections.abc import Callable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
 from convscope.memory import memory_watched
+from convscope.models.choose import named_layers
 from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
@@ -63,7 +63,7 @@ def recording_activations(
     Raises what `activations` would for its arguments.
     """
     check_given(activations, {"scale": scale, "fit": fit})
-    chosen = choose_layers(net, layers)
+    chosen = named_layers(net.layers(), layers)
     kept = {layer.name: _kept(layer, layer.channels, channels) for layer in chosen}
     options = {
         "layers": [layer.name for layer in chosen],
@@ -117,23 +117,6 @@ def _odd(arrays: Mapping[str, np.ndarray]) -> tuple[str, ...]:
     """A note on the layers that give infinite values, or none."""
     odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
     return (f"these layers give values that are not finite (NaN or infinite): {', '.join(odd)}",) if odd else ()
-
-
-def choose_layers(net: Network, layers: Sequence[str] | str | None) -> list[Layer]:
-    """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
-    if layers is None:
-        return [layer for layer in net.layers() if not layer.container and layer.layout is not None]
-    wanted = [layers] if isinstance(layers, str) else list(layers)
-    if not wanted:
-        raise InputError("layers is empty; expected at least one name, or None for all layers")
-    chosen: set[str] = set()
-    for name in wanted:
-        exact = any(layer.name == name for layer in net.layers())
-        matching = [] if exact else [layer.name for layer in net.layers() if fnmatchcase(layer.name, name)]
-        if "*" in name and not matching:
-            raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")
-        chosen.update(matching or [net.layer(name).name])
-    return [layer for layer in net.layers() if layer.name in chosen]
 
 
 def _kept(layer: Layer, count: int, channels: Sequence[int] | None) -> list[int]:

@@ -205,7 +205,7 @@ class _Assessment:
     def _curves(self, asked: Objective, heat: np.ndarray, fractions: np.ndarray) -> dict[str, np.ndarray]:
         """Deletion and insertion, of the map and of the same map moved elsewhere."""
         objective = Probability(asked.label) if type(asked) is Logit else asked
-        way = self.net.quickened()
+        folding = self.net.folding()
         curves: dict[str, np.ndarray] = {}
         for name, inserting in (("deletion", False), ("insertion", True)):
             several = [heat, *(moved(heat, self.settings["seed"] + i) for i in range(MOVED))]
@@ -219,7 +219,7 @@ class _Assessment:
                         one,
                         fractions.tolist(),
                         inserting=inserting,
-                        way=way,
+                        folding=folding,
                         seen=self._seen,
                     )
                 )

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from convscope.memory import memory_watched
-from convscope.models.choose import spread_layers
+from convscope.models.choose import named_layers, spread_layers
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
@@ -19,7 +19,6 @@ from convscope.synthesis.schedule import Single
 from convscope.synthesis.session import Session
 from convscope.synthesis.stages import Making, Parameterisation, as_array
 from convscope.synthesis.transforms import Plain
-from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import recipe_of
 
 TV_WEIGHT = 1.0
@@ -63,7 +62,9 @@ def invert(
     """
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)
-    chosen = spread_layers(net.layers()) if layers is None else [layer.name for layer in choose_layers(net, layers)]
+    chosen = (
+        spread_layers(net.layers()) if layers is None else [layer.name for layer in named_layers(net.layers(), layers)]
+    )
     options: dict[str, Any] = {
         "layers": chosen,
         "tv": tv,

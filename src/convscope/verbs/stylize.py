@@ -8,7 +8,7 @@ import torch
 
 from convscope.errors import InputError
 from convscope.memory import memory_watched
-from convscope.models.choose import content_layers_of, style_layers_of
+from convscope.models.choose import content_layers_of, named_layers, style_layers_of
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, listed
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
@@ -18,7 +18,6 @@ from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.stages import Parameterisation
 from convscope.synthesis.style_losses import Losses
 from convscope.synthesis.style_transfer import StyleTransfer
-from convscope.verbs.activations import choose_layers
 from convscope.verbs.calls import Given, counted
 from convscope.verbs.made import picture_made
 from convscope.verbs.photographs import allowed, open_mask, opened_whole
@@ -192,7 +191,7 @@ def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:
     if layers is None:
         return []
     names = [word.strip() for word in layers.split(",")] if isinstance(layers, str) else list(layers)
-    return [layer.name for layer in choose_layers(net, names)]
+    return [layer.name for layer in named_layers(net.layers(), names)]
 
 
 def _check_shares(shares: list[float] | None, count: int) -> None:

@@ -28,8 +28,8 @@ from convscope.attribution.incremental.regions import (
     tensor_of,
     values_in,
 )
+from convscope.models.folding import Folding
 from convscope.models.network import Network
-from convscope.models.quick import Quick
 from convscope.taps.record import Recording
 from convscope.taps.tap import Tap
 from convscope.taps.tape import Step, Tape, Value, tape_of
@@ -48,9 +48,9 @@ class Incremental:
     many numbers the largest tensor of the last call had.
     """
 
-    def __init__(self, net: Network, image: Float[Tensor, "1 c h w"], taps: Sequence[Tap], way: Quick) -> None:
+    def __init__(self, net: Network, image: Float[Tensor, "1 c h w"], taps: Sequence[Tap], folding: Folding) -> None:
         self.net = net
-        self.tape: Tape = tape_of(net, image, taps, way)
+        self.tape: Tape = tape_of(net, image, taps, folding)
         if self.tape.unclear:
             raise NotFollowedError(self.tape.unclear)
         if any(_over_the_batch(step) for step in self.tape.steps):

@@ -10,8 +10,8 @@ from torch import Tensor
 from convscope.attribution.cam import Cams, enlarge, gradient_cam
 from convscope.errors import Stopped
 from convscope.inspection.kernels import layers_with_kernels
-from convscope.inspection.stages import spread, stages
 from convscope.inspection.strongest import strongest_channels
+from convscope.models.choose import evenly, stages
 from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
@@ -110,7 +110,7 @@ def maps_of(found: Findings) -> np.ndarray:
 
 def depth(found: Findings) -> None:
     """The network from first to last layer, each with the channels that answer most."""
-    shown = spread(stages(found.net), CARDS)
+    shown = evenly(_stages(found.net), CARDS)
     if not shown:
         return
     answers, blanks = answers_of(found, shown)
@@ -127,12 +127,16 @@ def depth(found: Findings) -> None:
                 "tiles": [{"channel": channel, "picture": _tile(maps[channel], signed)} for channel in best],
             }
         )
-    found.page["depth"] = {"cards": cards, "total": len(stages(found.net))}
+    found.page["depth"] = {"cards": cards, "total": len(_stages(found.net))}
 
 
 def stage_layers(net: Network) -> list[Layer]:
     """A stage in each third of the network."""
-    return spread(stages(net), STAGES)
+    return evenly(_stages(net), STAGES)
+
+
+def _stages(net: Network) -> list[Layer]:
+    return stages(net.layers(), set(layers_with_kernels(net)))
 
 
 def first_weights(found: Findings) -> None:

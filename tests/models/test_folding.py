@@ -1,4 +1,4 @@
-"""The quicker way gives the same, sees what it must, and is dropped where it would not."""
+"""A folded pass gives the same, sees what it must, and is dropped where it would not."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import convscope as cs
-from convscope.models.quick import PLAIN
+from convscope.models.folding import PLAIN
 from tests.networks import MODULES, SPEC, network, noise
 
 
@@ -52,9 +52,9 @@ def made(**how: bool) -> cs.Network:
 
 def both(net: cs.Network, layers: list[str]) -> None:
     plain = cs.record(net, noise(), [*layers, "scores"])
-    quick = cs.record(net, noise(), [*layers, "scores"], way=net.quickened())
+    folding = cs.record(net, noise(), [*layers, "scores"], folding=net.folding())
     for tap, tensor in plain.items():
-        assert torch.allclose(quick[tap], tensor, atol=1e-4 * float(tensor.std()) + 1e-6), str(tap)
+        assert torch.allclose(folding[tap], tensor, atol=1e-4 * float(tensor.std()) + 1e-6), str(tap)
 
 
 @pytest.mark.parametrize("kind", MODULES)
@@ -65,7 +65,7 @@ def test_every_kind_of_network_gives_the_same(kind: str) -> None:
 
 def test_norms_are_folded_and_each_layer_is_still_its_own() -> None:
     net = made()
-    assert len(net.quickened().pairs) == 2
+    assert len(net.folding().pairs) == 2
     both(net, ["norm1", "norm2"])
     both(net, ["one", "two"])
 
@@ -73,26 +73,26 @@ def test_norms_are_folded_and_each_layer_is_still_its_own() -> None:
 def test_gradients_are_the_same() -> None:
     net = made()
     grads = []
-    for way in (PLAIN, net.quickened()):
+    for folding in (PLAIN, net.folding()):
         x = noise().requires_grad_()
-        scores = cs.record(net, x, ["scores"], way=way).scores
+        scores = cs.record(net, x, ["scores"], folding=folding).scores
         grads.append(torch.autograd.grad(scores[:, 2].sum(), x)[0])
     assert torch.allclose(*grads, atol=1e-4 * float(grads[0].std()))
     assert float(grads[0].std()) > 0
 
 
 def test_a_convolution_that_is_used_twice_or_elsewhere_is_not_folded() -> None:
-    assert made(skip=True).quickened().pairs == ()
+    assert made(skip=True).folding().pairs == ()
     both(made(skip=True), ["one", "norm2"])
     again = made(again=True)
-    assert len(again.quickened().pairs) == 1
+    assert len(again.folding().pairs) == 1
     both(again, ["two#0", "two#1"])
 
 
 def test_a_network_that_needs_its_memory_format_keeps_it() -> None:
     net = made(flat=True)
-    assert len(net.quickened().pairs) == 2
-    assert not net.quickened().channels_last
+    assert len(net.folding().pairs) == 2
+    assert not net.folding().channels_last
     both(net, ["norm2"])
 
 
@@ -106,10 +106,10 @@ def test_changed_weights_are_seen() -> None:
 
 
 def test_the_embedded_network_is_folded_throughout(lite0: cs.Network, photograph: str) -> None:
-    assert len(lite0.quickened().pairs) == 49
+    assert len(lite0.folding().pairs) == 49
     x = lite0.photograph(photograph).tensor()
-    plain, quick = (cs.record(lite0, x, ["scores"], way=way).scores for way in (PLAIN, lite0.quickened()))
-    assert torch.allclose(plain, quick, atol=1e-3)
+    plain, folding = (cs.record(lite0, x, ["scores"], folding=folding).scores for folding in (PLAIN, lite0.folding()))
+    assert torch.allclose(plain, folding, atol=1e-3)
 
 
 class Shared(nn.Module):
@@ -125,13 +125,13 @@ class Shared(nn.Module):
 
 def test_a_norm_that_is_used_twice_is_not_folded() -> None:
     net = cs.load_model(trained(Shared()), input=SPEC)
-    assert len(net.quickened().pairs) == 0
+    assert len(net.folding().pairs) == 0
     both(net, ["one", "two", "norm#1"])
 
 
-def test_each_look_for_a_quicker_way_sees_the_network_as_it_is() -> None:
+def test_each_folding_sees_the_network_as_it_is() -> None:
     net = made()
-    net.quickened()
+    net.folding()
     net.adapter.root.norm1.eps = 1.0
     net.adapter.root.one.weight.data.mul_(5)
     both(net, ["norm1"])

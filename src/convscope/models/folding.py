@@ -1,8 +1,8 @@
-"""A quicker forward pass with the same outcome: batch norms folded into convolutions, channels last in memory.
+"""Batch norms folded into convolutions, channels last in memory: a faster forward pass with the same outcome.
 
 Nothing of the network is replaced: while a pass runs, this thread's calls of `conv2d` and `batch_norm` with known
 weights are answered with folded ones. What is folded is found by watching one pass, and believed only after the
-quick pass gave what the plain one gives.
+folded pass gave what the plain one gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +19,7 @@ from convscope.models.layers import ports
 
 _CONV = {F.conv2d, torch.conv2d}
 AGREE = 1e-3
-"""How far the quick pass may be from the plain one, in standard deviations of the plain one's output."""
+"""How far the folded pass may be from the plain one, in standard deviations of the plain one's output."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class _Pair:
 
 
 @dataclass(frozen=True)
-class Quick:
+class Folding:
     """What was found: pairs to fold, and whether channels go last in memory."""
 
     pairs: Sequence[_Pair] = ()
@@ -68,7 +68,7 @@ class Quick:
         )
 
 
-PLAIN = Quick()
+PLAIN = Folding()
 """The network as it stands."""
 
 
@@ -117,8 +117,8 @@ class _Watching(TorchFunctionMode):
         return result
 
 
-def quicken(forward: Callable[[Tensor], Any], modules: Mapping[str, nn.Module], sample: Tensor) -> Quick:
-    """Look for a quicker way to run `forward` (in evaluation mode) on pictures like `sample`, preprocessed."""
+def fold_norms(forward: Callable[[Tensor], Any], modules: Mapping[str, nn.Module], sample: Tensor) -> Folding:
+    """Find what can be folded where `forward` runs (in evaluation mode) on pictures like `sample`, preprocessed."""
     shown: list[tuple[str, Tensor]] = []
 
     def noting(name: str) -> Any:
@@ -144,18 +144,18 @@ def quicken(forward: Callable[[Tensor], Any], modules: Mapping[str, nn.Module], 
     with torch.no_grad():
         weights = {id(pair.weight): pair.folded() for pair in pairs}
     all_folded = len(pairs) == len(watching.norms)
-    for quick in (Quick(pairs, True, weights), Quick(pairs, False, weights)):
-        if (quick.channels_last and not all_folded) or not (pairs or quick.channels_last):
+    for folding in (Folding(pairs, True, weights), Folding(pairs, False, weights)):
+        if (folding.channels_last and not all_folded) or not (pairs or folding.channels_last):
             continue
-        if _agrees(forward, quick, sample, plain):
-            return quick
+        if _agrees(forward, folding, sample, plain):
+            return folding
     return PLAIN
 
 
-def _agrees(forward: Callable[[Tensor], Any], quick: Quick, sample: Tensor, plain: Mapping[Any, Tensor]) -> bool:
+def _agrees(forward: Callable[[Tensor], Any], folding: Folding, sample: Tensor, plain: Mapping[Any, Tensor]) -> bool:
     try:
-        with torch.no_grad(), quick.folding():
-            found = ports(forward(quick.prepared(sample)))
+        with torch.no_grad(), folding.folding():
+            found = ports(forward(folding.prepared(sample)))
     except Exception:  # a `view` that needs another memory format, say: then the plain pass is the one to take
         return False
     return found.keys() == plain.keys() and all(
