@@ -16,7 +16,7 @@ LOCALISING = [name for name in METHODS if name != "eigen_cam"]
 def test_evidence_at_a_known_place_is_found(method: str) -> None:
     torch.manual_seed(0)
     net = cs.load_model(Planted(), input=PLANTED)
-    more = {"rise": {"samples": 300, "cells": 8}, "smooth_grad": {"samples": 8}}.get(method, {})
+    more = {"rise": {"samples": 300, "grid": 8}, "smooth_grad": {"samples": 8}}.get(method, {})
     more |= {"occlusion": {"patch": 6, "stride": 3, "value": "black"}, "score_cam": {"layer": "act"}}.get(method, {})
     hits = 0
     for seed in range(100):

@@ -27,7 +27,7 @@ def test_rise_by_its_formula() -> None:
     """Equation 6, with the masks of section 3.3 drawn one by one: a grid of 4 cells with 0.4 of them open, enlarged to
     a cell more than the picture, and cut at a random offset within a cell."""
     net, picture = network("plain"), noise(1)
-    found = cs.explain(net, picture, 2, method="rise", samples=12, cells=4, kept=0.4, seed=3).arrays["map"]
+    found = cs.explain(net, picture, 2, method="rise", samples=12, grid=4, probability=0.4, seed=3).arrays["map"]
     seeds = torch.randint(2**62, (12,), generator=torch.Generator().manual_seed(3)).tolist()
     wanted, open_ = np.zeros((32, 32)), []
     for seed in seeds:
@@ -54,10 +54,10 @@ def test_rise_that_is_stopped_keeps_the_mean_of_its_masks() -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(cs.Stopped, match=r"stopped after (\d+) of 200 masks") as stopped:
-        cs.explain(net, noise(1), 1, method="rise", samples=200, cells=4, watch=watch)
+        cs.explain(net, noise(1), 1, method="rise", samples=200, grid=4, watch=watch)
     done = int(str(stopped.value).split()[2])
     assert 40 <= done < 100
     kept = stopped.value.result
     assert any("replay makes all" in note for note in kept.notes)
-    whole = cs.explain(net, noise(1), 1, method="rise", samples=200, cells=4).arrays["map"]
+    whole = cs.explain(net, noise(1), 1, method="rise", samples=200, grid=4).arrays["map"]
     assert kept.arrays["map"].mean() == pytest.approx(whole.mean(), rel=0.1)

@@ -298,7 +298,7 @@ def test_wrong_usage_is_exit_code_2(photograph: str) -> None:
 
 
 def test_ctrl_c_while_a_map_is_made_to_be_assessed_leaves_nothing(tmp_path: Path, photograph: str) -> None:
-    out = tmp_path / "trust.png"
+    out = tmp_path / "assessment.png"
     work = subprocess.Popen(
         [sys.executable, "-m", "convscope", "assess", photograph, "--method", "rise", "--out", str(out)],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

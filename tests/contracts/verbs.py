@@ -78,7 +78,7 @@ SMALLER: Mapping[str, dict[str, Any]] = {
     "smooth_grad": {"samples": 3},
     "integrated_gradients": {"steps": 4},
     "occlusion": {"patch": 8},
-    "rise": {"samples": 5, "cells": 3},
+    "rise": {"samples": 5, "grid": 3},
 }
 """Options that make a method quick; the others are quick by themselves."""
 

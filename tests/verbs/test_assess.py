@@ -132,7 +132,7 @@ def test_the_gap_of_input_times_gradient() -> None:
 def test_it_replays(tmp_path, photograph: str) -> None:  # type: ignore[no-untyped-def]
     net = network("plain")
     made = cs.assess(net, photograph, cs.explain(net, photograph, 1), points=4, stages=2)
-    path = made.save(tmp_path / "trust.npz")
+    path = made.save(tmp_path / "assessment.npz")
     again = cs.replay(path, net=net, image=photograph)
     for name, array in made.arrays.items():
         assert np.array_equal(again.arrays[name], array)
@@ -219,9 +219,9 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("likeness", "of_class", "told"),
     [
-        ([0.99, 0.97], True, "Do not trust it"), ([0.97, 0.1], True, "which class is asked"),
+        ([0.99, 0.97], True, "Do not rely on it"), ([0.97, 0.1], True, "which class is asked"),
         ([0.97, 0.1], False, "owes little to that layer"), ([0.4, 0.1], True, "0.40, 0.10): it depends on what"),
-        ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not trust"),
+        ([0.2], True, "(rank correlation 0.20): it depends"), ([0.97], True, "Do not rely on"),
         ([float("nan")], True, "gave no map"), ([0.99, float("nan")], True, "which class is asked"),
         ([float("nan"), 0.99, 0.98, float("nan")], True, "hardly changes when weights are shuffled"),
         ([float("nan"), 0.95, 0.3], True, "0.95, 0.30): it depends"),
@@ -232,7 +232,7 @@ def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool
 
     words = " ".join(_randomised(likeness, of_class))
     assert told in words
-    assert ("Do not trust" in words) == (told == "Do not trust it" or likeness == [0.97])
+    assert ("Do not rely on" in words) == (told == "Do not rely on it" or likeness == [0.97])
 
 
 def test_a_map_without_forms_is_neither_believed_nor_doubted() -> None:

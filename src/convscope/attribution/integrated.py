@@ -55,7 +55,7 @@ class IntegratedGradients(Method, name="integrated_gradients", title="integrated
     ] = None
     tolerance: Annotated[
         float | None,
-        About("the gap allowed, as a share of the difference of the scores", 1e-6, 1, unset="0.01, without steps"),
+        About("the gap allowed, as a share of the difference of the scores", 1e-6, 1, unset="0.01"),
     ] = None
     seed: Annotated[int, About("of the baseline noise", 0, MOST_SEED)] = 0
 

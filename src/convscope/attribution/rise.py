@@ -28,8 +28,8 @@ class RISE(Method, name="rise", title="RISE"):
     from_lowest: ClassVar[bool] = True
 
     samples: Annotated[int, About("random masks", 1, 1000000)] = 2000
-    cells: Annotated[int, About("cells of a mask's grid, on the picture's short side", 2, 256)] = 7
-    kept: Annotated[float, About("the share of a mask's cells that show the picture", 0.01, 0.99)] = 0.5
+    grid: Annotated[int, About("cells of a mask's grid, on the picture's short side", 2, 256, was="cells")] = 7
+    probability: Annotated[float, About("that a cell shows the picture", 0.01, 0.99, was="kept")] = 0.5
     seed: Annotated[int, About("of the random masks", 0, MOST_SEED)] = 0
 
     def run(self, job: Job) -> Iterator[Attribution]:
@@ -39,7 +39,7 @@ class RISE(Method, name="rise", title="RISE"):
         with torch.no_grad():
             value = float(objective.value(record(job.net, job.picture, sorted(objective.taps())))[0])
         total, samples = torch.zeros(job.size, dtype=torch.float64), self.samples
-        masks = RandomMasks(job.size, samples, self.cells, self.kept, self.seed)
+        masks = RandomMasks(job.size, samples, self.grid, self.probability, self.seed)
 
         def take(shown: Tensor, values: Tensor) -> None:
             total.add_((values.view(-1, 1, 1) * shown[:, 0]).sum(0).double().cpu())
@@ -47,7 +47,7 @@ class RISE(Method, name="rise", title="RISE"):
         for done in masked_values(
             job.net, job.picture, objective, lambda a, b: masks.some(a, b).to(job.picture.device), samples, take
         ):
-            heat = (total / (done * self.kept)).float()
+            heat = (total / (done * self.probability)).float()
             yield Attribution(
                 objective, value, heat, scores, done=f"{done} of {samples} masks" if done < samples else ""
             )

@@ -210,22 +210,28 @@ class _Given:
 
     @property
     def help(self) -> str:
-        """What the option means, what stands in for it, and which methods take it."""
-        meanings: dict[str, list[str]] = {}
-        for i, field in enumerate(self.fields):
-            shown = field.about.unset or (field.stands_in if self.methods else "")
-            stands = f"; {shown} unless given" if shown else ""
-            meanings.setdefault(f"{field.about.text}{stands}", []).extend(self.methods[i : i + 1])
+        """What the option means, which methods take it, and what stands in for it."""
         if not self.methods:
-            return f"{_sentence(next(iter(meanings)))}."
-        if len(meanings) == 1:
-            text, takers = next(iter(meanings.items()))
-            return f"{_sentence(text)} ({', '.join(takers)})."
-        return " ".join(f"{', '.join(takers)}: {text}." for text, takers in meanings.items())
+            shown = self.field.about.unset
+            return f"{_sentence(self.field.about.text)}." + (f" \\[default: {shown}]" if shown else "")
+        meanings: dict[str, dict[str, list[str]]] = {}
+        for field, method in zip(self.fields, self.methods, strict=False):
+            shown = "yes" if field.stands_in == "true" else field.stands_in
+            meanings.setdefault(field.about.text, {}).setdefault(shown, []).append(method)
+        return " ".join(_meaning(text, takers) for text, takers in meanings.items())
 
     def read(self, value: Any) -> Any:
         """The value of what was given on the command line."""
         return numbers_of(value) if self.field.numbers and value is not None else value
+
+
+def _meaning(text: str, takers: Mapping[str, Sequence[str]]) -> str:
+    """What an option means to some methods. takers: the methods by what stands in where it is not given."""
+    told = []
+    for shown, names in takers.items():
+        named = ", ".join(names)
+        told.append(f"{named}: default {shown}" if shown else named)
+    return f"{_sentence(text)} ({'; '.join(told)})."
 
 
 def _is_list(kind: Any) -> bool:

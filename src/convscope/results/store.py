@@ -13,13 +13,13 @@ from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_text, last_picture
 from convscope.results import (  # noqa: F401  (each says there which kinds of results there are)
     activations,
+    assessment,
     board,
     heatmap,
     inversion,
     page,
     pictures,
     predictions,
-    trust,
     variations,
     weights,
 )

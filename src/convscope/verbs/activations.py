@@ -31,7 +31,7 @@ def activations(
         Sequence[str] | str | None, About("names, or patterns such as blocks.*.project", unset="all")
     ] = None,
     *,
-    channels: Annotated[Sequence[int] | None, About("channels to keep; all unless named")] = None,
+    channels: Annotated[Sequence[int] | None, About("channels to keep", unset="all")] = None,
     scale: Annotated[Scale, About("what is brightest: each channel's own maximum, or the layer's")] = "channel",
     fit: Annotated[Fit, About("how the picture is brought to the network's size")] = "crop",
 ) -> Activations:

@@ -21,8 +21,8 @@ from convscope.objectives.text import parse_target
 from convscope.objectives.units import Logit, Probability
 from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Progress, Watch, keeping, unwatched
+from convscope.results.assessment import Assessment
 from convscope.results.heatmap import Heatmap
-from convscope.results.trust import Trust
 from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 from convscope.verbs.calls import recipe_of
@@ -56,7 +56,7 @@ def assess(
     seed: Annotated[int, About("of the random weights and places", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
     **options: Any,
-) -> Trust:
+) -> Assessment:
     """Checks of a heatmap of this network and picture, with words.
 
     heatmap: what `explain` made of them; unless given, it is made here of a target by a method, with the method's
@@ -68,13 +68,8 @@ def assess(
     edge detector: the rank correlation with Sobel's gradient. Pointing: whether the hottest pixel lies in a given box.
     Completeness: for methods that add up to a difference, how far they are from it.
 
-    Returns arrays and facts as `convscope.results.trust.Trust` says. Raises InputError where the heatmap is not of this
-    network and picture, Stopped on Ctrl-C or Cancel.
-
-    Source: Petsiuk et al., "RISE" (2018), section 4.1; Adebayo et al., "Sanity Checks for Saliency Maps" (2018),
-    sections 3 and 4; Zhang et al., "Top-down Neural Attention by Excitation Backprop" (2016), the pointing game.
-    Departs from them: a moved map is the control, as random pixels are no fair rival of a smooth map; weights are
-    shuffled, so that their size stays.
+    Returns arrays and facts as `convscope.results.assessment.Assessment` says. Raises InputError where the heatmap is
+    not of this network and picture, Stopped on Ctrl-C or Cancel.
     """
     corners = [plain_number(side) for side in box] if isinstance(box, list | tuple | np.ndarray) else None
     settings = {"points": points, "stages": stages, "box": corners, "seed": seed}
@@ -146,7 +141,7 @@ class _Assessment:
     done: int = 0
     total: int = 0
 
-    def made(self) -> Trust:
+    def made(self) -> Assessment:
         """All checks."""
         net, heatmap = self.net, self.heatmap
         asked = parse_target(heatmap.facts.target).bind(net)
@@ -180,7 +175,7 @@ class _Assessment:
         axes = {"maps": ("stages", "h", "w"), "map": ("h", "w"), "randomised": ("stages",), "image": ("h", "w", "c")}
         axes |= dict.fromkeys(["fractions", *curves], ("points",))
         made = heatmap.recipe.options
-        return Trust(
+        return Assessment(
             {name: array.astype(np.float32) for name, array in arrays.items()} | {"image": heatmap.arrays["image"]},
             axes,
             recipe_of(
@@ -356,7 +351,7 @@ def _randomised(likeness: list[float], of_class: bool) -> list[str]:
     if not np.isnan(likeness[-1]) and likeness[-1] > STAYS:
         words.append(
             f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
-            "picture rather than what the network learned. Do not trust it."
+            "picture rather than what the network learned. Do not rely on it."
         )
     elif len(likeness) > 1 and likeness[0] > 0.9:
         then = "it does not depend on which class is asked for" if of_class else "it owes little to that layer"

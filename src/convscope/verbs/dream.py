@@ -40,7 +40,9 @@ def dream(
     ] = None,
     *,
     preset: Annotated[str, About("fills in what is not given", choices=PRESETS)] = "default",
-    size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
+    size: Annotated[
+        int | None, About("pixels on the long side", 64, 8192, unset="the photograph's own, at most 640")
+    ] = None,
     schedule: Annotated[str | None, About("octaves(4,1.4), zoom(3,1.2), single, grow(64,1.2)")] = None,
     steps: Annotated[int | None, About("steps at each size of the schedule", 1, 10000)] = None,
     lr: Annotated[float | None, About("the learning rate", 1e-6, 100, unset="the preset's", was="rate")] = None,

@@ -40,7 +40,10 @@ def hybrid(
     *,
     effect: Annotated[EffectName, About("what is done where it is hot")] = "colours",
     intensity: Annotated[
-        float | None, About("how far: the factor of added colours, 0.5 unless given; of others 1 is whole", 0, 20)
+        float | None,
+        About(
+            "how far: the factor of added colours; of others 1 is whole", 0, 20, unset="0.5 for added colours, else 1"
+        ),
     ] = None,
     hot: Annotated[float, About("the share of the greatest heat from which on the picture is altered", 0, 1)] = 0.35,
     soft: Annotated[float, About("over how much more heat the alteration becomes whole", 0, 1)] = 0.3,
@@ -55,11 +58,12 @@ def hybrid(
     ] = None,
     method: Annotated[GivenMethod | Sequence[GivenMethod], About("how the heatmap is made; see explain")] = "grad_cam",
     size: Annotated[
-        int | None, About("pixels on the long side; the photograph's own, at most 1600, in a series 640", 16, 8192)
+        int | None,
+        About("pixels on the long side", 16, 8192, unset="the photograph's own, at most 1600, 640 in a series"),
     ] = None,
     fit: Annotated[
         Fit | None,
-        About("how the picture is brought to the network's size; for the map padded, for the first guess cropped"),
+        About("how the picture is brought to the network's size", unset="crop for the first guess, pad for the map"),
     ] = None,
     watch: Watch = unwatched,
     **options: Any,

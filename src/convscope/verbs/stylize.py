@@ -41,12 +41,14 @@ def stylize(
     regions: Annotated[
         ImageLike | Sequence[ImageLike] | None, About("for each style, a picture that is white where it goes")
     ] = None,
-    size: Annotated[int | None, About("pixels on the long side; the photograph's own, at most 640", 64, 8192)] = None,
+    size: Annotated[
+        int | None, About("pixels on the long side", 64, 8192, unset="the photograph's own, at most 640")
+    ] = None,
     scale: Annotated[float, About("the styles' long side against the picture's: 0.5 for finer strokes", 0.1, 4)] = 1.0,
     colours: Annotated[Literal["style", "content"], About("whose colours the picture has")] = "style",
     mask: Annotated[ImageLike | None, About("a picture that is white where the photograph may change")] = None,
     strength: Annotated[float, About("how much of the style is laid over the photograph", 0, 1)] = 1.0,
-    start: Annotated[StyleStart | None, About("what it begins as; the content with a little noise")] = None,
+    start: Annotated[StyleStart | None, About("what it begins as", unset="the content with a little noise")] = None,
     content_layers: Annotated[str | Sequence[str] | None, About("layers that keep the content, by comma")] = None,
     style_layers: Annotated[str | Sequence[str] | None, About("layers that hold the style, by comma")] = None,
     losses: Annotated[Losses | None, About("gatys (as published), or relative to each layer")] = None,

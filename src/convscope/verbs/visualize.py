@@ -46,7 +46,7 @@ def visualize(
         str | ImageLike | Photograph | None,
         About("noise, grey, blank, black, uniform, normal, random, gradient, or a photograph to start from"),
     ] = None,
-    size: Annotated[int | None, About("pixels on the short side; chosen by the target unless given", 16, 4096)] = None,
+    size: Annotated[int | None, About("pixels on the short side", 16, 4096, unset="chosen by the target")] = None,
     steps: Annotated[int | None, About("steps of the ascent, at each size of the schedule", 1, 100000)] = None,
     lr: Annotated[
         float | None, About("the optimiser's learning rate", 1e-6, 1000, unset="the preset's", was="rate")

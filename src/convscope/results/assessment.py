@@ -19,7 +19,7 @@ TILE = 224
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class TrustFacts(Facts):
+class AssessmentFacts(Facts):
     """target, method: of the heatmap. areas: under the curves. randomised: the rank correlation with the map after each
     of `stages`; None where there was no map. edges: that with an edge detector. gap: how far attributions are from
     adding up. box: left, top, right, bottom of where the thing is; pointing: whether the hottest pixel lies in it.
@@ -40,13 +40,13 @@ class TrustFacts(Facts):
     subtitle: str = ""
 
 
-class Trust(Result, kind="assessment", facts=TrustFacts):
+class Assessment(Result, kind="assessment", facts=AssessmentFacts):
     """Arrays: `fractions` (`points`), `deletion`, `insertion` and, for the map moved elsewhere, `moved_deletion`,
     `moved_insertion` (`points`, in parts of the score), `randomised` (`stages`, the rank correlation with the map after
     so much of the network is random), `maps` (`stages h w`), `map` (`h w`) and `image`. Facts: `words`, and the
     figures."""
 
-    facts: TrustFacts
+    facts: AssessmentFacts
 
     needs: ClassVar[Axes] = {
         **dict.fromkeys(("fractions", "deletion", "insertion", "moved_deletion", "moved_insertion"), ("points",)),
