@@ -35,9 +35,9 @@ def regular_bytes(path: Path, most: int) -> bytes:
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
         handle = os.open(path, flags)
         try:
-            found = os.fstat(handle)
-            _check(found, most)  # what is opened may be another file by now
-            return _read(handle, found.st_size, most)
+            result = os.fstat(handle)
+            _check(result, most)  # what is opened may be another file by now
+            return _read(handle, result.st_size, most)
         finally:
             os.close(handle)
     except FileNotFoundError:

@@ -80,16 +80,16 @@ def edges(picture: Float[Tensor, "1 c h w"]) -> Float[np.ndarray, "h w"]:
     grey = picture.mean(1, keepdim=True)
     across = grey.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])
     kernels = torch.stack([across, across.T])[:, None]
-    found: np.ndarray = (
+    result: np.ndarray = (
         F.conv2d(F.pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).norm(dim=1)[0].float().cpu().numpy()
     )
-    return found
+    return result
 
 
 def weights_of(net: Network, module: str) -> list[Tensor]:
     """What a module has learned: its numbers, those of its own parts among them. Empty for one that has none."""
-    found = net.adapter.modules().get(module)
-    return [] if found is None else [value for value in found.parameters() if value.is_floating_point()]
+    result = net.adapter.modules().get(module)
+    return [] if result is None else [value for value in result.parameters() if value.is_floating_point()]
 
 
 @torch.no_grad()

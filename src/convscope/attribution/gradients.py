@@ -45,9 +45,9 @@ class GradientMethod(Method):
     signed: Annotated[bool, About("keep what speaks against the target, below zero")] = False
 
     def run(self, job: Job) -> Iterator[Attribution]:
-        found = self.gradient(job.net, job.picture, job.objective)
-        pixels = self.attributed(job.net, job.picture, found)[0]
-        yield self.attribution(found, pixels)
+        result = self.gradient(job.net, job.picture, job.objective)
+        pixels = self.attributed(job.net, job.picture, result)[0]
+        yield self.attribution(result, pixels)
 
     def gradient(
         self, net: Network, pictures: Float[Tensor, "n c h w"], objective: Objective | None, folding: Folding = PLAIN

@@ -22,13 +22,13 @@ class GuidedGradCAM(LayerMethod, name="guided_grad_cam", title="guided Grad-CAM"
 
     def run(self, job: Job) -> Iterator[Attribution]:
         (cam,) = GradCAM(layer=self.layer, signed=self.signed).run(job)
-        found = gradient_of(job.net, job.picture, cam.objective, rule=guided)
+        result = gradient_of(job.net, job.picture, cam.objective, rule=guided)
         heat = enlarge(cam.map[None], job.size, job.net.layer(str(self.layer)))
-        pixels = found.gradients[0] * heat
+        pixels = result.gradients[0] * heat
         yield replace(
             cam,
-            scores=found.scores,
+            scores=result.scores,
             map=one_map(pixels, signed=self.signed, magnitude=True),
             pixels=pixels,
-            notes=(found.note,) if found.note else (),
+            notes=(result.note,) if result.note else (),
         )

@@ -79,7 +79,7 @@ class IntegratedGradients(Method, name="integrated_gradients", title="integrated
 
     def run(self, job: Job) -> Iterator[Attribution]:
         objective, scores = job.settled()
-        found = integrated_gradients(
+        result = integrated_gradients(
             job.net,
             job.picture,
             objective,
@@ -90,8 +90,8 @@ class IntegratedGradients(Method, name="integrated_gradients", title="integrated
             tolerance=self.tolerance or TOLERANCE,
             seen=lambda done: job.progress(self.title, done, self.steps or 0),
         )
-        difference = found.value - found.base
-        share = abs(found.gap) / max(abs(difference), 1e-12)
+        difference = result.value - result.base
+        share = abs(result.gap) / max(abs(difference), 1e-12)
         about = "" if share <= TOLERANCE else f"adds up to within {share:.0%} of the difference from the baseline"
         notes: tuple[str, ...] = ()
         if share > max(ALLOWED, self.tolerance or TOLERANCE):
@@ -102,15 +102,15 @@ class IntegratedGradients(Method, name="integrated_gradients", title="integrated
             )
         yield Attribution(
             objective,
-            found.value,
-            one_map(found.attribution, signed=self.signed, magnitude=False),
+            result.value,
+            one_map(result.attribution, signed=self.signed, magnitude=False),
             scores,
-            pixels=found.attribution if self.layer is None else None,
+            pixels=result.attribution if self.layer is None else None,
             facts={
-                "gap": found.gap,
+                "gap": result.gap,
                 "difference": difference,
-                "steps": found.steps,
-                "baseline_score": found.base,
+                "steps": result.steps,
+                "baseline_score": result.base,
             },
             notes=notes,
             about=about,
@@ -206,7 +206,7 @@ class Bisection:
                 break
             self._bisect(self._worst(gap))
             small = self.allowed / (2 * self.most)
-            self._settle([piece for piece, found in self.gaps.items() if abs(found) < small])
+            self._settle([piece for piece, result in self.gaps.items() if abs(result) < small])
         self._settle(list(self.gaps))
         self.path.gradients(list(self.later), self._add_later)
         return self.total

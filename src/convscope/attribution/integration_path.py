@@ -95,8 +95,8 @@ class IntegrationPath:
             x = self._at(points).requires_grad_()
             values = self._values(x)
             with backward_watched(self.net.name):
-                found = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
-        if found is None:
+                result = torch.autograd.grad(values.sum(), x, allow_unused=True)[0] if values.requires_grad else None
+        if result is None:
             raise no_gradient(self.net, self.picture, self.objective, self.tap)
-        check_finite(found, self.objective)
-        return values.tolist(), found
+        check_finite(result, self.objective)
+        return values.tolist(), result

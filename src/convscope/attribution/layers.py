@@ -64,10 +64,10 @@ def comes_before(net: Network, layer: str, objective: Objective) -> bool:
 
 def check_has_positions(net: Network, layer: str) -> None:
     """Raises InputError where a layer has no positions."""
-    found = net.layer(layer)
-    if not found.is_map:
+    result = net.layer(layer)
+    if not result.is_map:
         raise InputError(
-            f"the layer {layer!r} has no positions (its output is {'x'.join(map(str, found.shape))}); choose one with "
+            f"the layer {layer!r} has no positions (its output is {'x'.join(map(str, result.shape))}); choose one with "
             f"a map, such as {net.recommended_layer().name!r}"
         )
 

@@ -230,8 +230,8 @@ def method_class(name: str) -> type[Method]:
     """The class of a method. Raises UnknownNameError."""
     if name in METHODS:
         home = METHODS[name]
-        found: type[Method] = getattr(import_module(_module(home)), home.partition(":")[2])
-        return found
+        result: type[Method] = getattr(import_module(_module(home)), home.partition(":")[2])
+        return result
     if name not in _DEFINED:
         raise UnknownNameError("method", name, names(), "a method of your own has to be imported first")
     return _DEFINED[name]

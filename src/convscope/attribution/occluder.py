@@ -113,7 +113,7 @@ class Occluder:
             with memory_watched("the clean activations"):
                 run = Incremental(self.net, self.image, self.taps, self.folding)
                 self._run = run
-                found = self._in_part(places, noise)
+                result = self._in_part(places, noise)
                 alone = [self._on_whole(place[None], noise) for place in places]
         except (NotFollowedError, NetworkError) as error:
             self._run, self.dense = None, str(error)
@@ -121,8 +121,8 @@ class Occluder:
             told = next(iter(str(error).splitlines()), type(error).__name__)
             self._run, self.dense = None, f"it cannot be carried out on a batch of parts ({told})"
         else:
-            wanted = {tap: torch.cat([one[tap] for one in alone]) for tap in found}
-            if all(_agree(found[tap], wanted[tap], run.clean[tap]) for tap in found):
+            wanted = {tap: torch.cat([one[tap] for one in alone]) for tap in result}
+            if all(_agree(result[tap], wanted[tap], run.clean[tap]) for tap in result):
                 self.at_once = max(1, min(AT_ONCE, int(BUDGET / (4 * run.largest) * len(places))))
             else:
                 self._run, self.dense = None, "parts gave another answer than the whole"
@@ -135,10 +135,10 @@ class Occluder:
 
         def some(first: int, last: int) -> None:
             here = places[first:last]
-            found = self._in_part(here, self.fill) if self._run is not None else self._on_whole(here, self.fill)
+            result = self._in_part(here, self.fill) if self._run is not None else self._on_whole(here, self.fill)
             pictures = self._covered(here, self.fill) if self._reads else self.image.expand(len(here), -1, -1, -1)
-            values.append(self.objective.value(Recording(self.net, found, pictures)).float().cpu().numpy())
-            scores = found.get(SCORES_TAP)
+            values.append(self.objective.value(Recording(self.net, result, pictures)).float().cpu().numpy())
+            scores = result.get(SCORES_TAP)
             winners.append(np.full(len(here), -1) if scores is None else scores.argmax(1).cpu().numpy())
 
         self.at_once = in_batches(len(places), self.at_once, some, "covered pictures")

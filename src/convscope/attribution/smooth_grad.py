@@ -65,8 +65,8 @@ class SmoothGrad(Method, name="smooth_grad", title="SmoothGrad", display="fine")
 
         def work(first: int, last: int) -> None:
             noisy = copies.some(first, last)
-            found = inner.gradient(job.net, noisy, clean.objective, folding)
-            total.add_(inner.attributed(job.net, noisy, found).sum(0, keepdim=True))
+            result = inner.gradient(job.net, noisy, clean.objective, folding)
+            total.add_(inner.attributed(job.net, noisy, result).sum(0, keepdim=True))
 
         at_once = images_at_once(job.net, sorted(clean.objective.taps()), job.size, AT_ONCE)
         for done, _ in batches(self.samples, at_once, work, "noisy copies"):

@@ -153,7 +153,7 @@ def command(
 
 def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given"]:
     """The options of a verb, and where it takes them those of attribution methods."""
-    found = (
+    result = (
         {}
         if verb is None
         else {name: _Given([field]) for name, field in fields_of(verb).items() if not field.positional}
@@ -162,8 +162,8 @@ def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given
         from convscope.verbs.question import options_of_methods
 
         for name, takers in options_of_methods().items():
-            found.setdefault(name, _Given([field for _, field in takers], [method for method, _ in takers]))
-    return {name: given for name, given in found.items() if given.kind is not None}
+            result.setdefault(name, _Given([field for _, field in takers], [method for method, _ in takers]))
+    return {name: given for name, given in result.items() if given.kind is not None}
 
 
 @dataclass(frozen=True)

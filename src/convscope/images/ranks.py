@@ -7,8 +7,8 @@ def ranks(values: np.ndarray) -> np.ndarray:
     """The rank of each value, from 1, in the shape of the values; equal values share the mean of theirs."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
-    found: np.ndarray = (ends - (counts - 1) / 2)[inverse.reshape(values.shape)]
-    return found
+    result: np.ndarray = (ends - (counts - 1) / 2)[inverse.reshape(values.shape)]
+    return result
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:

@@ -50,14 +50,14 @@ def unknown(shape: Sequence[int]) -> Dims:
 
 def joined(pieces: Sequence[Piece]) -> Dim:
     """Neighbouring pieces of one axis that follow on each other become one."""
-    found: list[Piece] = []
+    result: list[Piece] = []
     for piece in pieces:
-        last = found[-1] if found else None
+        last = result[-1] if result else None
         if last is not None and last.axis == piece.axis and last.step == piece.step * piece.size:
-            found[-1] = replace(last, size=last.size * piece.size, step=piece.step)
+            result[-1] = replace(last, size=last.size * piece.size, step=piece.step)
         else:
-            found.append(piece)
-    return tuple(found)
+            result.append(piece)
+    return tuple(result)
 
 
 def viewed(dims: Dims, shape: Sequence[int]) -> Dims | None:
@@ -138,9 +138,9 @@ def _certainty(dim: Dim) -> int:
 
 def met(tensors: Sequence[Dims], shape: Sequence[int]) -> Dims:
     """The axes of what an operation entry by entry gives, its operands brought to one `shape`."""
-    found: list[Dim] = [() for _ in shape]
+    result: list[Dim] = [() for _ in shape]
     for dims in tensors:
         for back in range(1, min(len(dims), len(shape)) + 1):
-            found[-back] = agreed(found[-back], dims[-back])
-    sizes = zip(found, shape, strict=True)
+            result[-back] = agreed(result[-back], dims[-back])
+    sizes = zip(result, shape, strict=True)
     return tuple(dim if prod(p.size for p in dim) == size else fresh("?", size) for dim, size in sizes)

@@ -96,11 +96,11 @@ def _split(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:
     dims = call.dims("self")
     if dims is None:
         return None
-    at, start, found = call.given.get("dim", 0) % len(dims), 0, []
+    at, start, result = call.given.get("dim", 0) % len(dims), 0, []
     for out in outs:
-        found.append(_put(dims, at, cut(dims[at], start, out.shape[at])))
+        result.append(_put(dims, at, cut(dims[at], start, out.shape[at])))
         start += out.shape[at]
-    return found
+    return result
 
 
 def _cat(call: Call, outs: Sequence[Tensor]) -> list[Dims] | None:

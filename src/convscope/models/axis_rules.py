@@ -19,9 +19,9 @@ def axes_after(call: Call, outs: Sequence[Tensor]) -> list[Dims]:
     """The axes of each tensor that an operation gave."""
     rule = _RULES.get(call.name)
     if rule is not None:
-        found = rule(call, outs)
-        if found is not None:
-            fits = zip(found, outs, strict=True)
+        result = rule(call, outs)
+        if result is not None:
+            fits = zip(result, outs, strict=True)
             return [dims if len(dims) == out.ndim else unknown(out.shape) for dims, out in fits]
     return [_unchanged(call, out) for out in outs]
 

@@ -170,8 +170,8 @@ def _draft(picture: Image.Image, size: tuple[int, int], fit: Fit) -> int:
     upright = (width, height) if _orientation(picture) >= 5 else (height, width)
     most = most_shrinking(upright, size, fit)
     by = next(scale for scale in (8, 4, 2, 1) if scale <= most)
-    found = picture.draft(None, (width // by, height // by)) if by > 1 else None
-    return round(width / found[1][2]) if found else 1
+    result = picture.draft(None, (width // by, height // by)) if by > 1 else None
+    return round(width / result[1][2]) if result else 1
 
 
 def _load(picture: Image.Image) -> None:

@@ -103,11 +103,11 @@ def states() -> tuple[Any, Any]:
 
 def changed(before: tuple[Any, Any], after: tuple[Any, Any]) -> tuple[Source, ...]:
     """Which of them were drawn from."""
-    found: list[Source] = ["python"] if before[0] != after[0] else []
+    result: list[Source] = ["python"] if before[0] != after[0] else []
     arrays = [state["state"] for state in (before[1], after[1])]
     if arrays[0]["pos"] != arrays[1]["pos"] or not np.array_equal(arrays[0]["key"], arrays[1]["key"]):
-        found.append("numpy")
-    return tuple(found)
+        result.append("numpy")
+    return tuple(result)
 
 
 def restore(before: tuple[Any, Any], sources: tuple[Source, ...]) -> None:

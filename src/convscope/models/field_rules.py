@@ -84,11 +84,11 @@ def _on_map(call: Call) -> tuple[Dims, bool] | None:
 def _slid(
     field: Field, call: Call, kernel: Any, stride: Any, dilation: Any, padding: Any, middle: Pair | None = None
 ) -> Field | None:
-    found = _on_map(call)
-    if found is None:
+    result = _on_map(call)
+    if result is None:
         return None
     window = [pair(value) for value in (kernel, stride, dilation, padding)]
-    if found[1]:
+    if result[1]:
         window, middle = [(b, a) for a, b in window], middle and (middle[1], middle[0])
     return field.window(window[0], window[1], window[2], window[3], middle)
 
@@ -166,9 +166,9 @@ def _unfolded(field: Field, call: Call) -> Field | None:
 
 def _enlarged(field: Field, call: Call) -> Field | None:
     """An enlarged map, between whose positions it is interpolated (or which are repeated)."""
-    found = _on_map(call)
+    result = _on_map(call)
     after = call.given.get("output_size")
-    if found is None or found[1] or after is None or call.given.get("align_corners"):
+    if result is None or result[1] or after is None or call.given.get("align_corners"):
         return None
     reach = 0 if "nearest" in call.name else 3 if "bicubic" in call.name else 1
     step = [before / now for before, now in zip(call.given["self"].shape[-2:], after, strict=True)]

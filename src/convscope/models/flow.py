@@ -51,13 +51,13 @@ class Graph:
                 furthest[parent] = max(furthest[parent], node)
         for end in ends:
             furthest[end] = len(self.parents)
-        found: set[int] = set()
+        result: set[int] = set()
         reach = 0
         for node in sorted(needed):
             if reach <= node:
-                found.add(node)
+                result.add(node)
             reach = max(reach, furthest[node])
-        return found
+        return result
 
 
 class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -89,8 +89,8 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def known(self, tensor: Tensor) -> Known | None:
         """What is known of a tensor; None where it does not come from the picture, or was not followed."""
-        found: Known | None = self._known.get(tensor)  # type: ignore[no-untyped-call]
-        return found if found is not None else self._in_memory_written(tensor)
+        result: Known | None = self._known.get(tensor)  # type: ignore[no-untyped-call]
+        return result if result is not None else self._in_memory_written(tensor)
 
     @property
     def graph(self) -> Graph:
@@ -183,10 +183,10 @@ class Flow(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """A tensor that itself was not followed, but a part of which was written over by what was."""
         if not self._written_over or tensor.layout is not torch.strided:
             return None
-        found = self._written_over.get(_place(tensor))
-        if found is None:
+        result = self._written_over.get(_place(tensor))
+        if result is None:
             return None
-        _, known, shape, stride = found
+        _, known, shape, stride = result
         if tensor.ndim != len(shape) or tensor.stride() != stride:
             return Known(unknown(tensor.shape), None, known.node)
         sizes = zip(known.dims, shape, tensor.shape, strict=True)

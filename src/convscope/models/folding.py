@@ -155,12 +155,12 @@ def fold_norms(forward: Callable[[Tensor], Any], modules: Mapping[str, nn.Module
 def _agrees(forward: Callable[[Tensor], Any], folding: Folding, sample: Tensor, plain: Mapping[Any, Tensor]) -> bool:
     try:
         with torch.no_grad(), folding.folding():
-            found = ports(forward(folding.prepared(sample)))
+            result = ports(forward(folding.prepared(sample)))
     except Exception:  # a `view` that needs another memory format, say: then the plain pass is the one to take
         return False
-    return found.keys() == plain.keys() and all(
-        found[port].shape == tensor.shape
-        and bool(((found[port] - tensor).abs().max() <= AGREE * tensor.float().std(correction=0) + 1e-6).all())
+    return result.keys() == plain.keys() and all(
+        result[port].shape == tensor.shape
+        and bool(((result[port] - tensor).abs().max() <= AGREE * tensor.float().std(correction=0) + 1e-6).all())
         for port, tensor in plain.items()
         if tensor.is_floating_point() and tensor.numel()
     )

@@ -93,9 +93,9 @@ _NOT_FEATURES = ("pool", "dropout", "flatten", "identity", "upsample", "padding"
 def layer_named(layers: Sequence[Layer], name: str) -> Layer:
     """The layer of a name. Raises UnknownNameError, listing the near matches; InputError for a module of several
     outputs."""
-    found = next((layer for layer in layers if layer.name == name), None)
-    if found is not None:
-        return found
+    result = next((layer for layer in layers if layer.name == name), None)
+    if result is not None:
+        return result
     several = [layer.name for layer in layers if layer.module == name]
     if several:
         raise InputError(f"the layer {name!r} gives more than one output: say which, one of {', '.join(several)}")

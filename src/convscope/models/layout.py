@@ -159,15 +159,15 @@ def _roles(dim: Dim, dims: Dims) -> list[Part]:
     kinds = {piece.kind for piece in dim}
     if "b" not in kinds and "c" not in kinds and len(dim) == 1 and _is_coarse(dim[0], dims):
         return [Part(_place(dim[0]), dim[0].size)]
-    found = []
+    result = []
     for piece in dim:
         if piece.kind == "b":
-            found.append(Part("b", piece.size, piece.step))
+            result.append(Part("b", piece.size, piece.step))
         elif "c" in kinds or piece.kind not in ("h", "w"):
-            found.append(Part("r" if "b" in kinds else "c" if "c" in kinds else "n", piece.size))
+            result.append(Part("r" if "b" in kinds else "c" if "c" in kinds else "n", piece.size))
         else:
-            found.append(Part(_place(piece), piece.size, piece.step, piece.step * piece.size == piece.whole))
-    return found
+            result.append(Part(_place(piece), piece.size, piece.step, piece.step * piece.size == piece.whole))
+    return result
 
 
 def _place(piece: Piece) -> Role:

@@ -168,11 +168,11 @@ class Network:
             nodes = self._trace.nodes
             read = [nodes[name] for name in before if name in nodes]
             self._recommended[key] = recommended(self.layers(), nodes, self._trace.graph, read or self._ends)
-        found = self._recommended[key]
-        if found is None:
+        result = self._recommended[key]
+        if result is None:
             where = f" before {', '.join(before)}" if before else ""
             raise InputError(f"{self.name} has no layer{where} whose output has positions, which a heatmap needs")
-        return found
+        return result
 
     @property
     def _ends(self) -> list[int]:
@@ -296,8 +296,8 @@ class Network:
         def logits(inputs: Any, output: Any) -> Tensor | None:
             nonlocal count
             count += 1
-            found = self.adapter.squashed(name, inputs) if count in calls else None
-            return found[0] if found else None
+            result = self.adapter.squashed(name, inputs) if count in calls else None
+            return result[0] if result else None
 
         return logits
 
@@ -335,11 +335,11 @@ class Network:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of any result of this network has to know."""
-        found = [self.spec.warning] if self.spec.warning else []
+        result = [self.spec.warning] if self.spec.warning else []
         if self.has_classes and self._scores.squashed is not None:
-            found.append(SQUASHED[self._scores.squashed])
+            result.append(SQUASHED[self._scores.squashed])
         if self._trace.random:
-            found.append(
+            result.append(
                 "the network draws random numbers when it runs: each picture was looked at alone, with the same ones"
             )
         if self.mixes_pictures:
@@ -348,8 +348,8 @@ class Network:
                 if self._normalises_anew
                 else "what it answers to a picture depends on the others of its batch"
             )
-            found.append(f"{why}: each was looked at alone where it could be")
-        return tuple(found)
+            result.append(f"{why}: each was looked at alone where it could be")
+        return tuple(result)
 
     @property
     def one_at_a_time(self) -> bool:
@@ -394,14 +394,14 @@ class Network:
         several: list[Any] = list(images) if isinstance(images, list | tuple) else [images]
         if not several:
             raise InputError("no picture was given; expected at least one")
-        found: list[list[Prediction]] = []
+        result: list[list[Prediction]] = []
         at_once = 1 if self.one_at_a_time else AT_ONCE
         for first in range(0, len(several), at_once):
             some = several[first : first + at_once]
             batch = torch.cat([self.photograph(image, fit=fit).tensor(self.device) for image in some])
             with torch.no_grad():
-                found += self.rank(self.scores(self.run(batch), len(batch)), top)
-        return found
+                result += self.rank(self.scores(self.run(batch), len(batch)), top)
+        return result
 
     def rank(self, scores: Float[Tensor, "b k"], top: int) -> list[list[Prediction]]:
         """The `top` guesses in each row of logits, best first."""
@@ -430,8 +430,8 @@ class _Locks:
     def __init__(self, root: torch.nn.Module) -> None:
         new = threading.RLock()
         with _LOCKS_LOCK:
-            found = {id(lock): lock for module in root.modules() for lock in [_LOCKS.setdefault(module, new)]}
-        self._locks = [found[key] for key in sorted(found)]  # always in one order
+            result = {id(lock): lock for module in root.modules() for lock in [_LOCKS.setdefault(module, new)]}
+        self._locks = [result[key] for key in sorted(result)]  # always in one order
 
     def __enter__(self) -> None:
         for lock in self._locks:

@@ -34,13 +34,13 @@ class Call:
 
 
 def _tensors(values: Any) -> list[Tensor]:
-    found: list[Tensor] = []
+    result: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            found.append(value)
+            result.append(value)
         elif isinstance(value, list | tuple):
-            found += _tensors(value)
-    return found
+            result += _tensors(value)
+    return result
 
 
 def numbers(value: Any) -> list[int]:

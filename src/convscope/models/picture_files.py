@@ -43,15 +43,15 @@ def _files(given: str | Path) -> list[str]:
     """The files of a path or pattern."""
     path = Path(given)
     if os.path.isdir(path):  # os.path's answer is no, not an error, for a name that no file can have
-        found = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-        if not found:
+        result = sorted(str(file) for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+        if not result:
             raise ImageError(f"the folder {str(path)!r} has no picture ({', '.join(SUFFIXES)})")
-        return found
+        return result
     if not os.path.exists(path) and glob.has_magic(str(given)):
-        found = sorted(file for file in glob.glob(str(given), recursive=True) if Path(file).is_file())
-        if not found:
+        result = sorted(file for file in glob.glob(str(given), recursive=True) if Path(file).is_file())
+        if not result:
             raise ImageError(f"no file matches {str(given)!r}")
-        return found
+        return result
     return [str(given)]
 
 

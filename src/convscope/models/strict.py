@@ -44,9 +44,9 @@ def _libtiff() -> tuple[Any, ...]:
     the library of Pillow's that is linked to it; where that holds it hidden, there are none."""
     try:
         library = ctypes.CDLL(_imaging.__file__)
-        found = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
+        result = library.TIFFSetErrorHandler, library.TIFFSetWarningHandler
     except (OSError, AttributeError, TypeError):
         return ()
-    for function in found:
+    for function in result:
         function.argtypes, function.restype = [ctypes.c_void_p], ctypes.c_void_p
-    return found
+    return result

@@ -181,9 +181,9 @@ class _Listening:
             assert layout is not None
             self.firings.append(_Firing(name, kind, call, port, shape, replace(layout, row=row), known, rows > 1))
         if math.prod(tensor.shape[2:]) == 1 and name not in KINDS:
-            found = self.adapter.squashed(name, inputs)
-            if found is not None:
-                self.squashing.append(((name, call), found[1], tensor, tensor.clone()))
+            result = self.adapter.squashed(name, inputs)
+            if result is not None:
+                self.squashing.append(((name, call), result[1], tensor, tensor.clone()))
 
 
 def _shape(layout: Layout, tensor: Tensor, batch: int) -> tuple[int, ...]:
@@ -215,7 +215,7 @@ def _named(
     """The layers of these firings. Calls of a module are numbered as they were made, sums as they are listed."""
     modules = adapter.modules()
     listed = {kind: [firing for firing in firings if firing.module == kind] for kind in KINDS}
-    found = []
+    result = []
     for firing in firings:
         name = firing.module.strip("<>")
         while name in RESERVED or (name != firing.module and name in modules):
@@ -225,8 +225,8 @@ def _named(
             name += f"#{firing.call}"
         elif several is not None and len(several) > 1:
             name += f"#{next(i for i, other in enumerate(several) if other is firing)}"
-        found.append(_layer(adapter, firing, name, size))
-    return found
+        result.append(_layer(adapter, firing, name, size))
+    return result
 
 
 def _layer(adapter: Adapter, firing: _Firing, name: str, size: tuple[int, int]) -> Layer:

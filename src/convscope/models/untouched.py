@@ -81,17 +81,17 @@ class Watched:
 
     def written(self) -> list[tuple[Written, tuple[Any, Any]]]:
         """What was assigned anew, or has grown by tensors, and what was there before; not what was written in place."""
-        found: list[tuple[Written, tuple[Any, Any]]] = []
+        result: list[tuple[Written, tuple[Any, Any]]] = []
         for module, before in self._before:
             now = _entries(module)
             for name in before.keys() | now.keys():
                 was, copy = before.get(name, (_ABSENT, None))
                 value = now.get(name, _ABSENT)
                 if value is not was and (self._attributes or _is_state(value) or _is_state(was)):
-                    found.append((Written(module, name), (was, None)))
+                    result.append((Written(module, name), (was, None)))
                 elif value is was and copy is not None and _holds_other_tensors(value, copy):
-                    found.append((Written(module, name), (was, copy)))
-        return found
+                    result.append((Written(module, name), (was, copy)))
+        return result
 
     def places(self, tensors: Sequence[Tensor]) -> list[Written]:
         """Where these parameters and buffers are held."""

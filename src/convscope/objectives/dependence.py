@@ -48,6 +48,6 @@ def _depends(net: Network, image: Tensor, objective: Objective, tap: Tap | None)
     else:
         other = record(net, image, taps, replaced={tap: record(net, unlike(image), [tap])[tap]})
     values = [
-        objective.value(Recording(net, found, found.images, companion=clean)) for found in (clean, other)
+        objective.value(Recording(net, result, result.images, companion=clean)) for result in (clean, other)
     ]  # some objectives compare with a photograph
     return not torch.equal(*values)

@@ -56,17 +56,17 @@ def parse_targets(text: str) -> list[Objective]:
     several = _SEVERAL.fullmatch(text)
     if not several or text.startswith(("class:", "p:")):
         return [parse_target(text)]
-    found: list[Objective] = []
+    result: list[Objective] = []
     for part in several[2].split(","):
         first, _, last = part.partition("-")
         if int(last or first) < int(first):
             raise TargetError(f"the channels {part!r} in {text!r} go backwards; expected low-high")
         if int(last or first) - int(first) >= MOST_CHANNELS:
             raise TargetError(f"the channels {part!r} in {text!r} are too many; expected at most {MOST_CHANNELS}")
-        if len(found) + int(last or first) - int(first) >= MOST_CHANNELS:
+        if len(result) + int(last or first) - int(first) >= MOST_CHANNELS:
             raise TargetError(f"the channels in {_shown(text)} are too many; expected at most {MOST_CHANNELS}")
-        found += [Channel(_unquoted(several[1]), channel) for channel in range(int(first), int(last or first) + 1)]
-    return found
+        result += [Channel(_unquoted(several[1]), channel) for channel in range(int(first), int(last or first) + 1)]
+    return result
 
 
 def _check_length(text: str) -> None:

@@ -84,8 +84,8 @@ def animation_text(data: bytes, suffix: str) -> str | None:
     with _told(), _opened(data, suffix) as film:
         if suffix == ".mp4":
             return film.metadata.get("comment")  # type: ignore[no-any-return]
-        found = film.info.get("comment" if suffix == ".gif" else "xmp")
-        return found.decode("utf-8", "replace") if found else None
+        result = film.info.get("comment" if suffix == ".gif" else "xmp")
+        return result.decode("utf-8", "replace") if result else None
 
 
 def last_picture(data: bytes, suffix: str) -> UInt8[np.ndarray, "h w 3"]:

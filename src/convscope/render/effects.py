@@ -51,8 +51,8 @@ def hot_part(heat: Heat, hot: float, soft: float) -> Heat:
 def altered(scene: Scene, effect: str, intensity: float, hot: float, soft: float) -> Picture:
     """The photograph with an effect where it is hot, in [0,1]. intensity: at 0 nothing is altered."""
     part = hot_part(scene.heat, hot, soft)[..., None]
-    found: Picture = np.clip(EFFECTS[effect].apply(scene, part, intensity), 0, 1)
-    return found
+    result: Picture = np.clip(EFFECTS[effect].apply(scene, part, intensity), 0, 1)
+    return result
 
 
 def _mixed(alter: Alter) -> Callable[[Scene, Picture, float], Picture]:

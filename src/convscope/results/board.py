@@ -104,9 +104,7 @@ class Board(Result, kind="board", facts=BoardFacts):
         told = words[self.facts.scale]
         told = told if self._ranked is not None else f"unscaled; {told}"
         fine = any(self._display(m) != "region" for m in range(len(self.facts.methods)))
-        return (
-            f"{told}; of maps by the pixel the highest half per cent alike" if fine and self._ranked is None else told
-        )
+        return f"{told}; pixel maps are clipped at the 99.5th percentile" if fine and self._ranked is None else told
 
     def _display(self, m: int) -> str:
         return str(self.facts.methods[m].get("display", self.facts.methods[m].get("look", "region")))

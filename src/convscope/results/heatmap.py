@@ -19,7 +19,7 @@ from convscope.results.result import Axes, Result
 SAID = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
 """The facts that a summary has."""
 CLOSE = 0.4
-"""Where all of a map by the pixel lies in less than this share of the picture, that part is shown close up."""
+"""Pixel maps whose non-zero area is below this share of the picture are shown cropped to it."""
 LEAST = 12
 """Pixels on the short side of such a part, at least."""
 CLIP = 99.5
@@ -134,7 +134,7 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
 
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        unit = "unscaled" + ("; the highest half per cent alike" if self.display != "region" else "")
+        unit = "unscaled" + ("; clipped at the 99.5th percentile" if self.display != "region" else "")
         bar = Bar(*self._between(low, high), unit)
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         names = ["the photograph", "the map"]

@@ -118,11 +118,11 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         frames = self.arrays["frames"]
         size = frames.shape[2], frames.shape[3]
         columns = columns_for(frames.shape[1], size)
-        found = []
+        result = []
         for frame in frames:
             tiles = [as_rgb(picture / 255) for picture in frame]
-            found.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
-        return found
+            result.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
+        return result
 
     def save(self, path: str | Path, picture: str | None = None) -> Path:
         """Write the result: `.npz` and `.png` as any result; `.gif`, `.webp` and `.mp4` show the frames in motion.

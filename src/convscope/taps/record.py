@@ -91,8 +91,8 @@ class Recording(Mapping[Tap, Tensor]):
             return ByTap()
         tensors = [self._tensors[tap] for tap in wanted]
         with backward_watched(self._net.name):
-            found = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
-        return ByTap((tap, gradient) for tap, gradient in zip(wanted, found, strict=True) if gradient is not None)
+            result = torch.autograd.grad(values.sum(), tensors, retain_graph=True, allow_unused=True)
+        return ByTap((tap, gradient) for tap, gradient in zip(wanted, result, strict=True) if gradient is not None)
 
     def picture(self, index: int) -> "Recording":
         """The part of the recording that belongs to one picture (with all its views)."""

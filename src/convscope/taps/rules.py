@@ -66,11 +66,11 @@ class _Rectifiers(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        found = _bounds(func, args, kwargs)
-        if found is None:
+        result = _bounds(func, args, kwargs)
+        if result is None:
             self.passed += func in _OTHERS and isinstance(args[0], Tensor) and args[0].requires_grad
             return func(*args, **kwargs)
-        x, low, high, in_place = found
+        x, low, high, in_place = result
         if not x.requires_grad or not self.fits(x):
             return func(*args, **kwargs)
         self.count += 1
@@ -154,8 +154,8 @@ def redirected(wanted: Tensor) -> Iterator[None]:
     """
 
     def instead(x: Tensor, low: float, high: float) -> Tensor:
-        found: Tensor = _Redirect.apply(x, low, high, wanted)  # type: ignore[no-untyped-call]
-        return found
+        result: Tensor = _Redirect.apply(x, low, high, wanted)  # type: ignore[no-untyped-call]
+        return result
 
     with _Rectifiers(instead, lambda x: len(x) % len(wanted) == 0):
         yield
@@ -209,8 +209,8 @@ def deconvolved() -> Iterator[Acting]:
 @contextmanager
 def _positive(what: str, guided: bool) -> Iterator[Acting]:
     def instead(x: Tensor, low: float, high: float) -> Tensor:
-        found: Tensor = _Guide.apply(x, low, high, guided)  # type: ignore[no-untyped-call]
-        return found
+        result: Tensor = _Guide.apply(x, low, high, guided)  # type: ignore[no-untyped-call]
+        return result
 
     with _Rectifiers(instead, lambda x: True) as rectifiers:
         yield Acting(rectifiers)

@@ -64,10 +64,10 @@ class _Taking(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def value(self, tensor: Tensor) -> Value:
         """A new value; a tensor that is written over has a new one from then on."""
-        found = Value(len(self.kept), tensor)
+        result = Value(len(self.kept), tensor)
         self.kept.append(tensor)  # so that no other tensor gets its id
-        self.of[id(tensor)] = found
-        return found
+        self.of[id(tensor)] = result
+        return result
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -204,9 +204,9 @@ class _Assessment:
         curves: dict[str, np.ndarray] = {}
         for name, inserting in (("deletion", False), ("insertion", True)):
             several = [heat, *(moved(heat, self.settings["seed"] + i) for i in range(MOVED))]
-            found = []
+            result = []
             for one in several:
-                found.append(
+                result.append(
                     curve(
                         self.net,
                         self.picture,
@@ -219,7 +219,7 @@ class _Assessment:
                     )
                 )
                 self.done += len(fractions)
-            curves[name], curves[f"moved_{name}"] = found[0], np.mean(found[1:], axis=0)
+            curves[name], curves[f"moved_{name}"] = result[0], np.mean(result[1:], axis=0)
         if objective is not asked:
             return curves
         # no probability: in parts of the difference between the covered picture and the whole one
@@ -237,9 +237,9 @@ class _Assessment:
         again = method.repeatable(self.heatmap.facts)
         for names in stages:
             shuffle(twin, names, generator)
-            found = _again(twin, self.photograph, target, again)
-            maps.append(np.zeros_like(heat) if found is None else np.abs(found))
-            likeness.append(np.nan if found is None else rank_correlation(np.abs(heat), maps[-1]))
+            result = _again(twin, self.photograph, target, again)
+            maps.append(np.zeros_like(heat) if result is None else np.abs(result))
+            likeness.append(np.nan if result is None else rank_correlation(np.abs(heat), maps[-1]))
             self.done += 1
             self._seen()
         return maps, likeness
@@ -264,10 +264,10 @@ def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
 def _again(twin: Network, photograph: Photograph, target: Objective | None, method: Method) -> np.ndarray | None:
     """The map of a network that is partly random; None where that gives no finite scores, or a map without forms."""
     try:
-        found = explain(twin, photograph, target, method).arrays["map"].astype(np.float64)
+        result = explain(twin, photograph, target, method).arrays["map"].astype(np.float64)
     except NetworkError:
         return None
-    return found if np.isfinite(found).all() and np.ptp(found) > 0 else None
+    return result if np.isfinite(result).all() and np.ptp(result) > 0 else None
 
 
 def _gap(

@@ -67,10 +67,10 @@ def _pictures_in(place: str, value: Any) -> dict[str, Photograph]:
     """The photographs among the options of methods, by their place in the call: "methods.1.baseline"."""
     if isinstance(value, Method):
         return {f"{place}.{name}": getattr(value, name) for name in value.pictures()}
-    found: dict[str, Photograph] = {}
+    result: dict[str, Photograph] = {}
     for i, one in enumerate(value if isinstance(value, list | tuple) else ()):
-        found |= _pictures_in(f"{place}.{i}", one)
-    return found
+        result |= _pictures_in(f"{place}.{i}", one)
+    return result
 
 
 def _notes_of(records: Mapping[str, Any]) -> list[str]:
@@ -84,8 +84,8 @@ def _notes_of(records: Mapping[str, Any]) -> list[str]:
 def function_of(verb: str) -> Callable[..., Any]:
     """The function of a verb that is in the table."""
     module, _, name = VERBS[verb].home.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    result: Callable[..., Any] = getattr(import_module(module), name)
+    return result
 
 
 def carried_out(call: Call, nets: Sequence[Network], pictures: Mapping[str, Any], watch: Watch) -> Result:

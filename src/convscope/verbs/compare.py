@@ -207,21 +207,23 @@ class _Comparison:
         """The board of the methods that are done; None before the first."""
         if not self.maps:
             return None
-        found = self.maps
-        methods = [rows[0][0].method for rows in self.questions[: len(found)]]
+        result = self.maps
+        methods = [rows[0][0].method for rows in self.questions[: len(result)]]
         if not any(method.targeted for method in methods):
-            found = [[row[:1] for row in rows] for rows in found]
-        stopped = len(found) < len(self.questions)
-        heads = found[min(range(len(methods)), key=lambda m: (not methods[m].targeted, methods[m].asks_probability))]
+            result = [[row[:1] for row in rows] for rows in result]
+        stopped = len(result) < len(self.questions)
+        heads = result[min(range(len(methods)), key=lambda m: (not methods[m].targeted, methods[m].asks_probability))]
         size = self.photographs[0].pixels.shape[:2]
-        maps = [[[_sized(one.arrays["map"], size) for one in rows[n]] for rows in found] for n in range(len(self.nets))]
+        maps = [
+            [[_sized(one.arrays["map"], size) for one in rows[n]] for rows in result] for n in range(len(self.nets))
+        ]
         notes = [*self.notes, *([f"{self.told()}: replay makes all of them"] if stopped else [])]
-        notes += [note for rows in found for row in rows for one in row for note in one.notes]
+        notes += [note for rows in result for row in rows for one in row for note in one.notes]
         return Board(
             {
                 "maps": np.array(maps, dtype=np.float32),
                 "values": np.array([[one.arrays.get("score", np.nan) for one in row] for row in heads], np.float32),
-                "image": found[0][0][0].arrays["image"],
+                "image": result[0][0][0].arrays["image"],
             },
             Board.needs,
             recipe_of(
@@ -232,7 +234,7 @@ class _Comparison:
                 notes=tuple(dict.fromkeys(notes)),
                 stopped=stopped,
             ),
-            self._facts(found, heads),
+            self._facts(result, heads),
         )
 
     def _options(self) -> dict[str, Any]:

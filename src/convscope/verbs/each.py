@@ -128,8 +128,8 @@ class _Run:
         while self.done < total:
             with keeping(lambda: f"stopped after {self.done} of {total} pictures"):
                 numbers = range(self.done, min(total, self.done + self.size))
-                found = self._batch(list(numbers))
-            yield from found
+                result = self._batch(list(numbers))
+            yield from result
             self.done = numbers.stop
             told = f"{len(self.skipped)} skipped" if self.skipped else ""
             with keeping(lambda: f"stopped after {self.done} of {total} pictures"):

@@ -100,9 +100,9 @@ def explaining(
                 for photograph, one in zip(photographs, asked, strict=True)
             ]
         pictures = torch.cat([photograph.tensor() for photograph in photographs]).to(net.device)
-        found = resolved.run_batch(net, pictures, [one.objective for one in asked])
+        result = resolved.run_batch(net, pictures, [one.objective for one in asked])
         told = [NetworkRef.of(net)]
-        return [heatmap_of(*one, fit, told) for one in zip(asked, photographs, found, strict=True)]
+        return [heatmap_of(*one, fit, told) for one in zip(asked, photographs, result, strict=True)]
 
     return explained
 
@@ -110,17 +110,17 @@ def explaining(
 def heatmap_of(
     question: Question,
     photograph: Photograph,
-    found: Attribution,
+    attribution: Attribution,
     fit: Fit,
     references: Sequence[NetworkRef] | None = None,
 ) -> Heatmap:
     """The result of a question of one picture, from what its method found. references: of the network, if known."""
     net, method = question.net, question.method
     layer: str | None = getattr(method, "layer", None)
-    arrays = _arrays(found, photograph, net.layer(layer) if layer else None)
+    arrays = _arrays(attribution, photograph, net.layer(layer) if layer else None)
     axes = {"map": ("h", "w"), "coarse": ("rows", "columns"), "score": (), "image": ("h", "w", "c")}
-    axes |= {"attribution": ("c", "h", "w"), **dict.fromkeys(found.arrays, ("rows", "columns"))}
-    asked = found.objective
+    axes |= {"attribution": ("c", "h", "w"), **dict.fromkeys(attribution.arrays, ("rows", "columns"))}
+    asked = attribution.objective
     if method.asks_probability and isinstance(asked, Logit):
         asked = Logit(asked.label)
     return Heatmap(
@@ -131,11 +131,11 @@ def heatmap_of(
             net,
             {"target": str(asked) if method.targeted else None, "method": method, "fit": fit},
             {"image": photograph},
-            notes=_notes(question, found, layer),
-            stopped=bool(found.done),
+            notes=_notes(question, attribution, layer),
+            stopped=bool(attribution.done),
             references=references,
         ),
-        _facts(question, found, layer),
+        _facts(question, attribution, layer),
     )
 
 
@@ -143,36 +143,36 @@ SPREAD = "where the cells of {!r} lie is not known exactly: the map is spread ev
 EMPTY = "the map is zero everywhere: nothing here speaks for the target; signed maps show what speaks against it"
 
 
-def _notes(question: Question, found: Attribution, layer: str | None) -> list[str]:
+def _notes(question: Question, attribution: Attribution, layer: str | None) -> list[str]:
     """What a reader of the map has to know."""
     net, method = question.net, question.method
-    notes = [*found.notes]
-    if found.done:
-        notes.insert(0, f"stopped after {found.done}: replay makes all of them")
+    notes = [*attribution.notes]
+    if attribution.done:
+        notes.insert(0, f"stopped after {attribution.done}: replay makes all of them")
     if layer is not None and not method.layer_optional:
         recommended = recommended_for(net, question.objective)
         notes += [recommended.note] if recommended.note and recommended.layer.name == layer else []
-    if layer is not None and found.coarse is None and net.layer(layer).centre is None:
+    if layer is not None and attribution.coarse is None and net.layer(layer).centre is None:
         notes.append(SPREAD.format(layer))
-    notes += [] if bool(found.map.any()) else [EMPTY]
+    notes += [] if bool(attribution.map.any()) else [EMPTY]
     return [*notes, *([method.caveat] if method.caveat else [])]
 
 
-def _arrays(found: Attribution, photograph: Photograph, layer: Layer | None) -> dict[str, np.ndarray]:
+def _arrays(attribution: Attribution, photograph: Photograph, layer: Layer | None) -> dict[str, np.ndarray]:
     """A map as the arrays of a Heatmap; without a value, there is no `score`."""
     size = photograph.pixels.shape[:2]
-    heat = found.map
+    heat = attribution.map
     whole: Tensor = heat if tuple(heat.shape) == tuple(size) else enlarge(heat[None], size, layer)[0]
     arrays: dict[str, np.ndarray] = {
         "map": whole.float().cpu().numpy(),
-        "coarse": heat.float().cpu().numpy() if found.coarse is None else found.coarse,
+        "coarse": heat.float().cpu().numpy() if attribution.coarse is None else attribution.coarse,
         "image": as_rgb(photograph.pixels),
     }
-    if found.value is not None:
-        arrays["score"] = np.array(found.value, dtype=np.float32)
-    if found.pixels is not None:
-        arrays["attribution"] = found.pixels.float().cpu().numpy()
-    return arrays | dict(found.arrays)
+    if attribution.value is not None:
+        arrays["score"] = np.array(attribution.value, dtype=np.float32)
+    if attribution.pixels is not None:
+        arrays["attribution"] = attribution.pixels.float().cpu().numpy()
+    return arrays | dict(attribution.arrays)
 
 
 COARSE = "coarse: it tells the region, not the outline"
@@ -180,24 +180,24 @@ CELLS = 4
 """A map with fewer cells than a quarter of the picture's pixels on a side is coarse."""
 
 
-def _facts(question: Question, found: Attribution, layer: str | None) -> HeatmapFacts:
-    net, method, asked = question.net, question.method, found.objective
+def _facts(question: Question, attribution: Attribution, layer: str | None) -> HeatmapFacts:
+    net, method, asked = question.net, question.method, attribution.objective
     coarse = method.coarse and layer is not None and net.layer(layer).shape[1] * CELLS < net.spec.height
     facts: dict[str, Any] = {
         "target": str(asked),
         "name": in_words(net, asked),
-        "value": found.value,
+        "value": attribution.value,
         "method": method.name,
         "method_title": method.title,
-        "display": method.display if layer is None or found.pixels is not None else "region",
-        "about": COARSE if coarse else found.about or method.about,
+        "display": method.display if layer is None or attribution.pixels is not None else "region",
+        "about": COARSE if coarse else attribution.about or method.about,
         "layer": layer,
         "from_lowest": method.from_lowest or None,
     }
-    if found.scores is not None:
-        guess = net.rank(found.scores, 1)[0][0]
+    if attribution.scores is not None:
+        guess = net.rank(attribution.scores, 1)[0][0]
         facts["guess"] = {"label": guess.label, "index": guess.index, "probability": guess.probability}
-    if isinstance(asked, Logit) and isinstance(asked.label, int) and found.scores is not None:
-        share = float(net.probabilities(found.scores)[0, asked.label])
+    if isinstance(asked, Logit) and isinstance(asked.label, int) and attribution.scores is not None:
+        share = float(net.probabilities(attribution.scores)[0, asked.label])
         facts |= {"class": asked.label, "label": net.labels.name(asked.label), "probability": share}
-    return HeatmapFacts.of(facts | dict(found.facts))
+    return HeatmapFacts.of(facts | dict(attribution.facts))

@@ -38,13 +38,13 @@ def open_mask(mask: ImageLike, size: Size) -> Photograph:
 
 def same_proportions(image: ImageLike, size: Size, what: str, *, channels: int) -> Photograph:
     """A picture brought to a size whose proportions are about its own. Raises InputError, naming it, for others."""
-    found = open_photograph(image, InputSpec(size=size, channels=channels, range=(0, 1)), fit="stretch")
-    height, width = found.record["size"]
+    result = open_photograph(image, InputSpec(size=size, channels=channels, range=(0, 1)), fit="stretch")
+    height, width = result.record["size"]
     if abs(height * size[1] / (width * size[0]) - 1) > PROPORTIONS:
         raise InputError(
             f"the {what} is {width}x{height} pixels and the picture {size[1]}x{size[0]}; expected the same proportions"
         )
-    return found
+    return result
 
 
 def allowed(mask: Photograph | None, photograph: Photograph, strength: float) -> Tensor | None:

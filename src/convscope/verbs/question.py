@@ -80,8 +80,8 @@ def _bound(net: Network, target: Target) -> Objective:
 
 def options_of_methods() -> dict[str, list[tuple[str, Field]]]:
     """The options of all attribution methods, and of which methods each is."""
-    found: dict[str, list[tuple[str, Field]]] = {}
+    result: dict[str, list[tuple[str, Field]]] = {}
     for method in methods():
         for name, field in method.options().items():
-            found.setdefault(name, []).append((method.name, field))
-    return found
+            result.setdefault(name, []).append((method.name, field))
+    return result

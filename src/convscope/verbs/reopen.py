@@ -119,15 +119,15 @@ def pictures_of(call: Call, image: ImageLike | None, net: Network, reach: Reach)
 
     image: the photograph, where the user gives it: the first of the inputs.
     """
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for i, (name, told) in enumerate(call.inputs.items()):
         if i == 0 and image is not None:
-            found[name] = _given(told, image, net)
+            result[name] = _given(told, image, net)
         elif isinstance(told, list):
-            found[name] = [_found(record, name, reach, i == 0) for record in told]
+            result[name] = [_found(record, name, reach, i == 0) for record in told]
         else:
-            found[name] = _found(told, name, reach, i == 0)
-    return found
+            result[name] = _found(told, name, reach, i == 0)
+    return result
 
 
 def _found(record: Mapping[str, Any], name: str, reach: Reach, first: bool) -> Path:
@@ -152,9 +152,9 @@ def _found(record: Mapping[str, Any], name: str, reach: Reach, first: bool) -> P
 
 def _given(record: Mapping[str, Any], image: ImageLike, net: Network) -> ImageLike:
     """The photograph that the user gives, where it is that of the recipe. Raises ResultError."""
-    found = net.photograph(image).record["sha256"]
-    if found != record["sha256"]:
+    result = net.photograph(image).record["sha256"]
+    if result != record["sha256"]:
         raise ResultError(
-            f"the photograph is not that of the recipe (SHA-256 {found[:12]}…, expected {record['sha256'][:12]}…)"
+            f"the photograph is not that of the recipe (SHA-256 {result[:12]}…, expected {record['sha256'][:12]}…)"
         )
     return image

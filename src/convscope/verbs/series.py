@@ -18,10 +18,10 @@ VARIED = ("target", "method", "effect", "intensity", "colours", "hot", "soft", "
 def varied(verb: Callable[..., Any], methods: Sequence[type[Method]]) -> dict[str, Field]:
     """What a series can vary: options of the verb, then those of its methods."""
     own = fields_of(verb)
-    found = {name: own.get(name) or Field(name, str, About(name), None) for name in VARIED}
+    result = {name: own.get(name) or Field(name, str, About(name), None) for name in VARIED}
     for method in methods:
-        found |= {name: field for name, field in method.options().items() if name not in found}
-    return found
+        result |= {name: field for name, field in method.options().items() if name not in result}
+    return result
 
 
 def series_of(vary: Mapping[str, Sequence[Any]] | str | None, fields: Mapping[str, Field]) -> dict[str, list[Any]]:
@@ -39,7 +39,7 @@ def series_of(vary: Mapping[str, Sequence[Any]] | str | None, fields: Mapping[st
         vary = {name.strip(): [word.strip() for word in words.split(",")] for name, _, words in parts}
     if not isinstance(vary, Mapping) or not 1 <= len(vary) <= 2:
         raise InputError(f"vary is of {_listed(vary)}; {expected}, one option or two")
-    found: dict[str, list[Any]] = {}
+    result: dict[str, list[Any]] = {}
     if (
         count := int(np.prod([len(values) for values in vary.values() if hasattr(values, "__len__")]))
     ) > MOST_VARIATIONS:
@@ -50,10 +50,10 @@ def series_of(vary: Mapping[str, Sequence[Any]] | str | None, fields: Mapping[st
         if isinstance(values, str) or not isinstance(values, Iterable) or not (several := [*map(plain_number, values)]):
             raise InputError(f"vary has no values of {name}; {expected}")
         try:
-            found[name] = [_value(fields[name], value) for value in several]
+            result[name] = [_value(fields[name], value) for value in several]
         except InputError as error:
             raise InputError(f"vary: {error}; {expected}") from None
-    return found
+    return result
 
 
 def _listed(vary: Any) -> str:

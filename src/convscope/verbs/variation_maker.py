@@ -60,20 +60,20 @@ class VariationMaker:
         self.questions = [self._settled(question) for question in questions]
         height, width = self.photograph.hw
         pictures = np.empty((len(cases), height, width, 3), dtype=np.float32)
-        found: list[tuple[Heatmap, np.ndarray]] = []
+        result: list[tuple[Heatmap, np.ndarray]] = []
 
         def partial() -> Variations | None:
-            count = len(found)
-            return self._result(cases[:count], pictures[:count], found, len(cases)) if count else None
+            count = len(result)
+            return self._result(cases[:count], pictures[:count], result, len(cases)) if count else None
 
-        with keeping(lambda: f"stopped after {len(found)} of {len(cases)} pictures", partial):
+        with keeping(lambda: f"stopped after {len(result)} of {len(cases)} pictures", partial):
             for i, (case, question) in enumerate(zip(cases, self.questions, strict=True)):
                 heatmap, heat = self._map(question)
                 pictures[i] = self._picture({**self.settings, **case}, heat)
-                found.append((heatmap, heat))
+                result.append((heatmap, heat))
                 if len(cases) > 1:
                     self.watch(Progress("variations", i + 1, len(cases), ""))
-        return self._result(cases, pictures, found, len(cases))
+        return self._result(cases, pictures, result, len(cases))
 
     def _settled(self, question: Question) -> Question:
         """The question of the picture as it is seen. The first guess is that of `explain`, unless a fit is given."""

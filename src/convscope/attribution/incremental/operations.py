@@ -42,9 +42,9 @@ def _rule(*names: str) -> Callable[[Rule], Rule]:
 
 
 @_rule("convolution")
-def _convolution(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _convolution(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     value, weight, bias, stride, padding, dilation, transposed, _, groups = step.args
-    part = found[value.number]
+    part = changed[value.number]
     if transposed or not isinstance(part, Part) or part.axes != (2, 3) or weight.ndim != 4:
         return None
     kernel = weight.shape[2:]
@@ -89,9 +89,9 @@ def _slid(
 
 
 @_rule("max_pool2d_with_indices", "max_pool2d")
-def _max_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _max_pool(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     kernel, stride, padding, dilation = _pooling(step.args, 2)
-    part = found[step.args[0].number]
+    part = changed[step.args[0].number]
     if not isinstance(part, Part) or part.axes != (2, 3):
         return None
     return _slid(
@@ -108,10 +108,10 @@ def _max_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | Non
 
 
 @_rule("avg_pool2d")
-def _avg_pool(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _avg_pool(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     kernel, stride, padding, dilation = _pooling(step.args, 1)
     ceil_mode, with_pads, divisor = (*step.args, *(None, None, None, False, True, None)[len(step.args) - 1 :])[4:7]
-    part = found[step.args[0].number]
+    part = changed[step.args[0].number]
     if ceil_mode or divisor or (any(padding) and not with_pads):
         return None
     if not isinstance(part, Part) or part.axes != (2, 3):
@@ -133,8 +133,8 @@ def _pair(given: Sequence[int]) -> list[int]:
 
 
 @_rule("constant_pad_nd")
-def _padded(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
-    part, pads, gives = found[step.args[0].number], step.args[1], step.gives[0]
+def _padded(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
+    part, pads, gives = changed[step.args[0].number], step.args[1], step.gives[0]
     if not isinstance(part, Part) or part.axes != (2, 3) or len(pads) > 4 or min(pads) < 0 or gives is None:
         return None
     left, _, top, _ = (*pads, 0, 0)[:4]
@@ -143,8 +143,8 @@ def _padded(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
 
 
 @_rule("permute")
-def _permuted(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
-    part, order = found[step.args[0].number], [axis % 4 for axis in step.args[1]]
+def _permuted(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
+    part, order = changed[step.args[0].number], [axis % 4 for axis in step.args[1]]
     if not isinstance(part, Part) or order[0] != 0:
         return None
     axes = order.index(part.axes[0]), order.index(part.axes[1])
@@ -152,10 +152,10 @@ def _permuted(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | Non
 
 
 @_rule("mean")
-def _mean(clean: Clean, step: Step, found: dict[int, Changed]) -> Tensor | None:
+def _mean(clean: Clean, step: Step, changed: dict[int, Changed]) -> Tensor | None:
     """The mean over all positions: the clean one, and what the part adds to it."""
     value = step.args[0]
-    part = found[value.number]
+    part = changed[value.number]
     over = step.args[1] if len(step.args) > 1 else None
     if not isinstance(part, Part) or not over or step.kwargs or {axis % 4 for axis in over} != set(part.axes):
         return None
@@ -178,21 +178,21 @@ _POINTWISE = (
 
 
 @_rule(*_POINTWISE.split())
-def _pointwise(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _pointwise(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     """Operations on each position by itself, of one or several maps."""
-    return _by_position(clean, step, found)
+    return _by_position(clean, step, changed)
 
 
 @_rule("cat")
-def _joined(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _joined(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     axis = (step.args[1] if len(step.args) > 1 else 0) % 4
-    axes = next(one.axes for value in step.args[0] if isinstance(one := found.get(value.number), Part))
-    return None if axis == 0 or axis in axes else _by_position(clean, step, found)
+    axes = next(one.axes for value in step.args[0] if isinstance(one := changed.get(value.number), Part))
+    return None if axis == 0 or axis in axes else _by_position(clean, step, changed)
 
 
-def _by_position(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | None:
+def _by_position(clean: Clean, step: Step, changed: dict[int, Changed]) -> Part | None:
     values = values_in((step.args, step.kwargs))
-    parts = [one for value in values if isinstance(one := found.get(value.number), Part)]
+    parts = [one for value in values if isinstance(one := changed.get(value.number), Part)]
     first, gives = parts[0], step.gives[0]
     if gives is None or gives.clean.ndim != 4 or any(part.axes != first.axes for part in parts):
         return None
@@ -204,7 +204,7 @@ def _by_position(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | 
 
     def there(value: Value) -> Tensor:
         """A value where the region is."""
-        one = found.get(value.number)
+        one = changed.get(value.number)
         if isinstance(one, Part) and one.rows.same(rows) and one.columns.same(columns):
             return one.tensor
         if not isinstance(one, Part) and not _placed(value.clean, axes):
@@ -213,7 +213,7 @@ def _by_position(clean: Clean, step: Step, found: dict[int, Changed]) -> Part | 
         return native_order(clean.window(value, part, rows.start, rows.size, columns.start, columns.size, axes), axes)
 
     args, kwargs = tree_map_only(Value, there, (step.args, step.kwargs))
-    overwrite = clean.may_overwrite(step, found) and args[0] is tensor_of(found[step.args[0].number])
+    overwrite = clean.may_overwrite(step, changed) and args[0] is tensor_of(changed[step.args[0].number])
     out = carried_out(step.op, args, kwargs, overwrite)
     return Part(out[0] if isinstance(out, tuple) else out, rows, columns, axes)
 

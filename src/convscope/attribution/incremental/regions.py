@@ -77,12 +77,12 @@ class Clean:
         self.shared = shared
         self.spent: set[int] = set()
 
-    def may_overwrite(self, step: Step, found: dict[int, Changed]) -> bool:
+    def may_overwrite(self, step: Step, changed: dict[int, Changed]) -> bool:
         """Whether an operation may write its result over its first argument, as nothing else needs that."""
         first = step.args[0] if step.args else None
         if not isinstance(first, Value) or first.number not in self.spent or first.number in self.shared:
             return False
-        one = found.get(first.number)
+        one = changed.get(first.number)
         return one is not None and tensor_of(one)._base is None
 
     def window(
@@ -105,11 +105,11 @@ class Clean:
         flat, across = self._flattened(value, axes, pads, fill)
         at = (top[:, None] + np.arange(height))[:, :, None] * across + (left[:, None] + np.arange(width))[:, None, :]
         index = torch.from_numpy(at.reshape(-1)).to(flat.device)
-        found = flat.index_select(0, index).view(len(top), height, width, -1).permute(0, 3, 1, 2)
+        result = flat.index_select(0, index).view(len(top), height, width, -1).permute(0, 3, 1, 2)
         if part is not None:
             down, right = part.rows.start + pads[0] - top, part.columns.start + pads[2] - left
-            paste(found, channels_first(part.tensor, axes), down, right)
-        return found
+            paste(result, channels_first(part.tensor, axes), down, right)
+        return result
 
     def _flattened(
         self, value: Value, axes: tuple[int, int], pads: tuple[int, int, int, int], fill: float
@@ -124,8 +124,8 @@ class Clean:
         return self._flat[key]
 
 
-def tensor_of(found: Changed) -> Tensor:
-    return found.tensor if isinstance(found, Part) else found
+def tensor_of(changed: Changed) -> Tensor:
+    return changed.tensor if isinstance(changed, Part) else changed
 
 
 def values_in(given: Any) -> list[Value]:

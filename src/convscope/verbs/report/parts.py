@@ -57,31 +57,31 @@ class Findings:
         return as_rgb(self.photograph.pixels)
 
 
-def predictions(found: Findings) -> None:
+def predictions(findings: Findings) -> None:
     """The first guesses with their probabilities; the photograph alone where the network tells no classes apart."""
-    found.page["photograph"] = pixels_uri(found.rgb, quality=92)
-    if not found.net.has_classes:
+    findings.page["photograph"] = pixels_uri(findings.rgb, quality=92)
+    if not findings.net.has_classes:
         return
-    found.guesses = found.net.predict(found.photograph, top=TOP)[0]
-    found.page["predictions"] = [
+    findings.guesses = findings.net.predict(findings.photograph, top=TOP)[0]
+    findings.page["predictions"] = [
         {"label": guess.label, "index": guess.index, "percent": 100 * guess.probability, "score": figure(guess.score)}
-        for guess in found.guesses
+        for guess in findings.guesses
     ]
 
 
-def evidence(found: Findings) -> None:
+def evidence(findings: Findings) -> None:
     """Grad-CAM of the first guesses, side by side on one scale."""
-    if not found.guesses or not map_layers(found.net.layers()):
+    if not findings.guesses or not map_layers(findings.net.layers()):
         return
-    chosen = found.net.recommendation()
+    chosen = findings.net.recommendation()
     layer = chosen.layer
-    classes = [Logit(guess.index) for guess in found.guesses[:CAMS]]
-    found.cam = gradient_cam(found.net, found.picture, classes, layer.name)
-    found.layer = layer
-    heats = maps_of(found)
+    classes = [Logit(guess.index) for guess in findings.guesses[:CAMS]]
+    findings.cam = gradient_cam(findings.net, findings.picture, classes, layer.name)
+    findings.layer = layer
+    heats = maps_of(findings)
     top = float(heats.max())
     ramp = colourise(np.linspace(0, 1, 160)[None].repeat(10, 0), 0, 1, "inferno")
-    found.page["evidence"] = {
+    findings.page["evidence"] = {
         "layer": layer.name,
         "note": chosen.note,
         "shape": shape_of(layer),
@@ -92,28 +92,29 @@ def evidence(found: Findings) -> None:
                 "label": guess.label,
                 "percent": 100 * guess.probability,
                 "peak": figure(float(heat.max())),
-                "picture": pixels_uri(overlay(found.rgb, heat, 0.0, top), quality=90),
+                "picture": pixels_uri(overlay(findings.rgb, heat, 0.0, top), quality=90),
             }
-            for guess, heat in zip(found.guesses, heats, strict=False)
+            for guess, heat in zip(findings.guesses, heats, strict=False)
         ],
     }
 
 
-def maps_of(found: Findings) -> np.ndarray:
+def maps_of(findings: Findings) -> np.ndarray:
     """The maps of the first guesses at the picture's size, `k h w`."""
-    if found.cam is None:
-        return np.zeros((1, *found.rgb.shape[:2]), dtype=np.float32)
+    if findings.cam is None:
+        return np.zeros((1, *findings.rgb.shape[:2]), dtype=np.float32)
     heats: np.ndarray
-    heats = enlarge(found.cam.maps, (found.rgb.shape[0], found.rgb.shape[1]), found.layer).float().cpu().numpy()
+    size = findings.rgb.shape[0], findings.rgb.shape[1]
+    heats = enlarge(findings.cam.maps, size, findings.layer).float().cpu().numpy()
     return heats
 
 
-def depth(found: Findings) -> None:
+def depth(findings: Findings) -> None:
     """The network from first to last layer, each with the channels that answer most."""
-    shown = evenly(_stages(found.net), CARDS)
+    shown = evenly(_stages(findings.net), CARDS)
     if not shown:
         return
-    answers, blanks = answers_of(found, shown)
+    answers, blanks = answers_of(findings, shown)
     cards = []
     for layer in shown:
         maps, blank = answers[layer.name], blanks[layer.name]
@@ -127,7 +128,7 @@ def depth(found: Findings) -> None:
                 "tiles": [{"channel": channel, "picture": _tile(maps[channel], signed)} for channel in best],
             }
         )
-    found.page["depth"] = {"cards": cards, "total": len(_stages(found.net))}
+    findings.page["depth"] = {"cards": cards, "total": len(_stages(findings.net))}
 
 
 def stage_layers(net: Network) -> list[Layer]:
@@ -139,33 +140,33 @@ def _stages(net: Network) -> list[Layer]:
     return stages(net.layers(), set(layers_with_kernels(net)))
 
 
-def first_weights(found: Findings) -> None:
+def first_weights(findings: Findings) -> None:
     """The kernels of the first layer."""
-    first = layers_with_kernels(found.net)[:1]
+    first = layers_with_kernels(findings.net)[:1]
     if first:
-        found.page["weights"] = {"layer": first[0], "picture": data_uri(weights(found.net, first[0]).image())}
+        findings.page["weights"] = {"layer": first[0], "picture": data_uri(weights(findings.net, first[0]).image())}
 
 
-def class_picture(found: Findings, steps: int, watch: Watch) -> None:
+def class_picture(findings: Findings, steps: int, watch: Watch) -> None:
     """What the network looks for in the class it guessed first; the PNG in the page carries its recipe.
 
     A picture that scores less than the photograph is made again with more steps.
     """
-    if not found.guesses:
+    if not findings.guesses:
         return
-    guess = found.guesses[0]
+    guess = findings.guesses[0]
     try:
-        made = visualize(found.net, Logit(guess.index), steps=steps, seed=found.seed, watch=watch)
+        made = visualize(findings.net, Logit(guess.index), steps=steps, seed=findings.seed, watch=watch)
     except Stopped as stopped:
         if isinstance(stopped.result, Pictures):
-            show_class_picture(found, stopped.result)
+            show_class_picture(findings, stopped.result)
         raise
-    show_class_picture(found, made)
+    show_class_picture(findings, made)
     if made.arrays["values"][0] < guess.score:
         again = visualize(
-            found.net, Logit(guess.index), steps=LONGER * steps, seed=found.seed, watch=beyond(watch, guess.label)
+            findings.net, Logit(guess.index), steps=LONGER * steps, seed=findings.seed, watch=beyond(watch, guess.label)
         )
-        show_class_picture(found, again)
+        show_class_picture(findings, again)
 
 
 def beyond(watch: Watch, what: str) -> Watch:
@@ -173,13 +174,13 @@ def beyond(watch: Watch, what: str) -> Watch:
     return lambda news: watch(Progress(news.what, 1, 1, f"{what} again: {news.note}"))
 
 
-def show_class_picture(found: Findings, made: Pictures) -> None:
+def show_class_picture(findings: Findings, made: Pictures) -> None:
     """Put a class picture, finished or not, on the page; of two the one that scores more."""
-    guess, value = found.guesses[0], float(made.arrays["values"][0])
-    if found.page["dream"] and found.page["dream"]["value"] >= value:
+    guess, value = findings.guesses[0], float(made.arrays["values"][0])
+    if findings.page["dream"] and findings.page["dream"]["value"] >= value:
         return
     share = made.facts.probabilities[0]
-    found.page["dream"] = {
+    findings.page["dream"] = {
         "label": guess.label,
         "picture": data_uri(made.png()),
         "probability": None if share is None else 100 * share,
@@ -190,11 +191,11 @@ def show_class_picture(found: Findings, made: Pictures) -> None:
     }
 
 
-def answers_of(found: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+def answers_of(findings: Findings, layers: list[Layer]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The maps of layers on the photograph, and on a blank (mid grey) picture."""
-    both = found.picture, torch.full_like(found.picture, 0.5)
+    both = findings.picture, torch.full_like(findings.picture, 0.5)
     with torch.no_grad():
-        first, second = (record(found.net, picture, [layer.name for layer in layers]) for picture in both)
+        first, second = (record(findings.net, picture, [layer.name for layer in layers]) for picture in both)
     answers, blanks = ({layer.name: r[layer.name][0].float().cpu() for layer in layers} for r in (first, second))
     return answers, blanks
 
@@ -205,10 +206,10 @@ def _tile(channel: Tensor, signed: bool) -> str:
     return pixels_uri(colourise(values, *own_scale(values, signed=signed), "signed" if signed else "inferno"))
 
 
-def spotlight(found: Findings, layer: Layer, channel: Tensor) -> str:
+def spotlight(findings: Findings, layer: Layer, channel: Tensor) -> str:
     """The photograph, lit where a channel answers above zero; on the channel's own scale."""
-    heat = enlarge(channel[None].relu(), (found.rgb.shape[0], found.rgb.shape[1]), layer)[0].numpy()
-    return pixels_uri(overlay(found.rgb, heat, 0.0, float(heat.max()), strength=0.85), quality=90)
+    heat = enlarge(channel[None].relu(), (findings.rgb.shape[0], findings.rgb.shape[1]), layer)[0].numpy()
+    return pixels_uri(overlay(findings.rgb, heat, 0.0, float(heat.max()), strength=0.85), quality=90)
 
 
 def shape_of(layer: Layer) -> str:

@@ -13,11 +13,11 @@ SAFE_KERAS = (3, 14, 1)
 
 def check_version() -> None:
     """Raises NetworkError where this Keras would let a file read others."""
-    found = str(keras_on_torch().__version__)
-    if tuple(int(number) for number in re.findall(r"\d+", found)[:3]) < SAFE_KERAS:
+    result = str(keras_on_torch().__version__)
+    if tuple(int(number) for number in re.findall(r"\d+", result)[:3]) < SAFE_KERAS:
         wanted = ".".join(map(str, SAFE_KERAS))
         raise NetworkError(
-            f"Keras {found} does not refuse every file whose weights lie in other files of this machine: "
+            f"Keras {result} does not refuse every file whose weights lie in other files of this machine: "
             f"pip install 'keras>={wanted}'"
         )
 

@@ -101,8 +101,8 @@ def format_of(model: Any) -> str:
         for step in chain:
             if type(step.operation).__name__ in ("Permute", "Transpose", "Reshape"):
                 break  # what comes after it has its channels elsewhere
-            if found := _format(step.operation):
-                return found
+            if result := _format(step.operation):
+                return result
     shape = _shape_of(model)
     if isinstance(shape, tuple | list) and len(shape) == 4:
         first, last = shape[1] in COLOURS, shape[3] in COLOURS
@@ -116,4 +116,4 @@ def _format(layer: Any) -> str | None:
     stated = getattr(layer, "data_format", None)
     if stated in ("channels_first", "channels_last") and type(layer).__name__ != "Flatten":  # which goes by none
         return str(stated)
-    return next((found for inner in sublayers(layer) if (found := _format(inner))), None)
+    return next((result for inner in sublayers(layer) if (result := _format(inner))), None)

@@ -25,15 +25,15 @@ def groups_others(layer: Any) -> bool:
 
 def named_layers(model: Any) -> dict[str, nn.Module]:
     """Every layer by its name, `outer/inner` where layers keep others; one that is kept twice, once."""
-    found: dict[str, nn.Module] = {}
+    result: dict[str, nn.Module] = {}
     seen: set[int] = {id(model)}
     for name, layer in _walk(model, "", seen):
         free, count = name, 1
-        while free in found:  # names are the user's: two layers of a custom one may have the same
+        while free in result:  # names are the user's: two layers of a custom one may have the same
             count += 1
             free = f"{name}_{count}"
-        found[free] = layer
-    return found
+        result[free] = layer
+    return result
 
 
 def _walk(model: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, nn.Module]]:

@@ -24,12 +24,12 @@ MOST_CHAINS = 64
 
 def chains(model: Any) -> list[Chain]:
     """The ways from the input to a layer with weights, this one included; of a model that branches before, several."""
-    found: list[Chain] = []
+    result: list[Chain] = []
     for chain, _ in _into(model):
-        found.append(chain)
-        if len(found) == MOST_CHAINS:
+        result.append(chain)
+        if len(result) == MOST_CHAINS:
             break
-    return found
+    return result
 
 
 def _into(operation: Any, node: Any = None) -> Iterator[tuple[Chain, bool]]:
