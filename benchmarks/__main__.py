@@ -7,7 +7,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-NAMES = ("grad_cam", "recording", "ascent", "transfer", "style", "occlusion", "integrated", "command_line")
+NAMES = ("grad_cam", "many", "recording", "ascent", "transfer", "style", "occlusion", "integrated", "command_line")
 
 
 def main(names: list[str]) -> None:

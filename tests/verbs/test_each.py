@@ -3,7 +3,7 @@
 import csv
 import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,34 @@ def test_any_verb_that_takes_a_picture_can_be_asked() -> None:
     assert np.array_equal(found[1].arrays["images"], cs.hybrid(net, pictures[1], 1, effect="blur").arrays["images"])
     with pytest.raises(cs.ConvscopeError, match="expected a verb whose second argument is a picture"):
         cs.each(cs.weights, net, pictures)
+
+
+def test_an_iterator_is_read_as_it_is_needed() -> None:
+    net, read = shared("plain"), []
+
+    def pictures() -> Iterator[torch.Tensor]:
+        for i in range(9):
+            read.append(i)
+            yield noise(i)[0] if i % 2 else noise(i)
+
+    news: list[cs.Progress] = []
+    results = cs.each(cs.explain, net, pictures(), 1, batch=4, watch=news.append)
+    assert (read, results.total) == ([], 0)
+    first = next(results)
+    assert read == [0, 1, 2, 3]
+    close(cs.explain(net, noise(0), 1), first)
+    assert len(list(results)) == 8
+    assert [one.done for one in news] == [4, 8, 9]
+    with pytest.raises(cs.ConvscopeError, match="no picture was given"):
+        next(cs.each(cs.explain, net, iter([]), 1))
+
+
+def test_a_data_loader_of_batches_is_a_stream_of_pictures() -> None:
+    net, pictures = shared("plain"), noise(1, n=5)
+    loader = torch.utils.data.DataLoader([*pictures], batch_size=2)
+    results = list(cs.each(cs.predict, net, loader))
+    assert len(results) == 5
+    close(cs.predict(net, pictures[4]), results[4])
 
 
 @pytest.fixture

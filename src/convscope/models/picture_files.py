@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,15 @@ def pictures_in(given: Images) -> list[ImageLike | Photograph]:
         return several
     single: Any = given
     return [single]
+
+
+def stream_of(given: Images) -> tuple[Iterator[ImageLike | Photograph], int]:
+    """The pictures as `pictures_in` gives them, and how many; of an iterator, such as a generator or a data loader, one
+    after the other as they are asked for, and 0: nobody knows how many it has."""
+    if isinstance(given, Iterable) and not isinstance(given, str | Sequence | Set | Tensor | np.ndarray):
+        return (picture for one in given for picture in pictures_in(one)), 0
+    pictures = pictures_in(given)
+    return iter(pictures), len(pictures)
 
 
 def _files(given: str | Path) -> list[str]:

@@ -16,8 +16,6 @@ from convscope.render.text import FAINT, figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
-SAID = ("target", "method", "layer", "label", "probability", "channels", "gap", "steps", "evaluations", "winners")
-"""The facts that a summary has."""
 CLOSE = 0.4
 """Pixel maps whose non-zero area is below this share of the picture are shown cropped to it."""
 LEAST = 12

@@ -4,13 +4,14 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import islice
 from typing import Any, Literal
 
 from convscope.errors import ConvscopeError, ImageError, InputError, OutOfMemoryError, Stopped
 from convscope.memory import memory_watched
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
-from convscope.models.picture_files import Images, name_of, pictures_in
+from convscope.models.picture_files import Images, name_of, stream_of
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.result import Result
 from convscope.taps.batching import pictures_at_once
@@ -34,7 +35,8 @@ class Skipped:
 
 
 class Each(Iterator[Result]):
-    """The results, one by one, as they are asked for. skipped: the pictures that gave none, by now. total: of all."""
+    """The results, one by one, as they are asked for. skipped: the pictures that gave none, by now. total: how many
+    there are, those skipped among them; 0 where nobody knows."""
 
     def __init__(self, results: Iterator[Result], skipped: list[Skipped], total: int) -> None:
         self._results, self.skipped, self.total = results, skipped, total
@@ -56,9 +58,10 @@ def each(
     """A verb on many pictures: an iterator of its results, one for each picture, in order.
 
     verb: such as `cs.explain`; any whose second argument is a picture. images: files, folders, patterns, lists of
-    these, pictures, a tensor of several; see `convscope.models.picture_files`. arguments, options: as the verb takes
-    them after the picture. `explain` (by methods that say `batched`), `activations` and `predict` run a batch at a
-    time, and give what they give of a single picture, to rounding; other verbs one picture at a time.
+    these, pictures, a tensor of several, or an iterator of these (a data loader), which is read as it is needed; see
+    `convscope.models.picture_files`. arguments, options: as the verb takes them after the picture. `explain` (by
+    methods that say `batched`), `activations` and `predict` run a batch at a time, and give what they give of a single
+    picture, to rounding; other verbs one picture at a time.
 
     batch: pictures at once; as many as fit into memory, at most AT_ONCE, unless given. errors: "skip" leaves a picture
     that cannot be read or used out, and says so in `skipped`; "raise" raises. Only a batch is held in memory: results
@@ -71,7 +74,7 @@ def each(
         raise InputError(f"batch is {batch!r}; expected at least 1")
     if errors not in ("skip", "raise"):
         raise InputError(f"errors is {errors!r}; expected 'skip' or 'raise'")
-    pictures = pictures_in(images)
+    pictures, total = stream_of(images)
     try:
         given = inspect.signature(verb).bind(net, None, *arguments, **options).arguments
     except TypeError as error:
@@ -87,8 +90,8 @@ def each(
         size = 1 if net.one_at_a_time else size
     else:
         work, open_, size = _one_by_one(verb, net, more), lambda picture: picture, 1
-    run = _Run(name, pictures, open_, work, size, errors == "raise", skipped, watch)
-    return Each(run.results(), skipped, len(pictures))
+    run = _Run(name, pictures, total, open_, work, size, errors == "raise", skipped, watch)
+    return Each(run.results(), skipped, total)
 
 
 def _name_of(verb: Callable[..., Any]) -> str:
@@ -113,7 +116,8 @@ class _Run:
     """The work on all pictures, batch by batch."""
 
     what: str
-    pictures: Sequence[ImageLike | Photograph]
+    pictures: Iterator[ImageLike | Photograph]
+    total: int
     open: Callable[[Any], Any]
     work: Callable[[Sequence[Any]], Sequence[Result]]
     size: int
@@ -124,28 +128,35 @@ class _Run:
 
     def results(self) -> Iterator[Result]:
         """The results, in order."""
-        total = len(self.pictures)
-        while self.done < total:
-            with keeping(lambda: f"stopped after {self.done} of {total} pictures"):
-                numbers = range(self.done, min(total, self.done + self.size))
-                result = self._batch(list(numbers))
-            yield from result
-            self.done = numbers.stop
+        while True:
+            with keeping(self._told):
+                given = list(enumerate(islice(self.pictures, self.size), self.done))
+                results = self._batch(given)
+            if not given:
+                break
+            yield from results
+            self.done += len(given)
             told = f"{len(self.skipped)} skipped" if self.skipped else ""
-            with keeping(lambda: f"stopped after {self.done} of {total} pictures"):
-                self.watch(Progress(self.what, self.done, total, told))
+            with keeping(self._told):
+                self.watch(Progress(self.what, self.done, self.total, told))
+        if not self.done:
+            raise ImageError("no picture was given; expected at least one")
 
-    def _batch(self, numbers: Sequence[int]) -> Sequence[Result]:
-        opened: list[tuple[int, Any]] = []
-        for number in numbers:
+    def _told(self) -> str:
+        return f"stopped after {self.done} of {self.total or 'the'} pictures"
+
+    def _batch(self, given: Sequence[tuple[int, ImageLike | Photograph]]) -> Sequence[Result]:
+        opened: list[tuple[str, Any]] = []
+        for number, picture in given:
             try:
-                opened.append((number, self.open(self.pictures[number])))
+                opened.append((name_of(picture, number), self.open(picture)))
             except ImageError as error:
-                self._skip(number, error)
+                self._skip(name_of(picture, number), error)
         return self._made(opened)
 
-    def _made(self, opened: Sequence[tuple[int, Any]]) -> list[Result]:
-        """The results of pictures that are open; halves the batch where memory runs out, and finds the bad ones."""
+    def _made(self, opened: Sequence[tuple[str, Any]]) -> list[Result]:
+        """The results of pictures that are open, by name; halves the batch where memory runs out, and finds the bad
+        ones."""
         if not opened:
             return []
         try:
@@ -164,7 +175,7 @@ class _Run:
                 self.size = min(self.size, half)
             return [*self._made(opened[:half]), *self._made(opened[half:])]
 
-    def _skip(self, number: int, error: ConvscopeError) -> None:
+    def _skip(self, name: str, error: ConvscopeError) -> None:
         if self.raises:
             raise error
-        self.skipped.append(Skipped(name_of(self.pictures[number], number), error))
+        self.skipped.append(Skipped(name, error))
