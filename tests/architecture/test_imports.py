@@ -1,7 +1,10 @@
 """The package is light to import, and its public face is what it says."""
 
+import ast
 import subprocess
 import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +48,15 @@ def test_every_public_name_is_there() -> None:
     assert set(cs.__all__) <= set(dir(cs))
     with pytest.raises(AttributeError, match="no attribute 'explian'"):
         cs.explian  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_editors_see_every_public_name_where_it_is() -> None:
+    tree = ast.parse(Path(str(cs.__file__)).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
+    seen = {line.names[0].name: str(line.module) for line in block.body if isinstance(line, ast.ImportFrom)}
+    assert sorted([*seen, "__version__"]) == cs.__all__
+    for name, module in seen.items():
+        assert getattr(import_module(module), name) is getattr(cs, name), name
 
 
 def test_the_version_is_that_of_the_package_and_the_changelog() -> None:

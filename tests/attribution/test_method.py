@@ -35,8 +35,8 @@ def value_of(name: str, option: str) -> Any:
         return field.choices[-1]
     if option in WORDS:
         return WORDS[option]
-    most = field.about.most
-    return min(3, int(most)) if int in field.members else 0.25 if most is None or most > 0.25 else most / 2
+    least, most = field.about.least or 0, field.about.most or 3
+    return min(least + 3, most) if int in field.members else least + (most - least) / 4
 
 
 @every_method
