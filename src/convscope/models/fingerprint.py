@@ -1,7 +1,7 @@
 """Whether a network's weights are what they were: told at little cost, and told for ever by their hash."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,25 +10,44 @@ from torch import Tensor, nn
 State = tuple[Any, ...]
 
 
-def state_of(root: nn.Module) -> State:
-    """Something that differs once a weight has changed: of each parameter and buffer where it lies, how often it was
-    written as autograd counts, and its middle number, for what is written past autograd (`.data`); and each `eps`."""
-    values = tuple(
-        (value.data_ptr(), 0 if value.is_inference() else value._version, _middle(value)) for value in _held(root)
-    )
-    return values, tuple(module.eps for module in root.modules() if isinstance(getattr(module, "eps", None), float))
+class Fingerprint:
+    """Tells whether a network's weights are what they were, without reading them all."""
+
+    def __init__(self, root: nn.Module) -> None:
+        self._root = root
+        self._lie: tuple[tuple[int, int], ...] = ()
+        self._middles: list[list[Tensor]] = []
+
+    def state(self) -> State:
+        """Something that differs once a weight has changed: of each parameter and buffer where it lies, how often it
+        was written as autograd counts, and its middle number, for what is written past autograd (`.data`); and each
+        `eps`."""
+        modules = list(self._root.modules())
+        held = list(_held(modules))
+        lie = tuple((id(value), value.data_ptr()) for value in held)
+        if lie != self._lie:
+            self._lie, self._middles = lie, _middles(held)
+        written = tuple(0 if value.is_inference() else value._version for value in held)
+        numbers = tuple(torch.stack(views).cpu().view(torch.uint8).numpy().tobytes() for views in self._middles)
+        eps = tuple(e for module in modules if isinstance(e := vars(module).get("eps"), float))
+        return lie, written, numbers, eps
 
 
-def _held(root: nn.Module) -> Iterator[Tensor]:
-    for module in root.modules():
+def _middles(held: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Views of the tensors' middle numbers, by type and device. Their bytes are compared: NaN is not what it is."""
+    alike: dict[Any, list[Tensor]] = {}
+    for value in held:
+        if value.numel():
+            view = value.detach()[tuple(side // 2 for side in value.shape)]
+            alike.setdefault((value.dtype, value.device), []).append(view)
+    return list(alike.values())
+
+
+def _held(modules: Iterable[nn.Module]) -> Iterator[Tensor]:
+    for module in modules:
         for value in (*module._parameters.values(), *module._buffers.values()):
             if value is not None and not nn.parameter.is_lazy(value):
                 yield value
-
-
-def _middle(value: Tensor) -> str:
-    """A text, as NaN is not what it is."""
-    return str(value.detach().flatten()[value.numel() // 2].item()) if value.numel() else ""
 
 
 def hash_of(root: nn.Module, is_weight: Callable[[str], bool]) -> str:

@@ -22,7 +22,7 @@ from convscope.models.choose import Recommended, recommended
 from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_output
 from convscope.models.draws import repeatable
 from convscope.models.failures import failure
-from convscope.models.fingerprint import State, hash_of, state_of
+from convscope.models.fingerprint import Fingerprint, State, hash_of
 from convscope.models.fitting import Fit
 from convscope.models.folding import PLAIN, Folding, fold_norms
 from convscope.models.functions import KINDS, Calls
@@ -86,6 +86,7 @@ class Network:
         check_output(output)
         self._lock = _Locks(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
+        self._fingerprint = Fingerprint(adapter.root)
         self._hash: tuple[State, str] | None = None
         self._folding: tuple[State, tuple[int, int], Folding] | None = None
 
@@ -256,7 +257,7 @@ class Network:
         """What can be folded in the network as it is now, for `run`; found again when weights have changed."""
         if any(place.holds_tensor for place in self._trace.written):  # it is known by its weights, which change
             return PLAIN
-        state = state_of(self.adapter.root)
+        state = self._fingerprint.state()
         if self._folding is None or self._folding[:2] != (state, self.spec.hw):
             generator = torch.Generator().manual_seed(0)
             shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
@@ -414,7 +415,7 @@ class Network:
 
     def weights_hash(self) -> str:
         """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
-        state = state_of(self.adapter.root)
+        state = self._fingerprint.state()
         if self._hash is None or self._hash[0] != state:
             self._hash = state, hash_of(self.adapter.root, self.adapter.is_weight)
         return self._hash[1]
