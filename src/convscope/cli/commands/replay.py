@@ -71,10 +71,9 @@ def main(
     same = before.shape == after.shape and bool((before == after).all())
     said = "the same pixels"
     if not same:
-        cut = any("stopped after" in note for note in original.recipe.notes)
         why = (
             "what was made then was stopped before it was done"
-            if cut
+            if original.recipe.stopped
             else "another machine, version or number of threads?"
         )
         said = f"NOT the same pixels ({why})"

@@ -60,7 +60,7 @@ def _made(
     there = [channel for channel, target in zip(channels, wanted, strict=True) if str(target) in kept]
     pictures = zip(there, result.tiles(), result.arrays["values"].tolist(), strict=True)
     made = {channel: _Made(tile, value, steps) for channel, tile, value in pictures}
-    return made, [note for note in result.notes if "gradient" in note or note.startswith("no picture of")]
+    return made, [note for note in result.notes if note not in findings.net.notes]
 
 
 def _short(maps: Tensor, made: dict[int, _Made]) -> list[int]:
