@@ -35,8 +35,12 @@ class Strided(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(3, 6, 3, stride=2), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Conv2d(6, 8, 3, dilation=2), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(3, 6, 3, stride=2),
+            nn.ReLU(),
+            nn.MaxPool2d(3, 2, 1),
+            nn.Conv2d(6, 8, 3, dilation=2),
+            nn.ReLU(),
+        )
         self.dense, self.act, self.head = nn.Linear(8 * 4 * 4, 12), nn.ReLU(), nn.Linear(12, 5)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -146,9 +150,14 @@ def test_a_rule_that_finds_nothing_says_so(method: str) -> None:
 def test_occlusion(kind: str, patch: tuple[int, int], stride: tuple[int, int]) -> None:
     net, picture = loaded(kind), noise(1)
     ours = cs.explain(
-        net, picture, 2, method="occlusion", patch=f"{patch[0]}x{patch[1]}", stride=f"{stride[0]}x{stride[1]}",
+        net,
+        picture,
+        2,
+        method="occlusion",
+        patch=f"{patch[0]}x{patch[1]}",
+        stride=f"{stride[0]}x{stride[1]}",
         value=0.3,
-    )  # fmt: skip
+    )
     theirs = Occlusion(scores(net)).attribute(
         picture, sliding_window_shapes=(3, *patch), strides=(3, *stride), baselines=0.3, target=2
     )

@@ -151,8 +151,10 @@ def test_a_method_of_ones_own_works_wherever_methods_are_taken(tmp_path: Path) -
     board = cs.compare(net, picture, [1, 2], methods=[mine, "grad_cam", "brightness power=3"])
     assert board.facts["titles"][0] == "bee"
     assert [one["title"] for one in board.facts["methods"]] == [
-        "brightness (power=2)", "Grad-CAM", "brightness (power=3)",
-    ]  # fmt: skip
+        "brightness (power=2)",
+        "Grad-CAM",
+        "brightness (power=3)",
+    ]
     assert np.allclose(board.arrays["maps"][0, 0, 1], found.arrays["map"])
     assert cs.hybrid(net, picture, 1, method=mine).recipe.options["method"]["power"] == 2
     assert cs.assess(net, picture, target=1, method=mine, points=4, stages=1).recipe.options["method"]["power"] == 2

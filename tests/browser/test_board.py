@@ -62,11 +62,21 @@ def seen(board: Board, folder: Path, width: int, x: float, y: float) -> dict[str
     assert CHROMIUM is not None
     shown = subprocess.run(
         [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}",
-            f"--window-size={width},900", "--virtual-time-budget=4000", "--dump-dom", asked.as_uri(),
+            CHROMIUM,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--user-data-dir={folder / 'profile'}",
+            f"--window-size={width},900",
+            "--virtual-time-budget=4000",
+            "--dump-dom",
+            asked.as_uri(),
         ],
-        capture_output=True, text=True, timeout=120, check=True,
-    ).stdout  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
     found = re.search(r'<pre id="out">(.*?)</pre>', shown, re.DOTALL)
     assert found, "the script of the page did not run to its end"
     answer: dict[str, Any] = json.loads(unescape(found[1]))

@@ -147,9 +147,21 @@ def test_dream_and_invert(tmp_path: Path, photograph: str) -> None:
 
 def test_stylize(tmp_path: Path, photograph: str) -> None:
     told = answer(
-        "stylize", photograph, photograph, photograph, "--shares", "2,1", "--size", "96", "--steps", "2",
-        "--style-layers", "stem.act,blocks.1", "--out", tmp_path / "s.png",
-    )  # fmt: skip
+        "stylize",
+        photograph,
+        photograph,
+        photograph,
+        "--shares",
+        "2,1",
+        "--size",
+        "96",
+        "--steps",
+        "2",
+        "--style-layers",
+        "stem.act,blocks.1",
+        "--out",
+        tmp_path / "s.png",
+    )
     assert set(told["losses"]) == {"content", "style", "total variation"}  # type: ignore[call-overload]
     assert answer("replay", "--files", tmp_path / "s.png", "--out", tmp_path / "t.png")["same_pixels"] is True
     run = CliRunner().invoke(app, ["stylize", photograph, photograph, "--shares", "one"])
@@ -194,9 +206,19 @@ def test_explain_and_replay(tmp_path: Path, photograph: str) -> None:
 
 def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
     told = answer(
-        "explain", photograph, "--method", "occlusion", "--patch", "56", "--stride", "56", "--out", tmp_path / "o.png",
-        "--winners", tmp_path / "w.png",
-    )  # fmt: skip
+        "explain",
+        photograph,
+        "--method",
+        "occlusion",
+        "--patch",
+        "56",
+        "--stride",
+        "56",
+        "--out",
+        tmp_path / "o.png",
+        "--winners",
+        tmp_path / "w.png",
+    )
     assert len(told["files"]) == 2  # type: ignore[arg-type]
     assert told["winners"]
     assert answer("replay", tmp_path / "w.png", "--files")["same_pixels"]
@@ -207,9 +229,19 @@ def test_occlusion_with_its_winners(tmp_path: Path, photograph: str) -> None:
 
 def test_compare(tmp_path: Path, photograph: str) -> None:
     told = answer(
-        "compare", photograph, "-t", "class:tabby", "-t", "blocks.4:3", "--method", "grad_cam layer=blocks.2",
-        "--method", "saliency", "--out", tmp_path / "b.html",
-    )  # fmt: skip
+        "compare",
+        photograph,
+        "-t",
+        "class:tabby",
+        "-t",
+        "blocks.4:3",
+        "--method",
+        "grad_cam layer=blocks.2",
+        "--method",
+        "saliency",
+        "--out",
+        tmp_path / "b.html",
+    )
     assert told["titles"] == ["tabby", "blocks.4:3"]
     assert len(told["highest"][0]) == 2  # type: ignore[index]
     answer("compare", photograph, "--method", "grad_cam", "--scale", "all", "--out", tmp_path / "b.png")
@@ -218,9 +250,17 @@ def test_compare(tmp_path: Path, photograph: str) -> None:
 
 def test_hybrid(tmp_path: Path, photograph: str) -> None:
     told = answer(
-        "hybrid", photograph, "--vary", "top: 4, 64; intensity: 0.3, 1", "--size", 90, "--out", tmp_path / "h.png",
-        "--each", tmp_path / "each",
-    )  # fmt: skip
+        "hybrid",
+        photograph,
+        "--vary",
+        "top: 4, 64; intensity: 0.3, 1",
+        "--size",
+        90,
+        "--out",
+        tmp_path / "h.png",
+        "--each",
+        tmp_path / "each",
+    )
     assert len(told["files"]) == 5  # type: ignore[arg-type]
     assert told["captions"][0] == "top 4\nintensity 0.3"  # type: ignore[index]
     with Image.open(tmp_path / "each" / "top_4__intensity_0.3.png") as one:
@@ -301,8 +341,10 @@ def test_ctrl_c_while_a_map_is_made_to_be_assessed_leaves_nothing(tmp_path: Path
     out = tmp_path / "assessment.png"
     work = subprocess.Popen(
         [sys.executable, "-m", "convscope", "assess", photograph, "--method", "rise", "--out", str(out)],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     time.sleep(12)
     work.send_signal(signal.SIGINT)
     _, told = work.communicate(timeout=240)

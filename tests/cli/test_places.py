@@ -195,9 +195,13 @@ def test_sigterm_ends_a_fetch_and_what_it_started(tmp_path: Path) -> None:
     script.chmod(0o755)
     cache = tmp_path / "cache"
     process = started(
-        PIP.format(script=script), "models", "fetch", "vgg16_hed", stdout=subprocess.PIPE,
+        PIP.format(script=script),
+        "models",
+        "fetch",
+        "vgg16_hed",
+        stdout=subprocess.PIPE,
         env=os.environ | {"CONVSCOPE_CACHE": str(cache)},
-    )  # fmt: skip
+    )
     for _ in range(300):
         if (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip():
             break

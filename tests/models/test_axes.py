@@ -269,9 +269,15 @@ def test_a_convolution_in_one_dimension_has_channels_and_a_list() -> None:
 class FromFaults(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
-            nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Unflatten(1, (5, 1)), nn.Flatten(1, 2), _Permute(), nn.LayerNorm(5),
-            nn.Flatten(), nn.Linear(980, 2),
-        )  # fmt: skip
+            nn.Conv2d(3, 5, 3),
+            nn.ReLU(),
+            nn.Unflatten(1, (5, 1)),
+            nn.Flatten(1, 2),
+            _Permute(),
+            nn.LayerNorm(5),
+            nn.Flatten(),
+            nn.Linear(980, 2),
+        )
 
 
 class _Permute(nn.Module):

@@ -211,12 +211,14 @@ def test_only_objectives_add_and_only_numbers_multiply(wrong: Callable[[], Any])
 def test_what_cannot_be_written_down_is_refused(weight: float, kind: str) -> None:
     """inf and nan have no text form (nor a sensible maximum), so no recipe could hold them."""
     with pytest.raises(InputError, match="expected"):
-        str({
-            "term": lambda: weight * ONE,
-            "sum": lambda: weight * (ONE + TWO),
-            "lp": lambda: cs.lp(abs(weight)),
-            "direction": lambda: cs.direction("conv", [weight, 1]),
-        }[kind]())  # fmt: skip
+        str(
+            {
+                "term": lambda: weight * ONE,
+                "sum": lambda: weight * (ONE + TWO),
+                "lp": lambda: cs.lp(abs(weight)),
+                "direction": lambda: cs.direction("conv", [weight, 1]),
+            }[kind]()
+        )
 
 
 def test_division_by_zero_is_refused() -> None:

@@ -24,10 +24,11 @@ def test_a_board_holds_the_maps_of_explain() -> None:
     for n, net in enumerate(nets):
         for t, target in enumerate(("class:bee", "class:eel")):
             of = [
-                cs.explain(net, noise(2), target), cs.explain(net, noise(2), target, method="saliency"),
+                cs.explain(net, noise(2), target),
+                cs.explain(net, noise(2), target, method="saliency"),
                 cs.explain(net, noise(2), target, method="occlusion", patch=8, stride=8, value="black"),
                 cs.explain(net, noise(2), method="eigen_cam"),
-            ]  # fmt: skip
+            ]
             for m, one in enumerate(of):
                 assert np.array_equal(board.arrays["maps"][n, m, t], one.arrays["map"])
             assert board.arrays["values"][n, t] == of[0].arrays["score"]
@@ -225,17 +226,23 @@ def test_options_are_read_as_explain_takes_them() -> None:
     net = network("plain")
     words = ["grad_cam channels=1,3-5", "grad_cam signed=no", "grad_cam top=2 ranking=weight", "saliency signed=yes"]
     board = cs.compare(net, noise(1), [1], methods=words)
-    for m, one in enumerate([
-        cs.explain(net, noise(1), 1, channels=[1, 3, 4, 5]), cs.explain(net, noise(1), 1, signed=False),
-        cs.explain(net, noise(1), 1, top=2, ranking="weight"),
-        cs.explain(net, noise(1), 1, method="saliency", signed=True),
-    ]):  # fmt: skip
+    for m, one in enumerate(
+        [
+            cs.explain(net, noise(1), 1, channels=[1, 3, 4, 5]),
+            cs.explain(net, noise(1), 1, signed=False),
+            cs.explain(net, noise(1), 1, top=2, ranking="weight"),
+            cs.explain(net, noise(1), 1, method="saliency", signed=True),
+        ]
+    ):
         assert np.array_equal(board.arrays["maps"][0, m, 0], one.arrays["map"])
     assert [one["name"] for one in board.recipe.options["methods"]] == [word.split()[0] for word in words]
     assert board.recipe.options["methods"][2]["ranking"] == "weight"
     assert [one["title"] for one in board.facts["methods"]] == [
-        "Grad-CAM (channels=1,3,4,5)", "Grad-CAM", "Grad-CAM (top=2 ranking=weight)", "saliency (signed=true)",
-    ]  # fmt: skip
+        "Grad-CAM (channels=1,3,4,5)",
+        "Grad-CAM",
+        "Grad-CAM (top=2 ranking=weight)",
+        "saliency (signed=true)",
+    ]
 
 
 def test_methods_without_a_target_make_one_column() -> None:

@@ -153,7 +153,7 @@ def test_it_replays(tmp_path: Path, photograph: str, lite0: cs.Network) -> None:
     Image.open(photograph).convert("RGB").rotate(180).save(other)
     made = cs.hybrid(
         lite0, photograph, "class:tabby", vary="effect: swap, blur; top: 5, 50", other=str(other), size=120
-    )  # fmt: skip
+    )
     file = made.save(tmp_path / "h.png")
     again = cs.replay(file, image=photograph)
     assert np.array_equal(np.asarray(cs.load_result(file).image()), np.asarray(again.image()))

@@ -38,9 +38,7 @@ def page_of(brightness: float, steps: int, tmp_path: Path, news: list[Progress] 
     net = cs.load_model(Bright(), input=SPEC)
     picture = np.full((32, 32, 3), brightness, np.float32)
     seen: list[Progress] = [] if news is None else news
-    cs.report(
-        net, picture, tmp_path, filters=1, filter_steps=steps, class_steps=1, watch=seen.append
-    )  # fmt: skip
+    cs.report(net, picture, tmp_path, filters=1, filter_steps=steps, class_steps=1, watch=seen.append)
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
 

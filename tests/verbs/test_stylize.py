@@ -49,9 +49,15 @@ def test_the_losses_of_the_paper_by_hand() -> None:
     net = shared("plain")
     style = STRIPES[:40, :60]
     result = styled(
-        style, losses="gatys", content_layers="relu2", style_layers="relu1,relu2", decay=0.7, content_weight=2.0,
-        style_weight=3.0, tv_weight=5.0,
-    )  # fmt: skip
+        style,
+        losses="gatys",
+        content_layers="relu2",
+        style_layers="relu1,relu2",
+        decay=0.7,
+        content_weight=2.0,
+        style_weight=3.0,
+        tv_weight=5.0,
+    )
     x, c, s = (cs.record(net, tensor(p), ["relu1", "relu2"]) for p in (result.arrays["images"][0], CONTENT, style))
     unit = NATURAL_SD / 0.25
     content = 0.5 * float((x["relu2"] - c["relu2"]).square().mean()) / unit**2
@@ -121,10 +127,11 @@ def test_tiles_share_the_gram_matrix_of_the_whole() -> None:
 def test_what_is_made_in_tiles_is_nearly_what_is_made_whole() -> None:
     net = pointwise()
     one, other = (
-        cs.stylize(net, CONTENT, STRIPES, size=96, steps=5, schedule="single", style_layers="1", content_layers="3",
-                   tile=tile).arrays["images"]
+        cs.stylize(
+            net, CONTENT, STRIPES, size=96, steps=5, schedule="single", style_layers="1", content_layers="3", tile=tile
+        ).arrays["images"]
         for tile in (64, 128)
-    )  # fmt: skip
+    )
     assert np.allclose(one, other, atol=2e-3)
 
 
@@ -150,9 +157,16 @@ def test_regions_hold_each_style_to_its_place() -> None:
     left[:, :30], right[:, 30:] = 1, 1
     red, blue = (np.tile(np.array(colour, np.float32), (32, 32, 1)) for colour in ([0.8, 0.2, 0.2], [0.2, 0.2, 0.8]))
     image = cs.stylize(
-        net, CONTENT, [red, blue], regions=[left, right], steps=80, schedule="single", content_weight=0.0,
-        style_layers="1,3", style_weight=100.0,
-    ).arrays["images"][0]  # fmt: skip
+        net,
+        CONTENT,
+        [red, blue],
+        regions=[left, right],
+        steps=80,
+        schedule="single",
+        content_weight=0.0,
+        style_layers="1,3",
+        style_weight=100.0,
+    ).arrays["images"][0]
     halves = image[:, :28].mean((0, 1)), image[:, 32:].mean((0, 1))
     assert halves[0][0] - halves[0][2] > 0.2
     assert halves[1][2] - halves[1][0] > 0.2
@@ -223,9 +237,17 @@ def test_a_style_transfer_of_files_replays(tmp_path: Path, photograph: str) -> N
         whole = Image.fromarray((picture.squeeze() * 255).astype(np.uint8))
         (whole.resize((60, 40)) if name in ("region", "mask") else whole).save(files[name])
     made = cs.stylize(
-        net, photograph, [files["one"], files["two"]], shares=[2, 1], regions=[files["region"]] * 2,
-        mask=files["mask"], size=80, steps=2, seed=3, colours="content",
-    )  # fmt: skip
+        net,
+        photograph,
+        [files["one"], files["two"]],
+        shares=[2, 1],
+        regions=[files["region"]] * 2,
+        mask=files["mask"],
+        size=80,
+        steps=2,
+        seed=3,
+        colours="content",
+    )
     path = made.save(tmp_path / "s.png")
     again = cs.replay(path, net=net, image=photograph)
     assert np.array_equal(again.arrays["images"], made.arrays["images"])

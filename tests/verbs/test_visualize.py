@@ -43,9 +43,15 @@ def test_lbfgs_makes_each_picture_as_if_alone() -> None:
 def test_every_start_is_what_it_says(start: str) -> None:
     image = made(start=start, steps=1, rate=1e-6, image="raw", optimiser="sgd", frames="0").arrays["frames"][0, 0] / 255
     mean, sd = {
-        "noise": (0.5, 0.02), "grey": (0.5, 0), "blank": (1, 0), "black": (0, 0), "uniform": (0.5, 20 / 255 / 12**0.5),
-        "normal": (0.5, 0.1), "random": (0.5, 12**-0.5), "gradient": (0.5, 0.2),
-    }[start]  # fmt: skip
+        "noise": (0.5, 0.02),
+        "grey": (0.5, 0),
+        "blank": (1, 0),
+        "black": (0, 0),
+        "uniform": (0.5, 20 / 255 / 12**0.5),
+        "normal": (0.5, 0.1),
+        "random": (0.5, 12**-0.5),
+        "gradient": (0.5, 0.2),
+    }[start]
     assert image.mean() == pytest.approx(mean, abs=0.02)
     assert image.std() == pytest.approx(sd, abs=0.02)
 
