@@ -4,7 +4,6 @@ import re
 import runpy
 import shlex
 import sys
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -13,6 +12,7 @@ import pytest
 
 import convscope as cs
 from convscope.attribution.table import METHODS
+from convscope.cli.main import command_named
 from convscope.verbs.table import VERBS
 from tests.networks import noise, shared
 
@@ -43,7 +43,7 @@ def lines_of(page: Path) -> list[str]:
 def test_command_lines_are_ones_that_the_commands_take(page: Path) -> None:
     for line in lines_of(page):
         verb, *words = shlex.split(line, comments=True)
-        import_module(f"convscope.cli.commands.{verb}").main.make_context(verb, words)
+        command_named(verb).make_context(verb, words)
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=lambda page: page.name)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner, Result
 
-from convscope.cli.main import SUMMARIES, app
+from convscope.cli.main import SUMMARIES, app, command_named
 from convscope.options import fields_of
 from convscope.verbs.calls import function_of
 from convscope.verbs.table import VERBS
@@ -53,17 +52,17 @@ def test_each_command_has_help_with_examples(name: str) -> None:
 
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_the_examples_of_the_help_are_lines_that_the_command_takes(name: str) -> None:
-    command = import_module(f"convscope.cli.commands.{name}").main
+    command = command_named(name)
     examples = [line.strip() for line in str(command.epilog).splitlines() if line.startswith("[dim]$[/dim]")]
     assert examples
     for example in examples:
         verb, *words = shlex.split(example.removeprefix("[dim]$[/dim] convscope ").partition("|")[0])
-        import_module(f"convscope.cli.commands.{verb}").main.make_context(verb, words)
+        command_named(verb).make_context(verb, words)
 
 
 @pytest.mark.parametrize("name", [name for name in VERBS if name not in ("layers", "models")])
 def test_every_argument_of_a_verb_can_be_given_on_the_command_line(name: str) -> None:
-    command = import_module(f"convscope.cli.commands.{name}").main
+    command = command_named(name)
     flags = {parameter.name for parameter in command.params}
     for field in fields_of(function_of(name)).values():
         if not field.positional:

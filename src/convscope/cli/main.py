@@ -3,6 +3,7 @@
 import signal
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -41,12 +42,17 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if name in SUMMARIES:
-            command = _opened(name)
+            command = command_named(name)
         return name, command, rest
 
 
-def _opened(name: str) -> Any:
-    return import_module(f"convscope.cli.commands.{name}").main
+def command_named(name: str) -> Any:
+    """The command of a verb: its own file's, or the one made from its signature."""
+    if find_spec(f"convscope.cli.commands.{name}") is not None:
+        return import_module(f"convscope.cli.commands.{name}").main
+    from convscope.cli.generated import command_of
+
+    return command_of(name)
 
 
 app = typer.Typer(

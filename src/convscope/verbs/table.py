@@ -12,12 +12,15 @@ class Verb:
 
     replayed: whether its results can be made again from their recipe. many: where the function lies that prepares it
     for batches of pictures, `(net, **options) -> (photographs) -> results`; empty where it takes one at a time.
+    examples: of its command, where that is made from the signature; a verb whose command needs more has a file of its
+    own in cli/commands.
     """
 
     home: str
     summary: str
     replayed: bool = True
     many: str = ""
+    examples: tuple[str, ...] = ()
 
 
 VERBS: Mapping[str, Verb] = {
@@ -31,7 +34,11 @@ VERBS: Mapping[str, Verb] = {
         "What each layer answers to a photograph.",
         many="convscope.verbs.activations:recording_activations",
     ),
-    "weights": Verb("convscope.verbs.weights:weights", "What a layer has learned, as a mosaic."),
+    "weights": Verb(
+        "convscope.verbs.weights:weights",
+        "What a layer has learned: its kernels as a labelled mosaic, all on one scale.",
+        examples=("weights stem.conv", "weights blocks.4.depthwise --out kernels.png"),
+    ),
     "visualize": Verb("convscope.verbs.visualize:visualize", "What a filter, neuron, layer or class looks for."),
     "dream": Verb("convscope.verbs.dream:dream", "What a network sees in a photograph, painted into it."),
     "invert": Verb("convscope.verbs.invert:invert", "What a layer still knows of a photograph."),
