@@ -30,7 +30,36 @@ def close(one: cs.Result, other: cs.Result) -> None:
     for name, array in one.arrays.items():
         most = float(np.abs(array.astype(np.float64)).max()) or 1.0
         assert np.allclose(other.arrays[name], array, rtol=0, atol=1e-5 * most), name
-    assert one.recipe == other.recipe
+    assert one.recipe.call == other.recipe.call
+    assert one.notes == other.notes
+
+
+def test_a_recipe_tells_the_batch_it_was_made_in() -> None:
+    net, pictures = shared("plain"), noise(1, n=5)
+    for verb in (cs.explain, cs.predict, cs.activations):
+        told = [one.recipe.machine.get("batch") for one in cs.each(verb, net, pictures, batch=3)]
+        assert told == [3, 3, 3, 2, 2]
+        assert all("batch" not in one.recipe.machine for one in cs.each(verb, net, pictures, batch=1))
+    slow = cs.each(cs.explain, net, pictures, 1, "occlusion", batch=3)
+    assert all("batch" not in one.recipe.machine for one in slow)
+
+
+def test_a_picture_under_way_is_stopped_at_once_and_kept_as_far_as_it_is() -> None:
+    net, pictures, news = shared("plain"), noise(1, n=3), list[cs.Progress]()
+
+    def watch(one: cs.Progress) -> None:
+        news.append(one)
+        if one.done == 1 and "RISE" in one.note:
+            raise cs.Cancel
+
+    results = cs.each(cs.explain, net, pictures, 1, cs.RISE(samples=300), watch=watch, batch=1)
+    first = next(results)
+    close(cs.explain(net, pictures[0], 1, cs.RISE(samples=300)), first)
+    with pytest.raises(cs.Stopped, match="stopped after 1 of 3 pictures") as told:
+        next(results)
+    assert told.value.result is not None
+    assert told.value.result.recipe.stopped
+    assert {(one.what, one.total) for one in news} == {("explain", 3)}
 
 
 @pytest.mark.parametrize("kind", MODULES)
@@ -206,6 +235,30 @@ def test_explain_of_a_folder_writes_heatmaps_and_a_table(
         assert loaded.facts["guess"]["label"] == row["class"]
     assert len({row["file"] for row in rows[:3]}) == 3, "files of one name in two folders do not overwrite each other"
     assert "broken.jpg" in done.stderr
+
+
+def test_notes_of_the_results_are_in_the_table_and_said_once(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    out = tmp_path_factory.mktemp("out")
+    done = run("explain", str(folder), "--method", "guided_backprop", "--out", str(out), "--table",
+               str(out / "t.jsonl"))  # fmt: skip
+    assert done.exit_code == 0, done.output
+    caveat = method_class("guided_backprop").caveat
+    rows = [json.loads(line) for line in (out / "t.jsonl").read_text().splitlines()]
+    assert [caveat in (row["notes"] or "") for row in rows] == [True, True, True, False]
+    assert " ".join(done.stderr.split()).count(caveat) == 1
+
+
+def test_replay_says_that_a_result_was_made_in_a_batch(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    out = tmp_path_factory.mktemp("out")
+    assert run("explain", str(folder), "--out", str(out)).exit_code == 0
+    file = next(out.rglob("*.png"))
+    result = cs.load_result(file)
+    assert result.recipe.machine["batch"] == 3
+    done = run("replay", str(file), "--files", "--out", str(out / "again.png"))
+    if "NOT the same pixels" in done.stdout:
+        assert "a batch of 3" in done.stdout
 
 
 @pytest.mark.parametrize("verb", ["explain", "predict", "activations"])

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import nn
 
 import convscope as cs
 from convscope.synthesis.stages import PARAMETERISATIONS
 from convscope.synthesis.starts import STARTS
 from convscope.verbs.presets import VISUALIZE
-from tests.networks import network, seeded, shared
+from tests.networks import network, noise, seeded, shared
 
 
 def made(**options: object) -> cs.Result:
@@ -107,6 +108,7 @@ def test_variants_differ_and_each_drives_the_target() -> None:
 def test_every_preset_runs_and_its_recipe_says_all(preset: str) -> None:
     result = cs.visualize(shared("plain"), "class:bee", preset=preset, steps=2)
     said = dict(VISUALIZE[preset].options) | {"steps": 2, "preset": preset}
+    said["views"] = "crops" if said["views"] == "auto" else said["views"]
     assert {name: result.recipe.options[name] for name in said} == said
 
 
@@ -161,7 +163,7 @@ def test_values_stand_beside_those_of_photographs(tmp_path: Path, photograph: st
     path = made.save(tmp_path / "f.png")
     assert cs.replay(path, net=net).save(tmp_path / "g.png").read_bytes() == path.read_bytes()
     (folder / "a.jpg").unlink()
-    with pytest.raises(cs.ConvscopeError, match="0 photographs are given"):
+    with pytest.raises(cs.ConvscopeError, match="has no picture"):
         cs.visualize(net, "conv2:1", real=str(folder))
 
 
@@ -202,3 +204,25 @@ def test_a_channel_of_a_dense_layer_in_a_network_of_one_size() -> None:
     module = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 5, 2), nn.Flatten(), nn.Linear(4 * 126 * 126, 8), nn.ReLU()))
     net = cs.load_model(module, input=cs.InputSpec(size=256, range=(0, 1), mean=0.5, std=0.25))
     assert np.isfinite(cs.visualize(net, "2:3", steps=2).arrays["values"]).all()
+
+
+def test_what_was_chosen_for_the_target_is_in_the_recipe() -> None:
+    net = shared("plain")
+    for target in ("class:bee", "conv1:2", ["class:bee", "class:ant"]):
+        made = cs.visualize(net, target, steps=1)
+        assert made.recipe.options["views"] in ("crops", "wobble")
+        assert made.recipe.options["size"] == min(made.arrays["images"].shape[1:3])
+        again = cs.visualize(net, target, steps=1, views=made.recipe.options["views"], size=made.recipe.options["size"])
+        assert np.array_equal(made.arrays["images"], again.arrays["images"])
+        assert again.recipe == made.recipe
+
+
+def test_photographs_to_compare_with_may_be_a_folder_a_pattern_or_a_list_of_these(tmp_path: Path) -> None:
+    net = shared("plain")
+    for i in range(3):
+        Image.fromarray((noise(i)[0].permute(1, 2, 0).numpy() * 255).astype("uint8")).save(tmp_path / f"{i}.png")
+    found = [
+        cs.visualize(net, "conv2:1", steps=1, size=32, real=real).facts["real_most"]
+        for real in (tmp_path, [str(tmp_path)], f"{tmp_path}/*.png", [tmp_path / f"{i}.png" for i in range(3)])
+    ]
+    assert all(one == found[0] for one in found)

@@ -270,6 +270,28 @@ def method_of(given: Method | str | Mapping[str, Any], options: Mapping[str, Any
     return kind(**{name: kind.checked(name, value) for name, value in taken.items()})
 
 
+def methods_of(several: Sequence[Method | str | Mapping[str, Any]], options: Mapping[str, Any]) -> list[Method]:
+    """Methods from what a caller gives, as `method_of`. options: further ones by name, each for all methods that take
+    it and have its default; None stands for one that is not given.
+
+    Raises InputError also for an option that none of them takes.
+    """
+    more = {name: value for name, value in options.items() if value is not None}
+    plain = [method_of(one) for one in several]
+    for name in more:
+        if not any(_takes(one.name, name) for one in plain):
+            takers = [other for other in names() if _takes(other, name)]
+            raise unknown_option(name, ", ".join(one.name for one in plain), [], takers)
+    return [method_of(one, {name: value for name, value in more.items() if _lacks(one, name)}) for one in plain]
+
+
+def _lacks(method: Method, option: str) -> bool:
+    """Whether a method takes an option and has the default of it."""
+    fields = method.options()
+    present = next(iter(by_present_name(fields, {option: None})))
+    return present in fields and getattr(method, present) == fields[present].default
+
+
 def _takes(method: str, option: str) -> bool:
     fields = method_class(method).options()
     return option in fields or any(option == field.about.was for field in fields.values())

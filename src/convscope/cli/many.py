@@ -1,7 +1,8 @@
 """What the commands share that take many pictures: files, folders and patterns in; a folder of results and a table."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -50,6 +51,7 @@ class Many:
     what: str
     files: list[Path] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
 
     def run(
         self, net: Any, photos: Sequence[str], *arguments: Any, table: Path | None, batch: int | None, **options: Any
@@ -62,24 +64,38 @@ class Many:
             results = each(self.verb, net, paths, *arguments, batch=batch, watch=watch, **options)
             try:
                 for result in results:
-                    path = str(result.recipe.inputs["image"]["path"])
-                    files, row = self.save(result, names[path])
-                    self.files += files
-                    self.rows.append({"path": path, **row, "error": None})
+                    self._keep(result, names)
             except Stopped as error:
                 stopped = str(error)
+                if error.result is not None:
+                    self._keep(error.result, names)
         skipped = {one.name: str(one.error) for one in results.skipped}
         if skipped and not self.rows and not stopped:
             raise results.skipped[0].error
-        self.rows += [{"path": path, **dict.fromkeys(self.columns), "error": told} for path, told in skipped.items()]
+        blank = dict.fromkeys([*self.columns, "notes"])
+        self.rows += [{"path": path, **blank, "error": told} for path, told in skipped.items()]
         order = {path: number for number, path in enumerate(paths)}
         self.rows.sort(key=lambda row: order[row["path"]])
         written = [*self.files]
         if table is not None:
-            written.append(write_table(table, self.rows, ["path", *self.columns, "error"]))
+            written.append(write_table(table, self.rows, ["path", *self.columns, "notes", "error"]))
         done = len(self.rows) - len(skipped)
         lines = [f"{done} {self.what}{'' if done == 1 else 's'}" + (f", {len(skipped)} skipped" if skipped else "")]
-        return Outcome(written, {"pictures": self.rows}, lines, _said(skipped), stopped)
+        return Outcome(written, {"pictures": self.rows}, lines, [*_counted(self.notes, done), *_said(skipped)], stopped)
+
+    def _keep(self, result: Result, names: Mapping[str, str]) -> None:
+        path = str(result.recipe.inputs["image"]["path"])
+        files, row = self.save(result, names[path])
+        self.files += files
+        self.notes.update(result.notes)
+        self.rows.append({"path": path, **row, "notes": "; ".join(result.notes) or None, "error": None})
+
+
+def _counted(notes: Mapping[str, int], done: int) -> list[str]:
+    """What a reader has to know of the results, each once, and of how many; of many for the first few."""
+    told = [note if count == done else f"{note} ({count} of {done})" for note, count in notes.items()]
+    more = len(told) - MOST_SAID
+    return told if more <= 0 else [*told[:MOST_SAID], f"and {more} more: the table has all"]
 
 
 def _said(skipped: dict[str, str]) -> list[str]:

@@ -53,6 +53,8 @@ def line(news: Progress, rate: float | None) -> str:
         told.append(f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each")
         if news.total:
             told.append(f"{(news.total - news.done) / rate:.0f} s left")
+    if news.note:
+        told.append(news.note)
     return ", ".join(told)
 
 

@@ -1,17 +1,14 @@
 """The values of objectives on finished pictures and on photographs, without transforms."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from convscope.errors import InputError
 from convscope.images.filters import resized
 from convscope.models.network import Network
-from convscope.models.photograph import listed
 from convscope.objectives.expression import Objective, taps_of
 from convscope.objectives.units import Logit, Probability
 from convscope.synthesis.ascent import evaluate
@@ -25,7 +22,6 @@ from convscope.taps.tap import SCORES_TAP, Tap
 TILE = 512
 AT_ONCE = 16
 MOST_REAL = 2000
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 @torch.no_grad()
@@ -97,13 +93,3 @@ class Real:
             "real_middle": [float(np.median(one)) for one in real],
             "above_real": [float((one < value).mean()) for one, value in zip(real, values, strict=True)],
         }
-
-
-def photographs_of(given: Any) -> list[Any]:
-    """One picture, several, or the files of a folder by name. Raises InputError."""
-    photographs = listed(given)
-    if isinstance(given, str | Path) and Path(given).is_dir():
-        photographs = sorted(file for file in Path(given).iterdir() if file.suffix.lower() in PICTURES)
-    if not 0 < len(photographs) <= MOST_REAL:
-        raise InputError(f"{len(photographs)} photographs are given in {given!r:.80}; expected 1 to {MOST_REAL}")
-    return photographs

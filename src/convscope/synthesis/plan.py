@@ -19,11 +19,13 @@ VIEWS = ("auto", "crops", "wobble", "plain")
 
 @dataclass(frozen=True)
 class Plan:
-    """The size of the pictures, and the transform that shows them to the network, at `view_size`."""
+    """The size of the pictures, and the transform that shows them to the network, at `view_size`. views: what was asked
+    for, "auto" no more."""
 
     size: tuple[int, int]
     transform: Transform
     view_size: tuple[int, int]
+    views: str
 
 
 def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> Plan:
@@ -42,10 +44,10 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     spec = net.spec.hw
     natural = spec if classes or placed else smallest_side(spec, 192 if kind == "crops" else 128)
     if size is not None:
-        natural = (round(size * spec[0] / min(spec)), round(size * spec[1] / min(spec)))
+        natural = _sized(spec, size)
     if kind == "crops":
         crop = spec if placed else runs_at(net, taps, smallest_side(spec, 128 if classes else 96))
-        return Plan(natural, Crops(views=4 if classes else 2, size=crop), crop)
+        return Plan(natural, Crops(views=4 if classes else 2, size=crop), crop, kind)
     runs = runs_at(net, taps, natural)
     if runs != natural:  # the network runs at its own size alone
         if size is not None:
@@ -55,8 +57,8 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
         natural = runs
     if links:
         held = spec if placed or runs_at(net, taps, half(spec)) == spec else None
-        return Plan(natural, Chain(links, size=held), held or natural)
-    return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural)
+        return Plan(natural, Chain(links, size=held), held or natural, views)
+    return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural, kind)
 
 
 def plans_for(
@@ -64,13 +66,19 @@ def plans_for(
 ) -> tuple[list[Plan], int | None]:
     """The plan of each target, all at one size, and that size: the largest that a target asks for, unless one is given.
 
-    The size is None where it was not given and all targets ask for the same.
+    The size is None where none on the short side gives the one that was chosen.
     """
     plans = _each(net, objectives, views, size)
     if len({plan.size for plan in plans}) > 1:
         size = max(min(plan.size) for plan in plans)
         plans = _each(net, objectives, views, size)
-    return plans, size
+    chosen = plans[0].size
+    return plans, min(chosen) if _sized(net.spec.hw, min(chosen)) == chosen else size
+
+
+def _sized(spec: tuple[int, int], side: int) -> tuple[int, int]:
+    """The size with this short side and the proportions of the network's input."""
+    return round(side * spec[0] / min(spec)), round(side * spec[1] / min(spec))
 
 
 def _each(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> list[Plan]:

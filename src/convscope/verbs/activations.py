@@ -98,6 +98,7 @@ def recording_activations(
                         {"image": photograph},
                         notes=(*notes, *_odd(arrays)),
                         references=told,
+                        batch=len(photographs),
                     ),
                     {"scale": scale, "layers": facts},
                 )

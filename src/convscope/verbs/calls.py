@@ -33,9 +33,11 @@ def recipe_of(
     notes: Sequence[str] = (),
     stopped: bool = False,
     references: Sequence[NetworkRef] | None = None,
+    batch: int = 1,
 ) -> Recipe:
     """The recipe of a call. options: with nothing left open; methods as values. inputs: the pictures that went in, by
-    the argument that took them. references: of the networks, where they are known already.
+    the argument that took them. references: of the networks, where they are known already. batch: how many pictures
+    went through the network at once, which changes how it rounds.
 
     What the networks do not say of their input becomes a note, as do the notes of the pictures: those of the first as
     they are, those of others after the argument's name.
@@ -47,7 +49,7 @@ def recipe_of(
         records |= {place: picture.record for place, picture in _pictures_in(name, value).items()}
     call = Call(verb, [one.to_dict() for one in references or map(NetworkRef.of, networks)], records, plain)
     told = [*networks[0].notes, *_notes_of(records), *notes]
-    return Recipe(call, machine(networks), tuple(dict.fromkeys(told)), stopped)
+    return Recipe(call, machine(networks, batch), tuple(dict.fromkeys(told)), stopped)
 
 
 def _plain(value: Any) -> Any:
@@ -112,7 +114,7 @@ def counted(count: int, thing: str) -> str:
     return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
-def machine(nets: Sequence[Network]) -> dict[str, Any]:
+def machine(nets: Sequence[Network], batch: int = 1) -> dict[str, Any]:
     """What the bytes of a result may depend on besides the call."""
     packages = dict.fromkeys([*PACKAGES, *(package for net in nets for package in net.packages)])
     return {
@@ -120,6 +122,7 @@ def machine(nets: Sequence[Network]) -> dict[str, Any]:
         "device": str(nets[0].device),
         "threads": torch.get_num_threads(),
         "processor": platform.machine(),
+        **({"batch": batch} if batch > 1 else {}),
     }
 
 

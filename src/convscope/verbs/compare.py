@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from convscope.attribution.cam import enlarge
-from convscope.attribution.method import Method, method_of, names, with_seed
+from convscope.attribution.method import Method, methods_of, names, with_seed
 from convscope.errors import ConvscopeError, InputError, Stopped
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
@@ -49,12 +49,14 @@ def compare(
     fit: Annotated[Fit, About("how the picture is brought to each network's size")] = "crop",
     seed: Annotated[int, About("of what is random, in methods that are given none", 0, MOST_SEED)] = 0,
     watch: Watch = unwatched,
+    **options: Any,
 ) -> Board:
     """A board of heatmaps: a row for each method (and network), a column for each target.
 
     net: a network, or several that see the same part of the picture. targets: as for `explain`, for all networks; a
     class is found in each by its name. methods: each a value, a name, or a line with options, as for `explain`; a
-    method may be a list, too: one for each network.
+    method may be a list, too: one for each network. options: of methods, by name: patch=16 is for each method that
+    takes a patch and was given none.
 
     Maps are unscaled. scale: "method": those of a method are drawn on one scale, so that a dim map is a weak one;
     "network": those of a method and a network; "all": every map, which only makes sense for methods of one unit;
@@ -80,7 +82,11 @@ def compare(
         raise InputError(
             f"{counted(len(board.titles), 'title')} for {counted(len(given), 'method')}; expected one each"
         )
-    board.ask([_by_network(one, nets) for one in given], [plain_number(one) for one in listed(targets)], guesses, seed)
+    rows = [_by_network(one, nets) for one in given]
+    asked = iter(methods_of([one for row in rows for one in row], options))
+    board.ask(
+        [[next(asked) for _ in row] for row in rows], [plain_number(one) for one in listed(targets)], guesses, seed
+    )
     with keeping(board.told, board.result):
         board.run(watch)
     result = board.result()
@@ -139,13 +145,13 @@ class _Comparison:
     maps: list[list[list[Heatmap]]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def ask(self, methods: Sequence[Sequence[GivenMethod]], targets: Sequence[Target], guesses: int, seed: int) -> None:
+    def ask(self, methods: Sequence[Sequence[Method]], targets: Sequence[Target], guesses: int, seed: int) -> None:
         """Settle what is asked, before any map is made.
 
         Without targets it is the first guesses that all networks know; one column without a target where no method
         takes one. Raises InputError for a target or an option that one of the networks does not have.
         """
-        rows = [[with_seed(method_of(given), seed) for given in row] for row in methods]
+        rows = [[with_seed(method, seed) for method in row] for row in methods]
         self.titles = self.titles or [row[0].label for row in rows]
         targeted = any(method.targeted for row in rows for method in row)
         if targets and not targeted:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from itertools import islice
 from typing import Any, Literal
@@ -67,7 +67,8 @@ def each(
     that cannot be read or used out, and says so in `skipped`; "raise" raises. Only a batch is held in memory: results
     that are not kept are freed.
 
-    Raises InputError, before any picture is opened, for options that cannot be; Stopped on Ctrl-C or Cancel.
+    Raises InputError, before any picture is opened, for options that cannot be; Stopped on Ctrl-C or Cancel, with the
+    picture that was under way as far as it is done, where the verb keeps that.
     """
     name = _name_of(verb)
     if batch is not None and not (isinstance(batch, int) and batch >= 1):
@@ -81,17 +82,17 @@ def each(
         raise InputError(f"{name} cannot be called so: {error}") from None
     more = {key: value for key, value in list(given.items())[2:] if key != "options"} | given.get("options", {})
     prepare = VERBS[name].many if name in VERBS else ""
-    skipped: list[Skipped] = []
+    run = _Run(name, pictures, total, errors == "raise", watch)
     if prepare:
         module, _, function = prepare.partition(":")
-        work: Batch = getattr(import_module(module), function)(net, **more)
-        open_ = _opening(net, more.get("fit", "crop"))
-        size = batch or max(1, min(AT_ONCE, pictures_at_once(net, [], 1, net.spec.hw)))
-        size = 1 if net.one_at_a_time else size
+        prepared = getattr(import_module(module), function)
+        run.work = prepared(net, **more, **run.watching(prepared))
+        run.open = _opening(net, more.get("fit", "crop"))
+        run.size = batch or max(1, min(AT_ONCE, pictures_at_once(net, [], 1, net.spec.hw)))
+        run.size = 1 if net.one_at_a_time else run.size
     else:
-        work, open_, size = _one_by_one(verb, net, more), lambda picture: picture, 1
-    run = _Run(name, pictures, total, open_, work, size, errors == "raise", skipped, watch)
-    return Each(run.results(), skipped, total)
+        run.work = _one_by_one(verb, net, more | run.watching(verb))
+    return Each(run.results(), run.skipped, total)
 
 
 def _name_of(verb: Callable[..., Any]) -> str:
@@ -118,18 +119,28 @@ class _Run:
     what: str
     pictures: Iterator[ImageLike | Photograph]
     total: int
-    open: Callable[[Any], Any]
-    work: Callable[[Sequence[Any]], Sequence[Result]]
-    size: int
     raises: bool
-    skipped: list[Skipped]
     watch: Watch
+    open: Callable[[Any], Any] = lambda picture: picture
+    work: Callable[[Sequence[Any]], Sequence[Any]] = list
+    size: int = 1
+    skipped: list[Skipped] = field(default_factory=list)
     done: int = 0
+    partial: Result | None = None
+
+    def watching(self, verb: Callable[..., Any]) -> dict[str, Watch]:
+        """The watch for a verb that takes one: its news become a note on the pictures that are done."""
+
+        def heard(news: Progress) -> None:
+            of = f" of {news.total}" if news.total else ""
+            self.watch(Progress(self.what, self.done, self.total, f"{news.what} {news.done}{of}", news.now))
+
+        return {"watch": heard} if "watch" in inspect.signature(verb).parameters else {}
 
     def results(self) -> Iterator[Result]:
         """The results, in order."""
         while True:
-            with keeping(self._told):
+            with keeping(self._told, lambda: self.partial):
                 given = list(enumerate(islice(self.pictures, self.size), self.done))
                 results = self._batch(given)
             if not given:
@@ -162,7 +173,8 @@ class _Run:
         try:
             with memory_watched(f"{self.what} of {len(opened)} pictures"):
                 return list(self.work([picture for _, picture in opened]))
-        except Stopped:
+        except Stopped as stopped:
+            self.partial = stopped.result
             raise
         except ConvscopeError as error:
             if len(opened) == 1:

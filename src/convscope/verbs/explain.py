@@ -82,7 +82,13 @@ def explain(
 
 
 def explaining(
-    net: Network, target: Target | None = None, method: GivenMethod = "grad_cam", *, fit: Fit = "crop", **options: Any
+    net: Network,
+    target: Target | None = None,
+    method: GivenMethod = "grad_cam",
+    *,
+    fit: Fit = "crop",
+    watch: Watch = unwatched,
+    **options: Any,
 ) -> Callable[[Sequence[Photograph]], list[Heatmap]]:
     """`explain` for batches of pictures that are open: one pass for all where the method is `batched`.
 
@@ -96,13 +102,13 @@ def explaining(
         resolved = asked[0].method
         if not resolved.batched or any(one.method != resolved for one in asked):
             return [
-                explain(net, photograph, one.objective, one.method, fit=fit)
+                explain(net, photograph, one.objective, one.method, fit=fit, watch=watch)
                 for photograph, one in zip(photographs, asked, strict=True)
             ]
         pictures = torch.cat([photograph.tensor() for photograph in photographs]).to(net.device)
         result = resolved.run_batch(net, pictures, [one.objective for one in asked])
         told = [NetworkRef.of(net)]
-        return [heatmap_of(*one, fit, told) for one in zip(asked, photographs, result, strict=True)]
+        return [heatmap_of(*one, fit, told, len(asked)) for one in zip(asked, photographs, result, strict=True)]
 
     return explained
 
@@ -113,8 +119,9 @@ def heatmap_of(
     attribution: Attribution,
     fit: Fit,
     references: Sequence[NetworkRef] | None = None,
+    batch: int = 1,
 ) -> Heatmap:
-    """The result of a question of one picture, from what its method found. references: of the network, if known."""
+    """The result of a question of one picture, from what its method found. references, batch: as for recipe_of."""
     net, method = question.net, question.method
     layer: str | None = getattr(method, "layer", None)
     arrays = _arrays(attribution, photograph, net.layer(layer) if layer else None)
@@ -134,6 +141,7 @@ def heatmap_of(
             notes=_notes(question, attribution, layer),
             stopped=bool(attribution.done),
             references=references,
+            batch=batch,
         ),
         _facts(question, attribution, layer),
     )

@@ -59,7 +59,14 @@ def predicting(net: Network, *, top: int = 5, fit: Fit = "crop") -> Callable[[Se
                     "image": as_rgb(photograph.pixels),
                 },
                 Predictions.needs,
-                recipe_of("predict", net, {"top": top, "fit": fit}, {"image": photograph}, references=told),
+                recipe_of(
+                    "predict",
+                    net,
+                    {"top": top, "fit": fit},
+                    {"image": photograph},
+                    references=told,
+                    batch=len(pictures),
+                ),
                 {"guesses": [asdict(guess) for guess in ranked[i]], "title": net.name},
             )
             for i, photograph in enumerate(photographs)

@@ -198,7 +198,13 @@ def _check_record(name: str, record: Any) -> None:
 
 
 def _check_machine(told: Mapping[str, Any]) -> None:
-    kinds: Mapping[str, Any] = {"versions": dict[str, str], "device": str, "threads": int, "processor": str}
+    kinds: Mapping[str, Any] = {
+        "versions": dict[str, str],
+        "device": str,
+        "threads": int,
+        "processor": str,
+        "batch": int,
+    }
     for key, kind in kinds.items():
         if key in told and not fits(told[key], kind):
             raise _wrong(f"machine.{key}", told[key], "what convscope writes there")

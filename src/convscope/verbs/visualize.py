@@ -11,7 +11,8 @@ import torch
 from convscope.errors import InputError, NotFiniteError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
+from convscope.models.photograph import ImageLike, Photograph, open_photograph
+from convscope.models.picture_files import pictures_in
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_target, parse_targets
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
@@ -20,7 +21,7 @@ from convscope.results.pictures import Pictures
 from convscope.synthesis.batches import Batches, BatchOptions, Group
 from convscope.synthesis.frames import Frames
 from convscope.synthesis.gradients import parse_changes
-from convscope.synthesis.measure import Real, photographs_of
+from convscope.synthesis.measure import MOST_REAL, Real
 from convscope.synthesis.optimisers import OptimiserName
 from convscope.synthesis.plan import grouped, plans_for, transform_at
 from convscope.synthesis.schedule import parse_schedule
@@ -125,7 +126,9 @@ def visualize(
     if variants > 1 and options["optimiser"] == "lbfgs":
         raise InputError("lbfgs makes each picture by itself, which variants cannot be: take another optimiser")
     plans, options["size"] = plans_for(net, objectives, options["views"], size)
-    hw = plans[0].size
+    hw, kinds = plans[0].size, {plan.views for plan in plans}
+    if len(kinds) == 1:  # else it stays "auto": each target's own
+        (options["views"],) = kinds
     magnitudes = _magnitudes(net, magnitude, hw)
     if magnitudes and options["parameterisation"] != "phase":
         raise InputError(
@@ -143,7 +146,7 @@ def visualize(
         parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
     )
-    compared = Real(net, photographs_of(real), objectives) if real is not None else None
+    compared = Real(net, _real(real), objectives) if real is not None else None
     taken_off = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
     session = Session(net, options["seed"], watch, frames=Frames(options["frames"], making.total, hw))
     start_from = options["start"] if started is None else started.tensor()
@@ -174,7 +177,15 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
-    return [open_photograph(one, replace(net.spec, size=size)) for one in listed(given)]
+    return [open_photograph(one, replace(net.spec, size=size)) for one in ([] if given is None else pictures_in(given))]
+
+
+def _real(given: Any) -> list[Any]:
+    """The photographs to compare with. Raises InputError for more than can be."""
+    photographs = pictures_in(given)
+    if len(photographs) > MOST_REAL:
+        raise InputError(f"{len(photographs)} photographs are given as real; expected at most {MOST_REAL}")
+    return photographs
 
 
 def _start(net: Network, start: Any, size: tuple[int, int]) -> Photograph | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.arguments import Photo
+from convscope.cli.arguments import OfMethod, Photo
 from convscope.cli.command import DEFAULT_MODEL, Common, Outcome, command
 from convscope.cli.telling import saved
 from convscope.models.load import load_model
@@ -16,10 +16,12 @@ from convscope.verbs.compare import USUAL, compare
 @command(
     "compare",
     verb=compare,
+    methods=True,
     shares=("device", "trust"),
     examples=[
         "compare cat.jpg --out board.html",
         "compare cat.jpg --target class:tabby --target 'class:tiger cat' --out board.png",
+        "compare cat.jpg --method grad_cam --method occlusion --patch 16",
         "compare cat.jpg --method grad_cam --method 'occlusion patch=16 stride=8' --method rise --scale rank",
         "compare cat.jpg --model efficientnet_lite0 --model keras:VGG16",
     ],
@@ -41,6 +43,7 @@ def main(
         list[str] | None, typer.Option("--model", "-m", help="Several: a row each; see convscope models.")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.html, FILE.png or FILE.npz.")] = None,
+    of_method: OfMethod = None,
     **options: Any,
 ) -> Outcome:
     """Heatmaps side by side on shared scales: methods by targets by networks. As .html with a linked pointer."""
@@ -56,4 +59,5 @@ def main(
         methods=methods or USUAL,
         titles=titles or None,
         **options,
+        **(of_method or {}),
     )

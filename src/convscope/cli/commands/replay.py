@@ -71,9 +71,12 @@ def main(
     same = before.shape == after.shape and bool((before == after).all())
     said = "the same pixels"
     if not same:
+        batch = original.recipe.machine.get("batch", 1)
         why = (
             "what was made then was stopped before it was done"
             if original.recipe.stopped
+            else f"it was made in a batch of {batch}, whose last digits differ"
+            if batch > 1
             else "another machine, version or number of threads?"
         )
         said = f"NOT the same pixels ({why})"
