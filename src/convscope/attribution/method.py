@@ -233,7 +233,7 @@ def method_class(name: str) -> type[Method]:
         result: type[Method] = getattr(import_module(_module(home)), home.partition(":")[2])
         return result
     if name not in _DEFINED:
-        raise UnknownNameError("method", name, names(), "a method of your own has to be imported first")
+        raise UnknownNameError("method", name, names(), "A method of your own has to be imported first")
     return _DEFINED[name]
 
 

@@ -1,6 +1,6 @@
 """`convscope.compare`: maps of several methods, targets and networks beside each other, on scales that they share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
@@ -71,7 +71,8 @@ def compare(
     if not nets or not all(isinstance(one, Network) for one in nets):
         raise InputError("no network was given; expected one or several, as load_model gives them")
     check_given(compare, {"guesses": guesses, "scale": scale, "fit": fit, "seed": seed})
-    given = [methods] if isinstance(methods, str | Method | dict) else list(methods)
+    some: Any = methods
+    given: list[Any] = [some] if _is_one(some) else list(some)
     if not given:
         raise InputError(f"no method was given; there are {', '.join(names())}")
     photographs = [one.photograph(image, fit=fit) for one in nets]
@@ -94,11 +95,16 @@ def compare(
     return result
 
 
-def _by_network(given: GivenMethod | Sequence[GivenMethod], nets: Sequence[Network]) -> Sequence[GivenMethod]:
+def _is_one(given: Any) -> bool:
+    """Whether a method is given, and not several."""
+    return isinstance(given, str | Method | Mapping) or not isinstance(given, Iterable)
+
+
+def _by_network(given: Any, nets: Sequence[Network]) -> Sequence[GivenMethod]:
     """A method for each of the networks."""
-    if isinstance(given, str | Method | dict):
+    if _is_one(given):
         return [given] * len(nets)
-    several: list[Any] = list(given)
+    several = list(given)
     if len(several) != len(nets):
         raise InputError(f"{counted(len(several), 'method')} in a row for {counted(len(nets), 'network')}")
     return several
