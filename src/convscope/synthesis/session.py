@@ -102,7 +102,7 @@ class Session:
             if frames is not None:
                 frames.add(moment)
             self.done += 1
-            value = f"{float(moment.step.values.mean()):.4g}"
+            value = f"value {float(moment.step.values.mean()):.4g}"
             self.watch(Progress(what, self.done, self.total, value, moment.shown))
         if frames is not None:
             frames.end()
