@@ -72,7 +72,7 @@ def _coarse(photograph: str) -> tuple[str, ...]:
 
 
 def _ours(net: cs.Network, picture: torch.Tensor, stride: int, **more: Any) -> Result:
-    return cs.explain(net, picture, 7, method="occlusion", patch=PATCH, stride=stride, value=0.5, **more)
+    return cs.explain(net, picture, 7, method="occlusion", patch=PATCH, stride=stride, fill=0.5, **more)
 
 
 def _timed(work: Callable[[], Any]) -> tuple[float, Any]:

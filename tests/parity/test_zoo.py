@@ -84,6 +84,6 @@ def test_every_layer_can_be_looked_at(name: str) -> None:
     result = cs.activations(net, noise(size=96))
     assert len(result.arrays) > 20
     made = cs.visualize(net, [f"{layer}:1", "class:5"], steps=3)
-    start = cs.visualize(net, [f"{layer}:1", "class:5"], steps=1, rate=1e-6)
+    start = cs.visualize(net, [f"{layer}:1", "class:5"], steps=1, lr=1e-6)
     assert np.abs(made.arrays["images"] - start.arrays["images"]).max(axis=(1, 2, 3)).min() > 0.01
     assert not made.notes
