@@ -7,6 +7,8 @@ from torch import nn
 
 import convscope as cs
 from convscope.attribution.faithfulness import area, curve, edges, moved, order_of, shuffle
+from convscope.verbs import verdict
+from convscope.verbs.verdict import better, randomised_words
 from tests.networks import MODULES, PLANTED, Planted, network, noise, planted
 
 
@@ -228,9 +230,7 @@ def test_a_map_of_nothing_finite_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )  # fmt: skip
 def test_the_sentences_on_shuffled_weights(likeness: list[float], of_class: bool, told: str) -> None:
-    from convscope.verbs.assess import _randomised
-
-    words = " ".join(_randomised(likeness, of_class))
+    words = " ".join(randomised_words(likeness, of_class))
     assert told in words
     assert ("Do not rely on" in words) == (told == "Do not rely on it" or likeness == [0.97])
 
@@ -248,12 +248,10 @@ def test_a_map_without_forms_is_neither_believed_nor_doubted() -> None:
     ("lead", "told"), [(0.3, "rests on it"), (0.05, "no more than elsewhere"), (-0.05, "no more"), (-0.3, "be wary")]
 )
 def test_curves_are_compared_by_their_share(lead: float, told: str) -> None:
-    from convscope.verbs.assess import _better, _lead
-
-    assert told in _better("Covering", lead, "takes it sooner")
-    assert _lead(0.06, 0.04) == pytest.approx(1 / 3)
-    assert _lead(0.04, 0.06) == pytest.approx(-1 / 3)
-    assert _lead(0.0, 0.0) == 0
+    assert told in better("Covering", lead, "takes it sooner")
+    assert verdict.lead(0.06, 0.04) == pytest.approx(1 / 3)
+    assert verdict.lead(0.04, 0.06) == pytest.approx(-1 / 3)
+    assert verdict.lead(0.0, 0.0) == 0
 
 
 def test_what_an_edge_detector_gives_is_always_told() -> None:

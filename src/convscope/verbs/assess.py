@@ -28,15 +28,10 @@ from convscope.taps.tap import SCORES_TAP, Tap
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.explain import explain
 from convscope.verbs.question import GivenMethod, Target, question_of
+from convscope.verbs.verdict import curve_words, edge_words, gap_words, randomised_words
 
 MOVED = 2
 """How many times the map is put elsewhere, to compare its curves with."""
-LEAD = 0.1
-"""How far the areas under two curves are apart, in parts of the larger, to be told apart."""
-COMPLETE = 0.1
-"""The gap, in parts of the difference, up to which an attribution is said to add up."""
-STAYS, LIKE_EDGES = 0.5, 0.5
-"""The rank correlations above which a map is said not to depend on the network, and to be much like edges."""
 
 
 @memory_watched("assess")
@@ -300,19 +295,12 @@ def _facts(
 ) -> dict[str, Any]:
     areas = {name: area(fractions.tolist(), values) for name, values in curves.items()}
     outline = rank_correlation(np.abs(heat), lines)
-    sooner = _lead(areas["moved_deletion"], areas["deletion"]), _lead(areas["insertion"], areas["moved_insertion"])
-    words = [
-        _better("Covering what is hot first", sooner[0], "takes the score sooner")
-        + f" (area {areas['deletion']:.2f}, moved {areas['moved_deletion']:.2f}).",
-        _better("Showing what is hot first", sooner[1], "brings the score sooner")
-        + f" (area {areas['insertion']:.2f}, moved {areas['moved_insertion']:.2f}).",
-    ]
+    words = curve_words(areas)
     if np.ptp(heat) > 0:
-        words += _randomised(likeness, isinstance(asked, Logit))
+        words += randomised_words(likeness, isinstance(asked, Logit))
     else:
         words = ["The map is the same everywhere: there is nothing in it to believe or to doubt."]
-    much = "much" if outline > LIKE_EDGES else "little"
-    words.append(f"It is {much} like what an edge detector gives (rank correlation {outline:.2f}).")
+    words.append(edge_words(outline))
     facts: dict[str, Any] = {
         "target": heatmap.facts.target,
         "method": method.name,
@@ -324,9 +312,7 @@ def _facts(
     }
     if gap is not None:
         facts["gap"] = gap[0]
-        share = abs(gap[0]) / max(abs(gap[1]), 1e-12)
-        told = f"to within {share:.1%}" if share <= COMPLETE else f"no better than to within {share:.0%}: be wary"
-        words.append(f"Its values add up to the score's difference from the baseline {told}.")
+        words.append(gap_words(*gap))
     if corners is not None:
         y, x = np.unravel_index(int(heat.argmax()), heat.shape)
         left, top, right, bottom = corners
@@ -335,45 +321,3 @@ def _facts(
         words.append(f"Its hottest pixel (x {x}, y {y}) lies {'in' if facts['pointing'] else 'outside'} the box.")
     words += [method.caveat[0].upper() + method.caveat[1:] + "."] if method.caveat else []
     return facts | {"words": words}
-
-
-def _randomised(likeness: list[float], of_class: bool) -> list[str]:
-    """Sentences on how a map stands when weights are shuffled: rank correlations, NaN where there was no map."""
-    known = [share for share in likeness if not np.isnan(share)]
-    words = []
-    if len(known) < len(likeness):
-        words.append(
-            f"In {len(likeness) - len(known)} of {len(likeness)} stages the shuffled network gave no map, or one that "
-            "is the same everywhere: of these nothing is said."
-        )
-    if not known:
-        return words
-    if not np.isnan(likeness[-1]) and likeness[-1] > STAYS:
-        words.append(
-            f"With all weights shuffled the map is much the same (rank correlation {likeness[-1]:.2f}): it shows the "
-            "picture rather than what the network learned. Do not rely on it."
-        )
-    elif len(likeness) > 1 and likeness[0] > 0.9:
-        then = "it does not depend on which class is asked for" if of_class else "it owes little to that layer"
-        words.append(
-            f"With the weights of the last layer before the target shuffled the map hardly changes (rank correlation "
-            f"{likeness[0]:.2f}): {then}."
-        )
-    else:
-        shares = ", ".join(f"{share:.2f}" for share in known)
-        then = "changes" if min(known) <= STAYS else "hardly changes"
-        means = "it depends on what was learned" if min(known) <= STAYS else "be wary"
-        words.append(f"The map {then} when weights are shuffled (rank correlation {shares}): {means}.")
-    return words
-
-
-def _lead(more: float, less: float) -> float:
-    """How far one area is above another, in parts of the larger."""
-    return (more - less) / max(abs(more), abs(less), 1e-9)
-
-
-def _better(doing: str, lead: float, then: str) -> str:
-    """A sentence on how a curve stands beside that of the moved map."""
-    if lead > LEAD:
-        return f"{doing} {then} than elsewhere: the score rests on it"
-    return f"{doing} does no more than elsewhere" if lead > -LEAD else f"{doing} does less than elsewhere: be wary"
