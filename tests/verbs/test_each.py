@@ -14,10 +14,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import convscope as cs
-from convscope.attribution.method import method_class
+from convscope.attribution.method import method_class, method_of
 from convscope.attribution.table import METHODS
 from convscope.cli.main import app
 from convscope.verbs.table import VERBS
+from tests.contracts.verbs import SMALLER
 from tests.networks import MODULES, network, noise, shared
 
 MANY = [name for name, verb in VERBS.items() if verb.many]
@@ -44,7 +45,8 @@ def test_a_recipe_tells_the_batch_it_was_made_in() -> None:
     assert all("batch" not in one.recipe.machine for one in slow)
 
 
-def test_a_picture_under_way_is_stopped_at_once_and_kept_as_far_as_it_is() -> None:
+@pytest.mark.parametrize("batch", [None, 1, 3])
+def test_a_picture_under_way_is_stopped_at_once_and_kept_as_far_as_it_is(batch: int | None) -> None:
     net, pictures, news = shared("plain"), noise(1, n=3), list[cs.Progress]()
 
     def watch(one: cs.Progress) -> None:
@@ -52,7 +54,7 @@ def test_a_picture_under_way_is_stopped_at_once_and_kept_as_far_as_it_is() -> No
         if one.done == 1 and "RISE" in one.note:
             raise cs.Cancel
 
-    results = cs.each(cs.explain, net, pictures, 1, cs.RISE(samples=300), watch=watch, batch=1)
+    results = cs.each(cs.explain, net, pictures, 1, cs.RISE(samples=300), watch=watch, batch=batch)
     first = next(results)
     close(cs.explain(net, pictures[0], 1, cs.RISE(samples=300)), first)
     with pytest.raises(cs.Stopped, match="stopped after 1 of 3 pictures") as told:
@@ -259,6 +261,19 @@ def test_replay_says_that_a_result_was_made_in_a_batch(folder: Path, tmp_path_fa
     done = run("replay", str(file), "--files", "--out", str(out / "again.png"))
     if "NOT the same pixels" in done.stdout:
         assert "a batch of 3" in done.stdout
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_pictures_go_one_at_a_time_unless_the_method_is_batched(name: str) -> None:
+    opened: list[int] = []
+
+    def pictures() -> Iterator[torch.Tensor]:
+        for i in range(5):
+            opened.append(i)
+            yield noise(i)
+
+    next(cs.each(cs.explain, shared("plain"), pictures(), method=method_of(name, SMALLER.get(name)), batch=3))
+    assert opened == ([0, 1, 2] if method_class(name).batched else [0])
 
 
 @pytest.mark.parametrize("verb", ["explain", "predict", "activations"])

@@ -55,7 +55,9 @@ class IntegratedGradients(Method, name="integrated_gradients", title="integrated
     ] = None
     tolerance: Annotated[
         float | None,
-        About("the gap allowed, as a share of the difference of the scores", 1e-6, 1, unset="0.01"),
+        About(
+            "the gap allowed, as a share of the difference of the scores", 1e-6, 1, unset="0.01, if steps is not given"
+        ),
     ] = None
     seed: Annotated[int, About("of the baseline noise", 0, MOST_SEED)] = 0
 
@@ -206,7 +208,7 @@ class Bisection:
                 break
             self._bisect(self._worst(gap))
             small = self.allowed / (2 * self.most)
-            self._settle([piece for piece, result in self.gaps.items() if abs(result) < small])
+            self._settle([piece for piece, gap in self.gaps.items() if abs(gap) < small])
         self._settle(list(self.gaps))
         self.path.gradients(list(self.later), self._add_later)
         return self.total

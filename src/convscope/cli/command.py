@@ -151,23 +151,23 @@ def command(
     return decorate
 
 
-def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "_Given"]:
+def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "Given"]:
     """The options of a verb, and where it takes them those of attribution methods."""
     result = (
         {}
         if verb is None
-        else {name: _Given([field]) for name, field in fields_of(verb).items() if not field.positional}
+        else {name: Given([field]) for name, field in fields_of(verb).items() if not field.positional}
     )
     if methods:
         from convscope.verbs.question import options_of_methods
 
         for name, takers in options_of_methods().items():
-            result.setdefault(name, _Given([field for _, field in takers], [method for method, _ in takers]))
+            result.setdefault(name, Given([field for _, field in takers], [method for method, _ in takers]))
     return {name: given for name, given in result.items() if given.kind is not None}
 
 
 @dataclass(frozen=True)
-class _Given:
+class Given:
     """An option as the command line has it. fields: of those that take it, which mean much the same by it. methods:
     the attribution methods that these are of; none for an option of the verb."""
 
@@ -244,7 +244,7 @@ def _sentence(text: str) -> str:
     return text if given else text[0].upper() + text[1:]
 
 
-def _parsed(given: dict[str, Any], options: Mapping[str, _Given], methods: bool) -> dict[str, Any]:
+def _parsed(given: dict[str, Any], options: Mapping[str, Given], methods: bool) -> dict[str, Any]:
     """What the handler is given: options read, those of methods by themselves."""
     read = {key: options[key].read(value) if key in options else value for key, value in given.items()}
     if methods:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import Saved
-from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.command import MADE, Common, Given, Outcome, command
 from convscope.cli.telling import saved
 from convscope.options import NEEDED, Field, fields_of
 from convscope.results.files import check_ending
@@ -22,47 +22,34 @@ def command_of(name: str) -> Any:
     The file is called after the first argument, unless --out names it.
     """
     verb = function_of(name)
-    fields = [field for field in fields_of(verb).values() if field.positional]
+    places = {field.name: Given([field]) for field in fields_of(verb).values() if field.positional}
     watched = "watch" in inspect.signature(verb).parameters
 
-    def handler(common: Common, out: Path | None, **given: Any) -> Outcome:
-        by_place = [given.pop(field.name) for field in fields]
-        file = out or Path(_file(name, fields[0], by_place[0]))
+    def handler(common: Common, out: Path | None, **options: Any) -> Outcome:
+        by_place = {place: given.read(options.pop(place)) for place, given in places.items()}
+        first = next(iter(places))
+        file = out or Path(_file(name, places[first].field, by_place[first]))
         check_ending(file)
         net = common.load()
         if watched:
-            return common.made(verb, net, *by_place, save=lambda result: saved(result, file), **given)
-        return saved(verb(net, *by_place, **given), file)
+            return common.made(verb, net, *by_place.values(), save=lambda result: saved(result, file), **options)
+        return saved(verb(net, *by_place.values(), **options), file)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
-    own = [
-        inspect.Parameter("common", keyword),
-        *(
-            inspect.Parameter(field.name, keyword, annotation=_asked(field), default=_default(field))
-            for field in fields
-        ),
-        inspect.Parameter("out", keyword, annotation=Saved, default=None),
-        inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD),
-    ]
+    own = [inspect.Parameter("common", keyword)]
+    for place, given in places.items():
+        if given.default is NEEDED:
+            kind: Any = given.kind
+            asked: Any = Annotated[kind, typer.Argument(help=given.help)]
+            own.append(inspect.Parameter(place, keyword, annotation=asked))
+        else:
+            own.append(inspect.Parameter(place, keyword, annotation=given.option(), default=given.default))
+    own.append(inspect.Parameter("out", keyword, annotation=Saved, default=None))
+    own.append(inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD))
     handler.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
     handler.__doc__ = VERBS[name].summary
     shares = MADE if watched else MADE[:-1]
     return command(name, verb=verb, shares=shares, examples=VERBS[name].examples)(handler)
-
-
-def _asked(field: Field) -> Any:
-    """How the command line asks for an argument."""
-    kind: Any = next((plain for plain in (str, int, float) if plain in field.members), str)
-    kind = list[str] if field.picture == "several" else kind
-    text = f"{field.about.text[0].upper()}{field.about.text[1:]}."
-    if field.default is NEEDED:
-        return Annotated[kind, typer.Argument(help=text)]
-    stands_in = f" \\[default: {field.about.unset}]" if field.about.unset else ""
-    return Annotated[kind | None, typer.Option(help=text + stands_in)]
-
-
-def _default(field: Field) -> Any:
-    return inspect.Parameter.empty if field.default is NEEDED else field.default
 
 
 def _file(verb: str, field: Field, value: Any) -> str:

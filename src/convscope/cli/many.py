@@ -24,7 +24,7 @@ Table = Annotated[
 ]
 BatchOf = Annotated[int | None, typer.Option("--batch", help="Pictures at once; as memory allows.", min=1)]
 MOST_SAID = 5
-"""Pictures that were skipped of which each is named."""
+"""Notes on the results, and pictures that were skipped, of which each is told."""
 
 
 def is_many(photos: Sequence[str]) -> bool:
@@ -92,17 +92,20 @@ class Many:
 
 
 def _counted(notes: Mapping[str, int], done: int) -> list[str]:
-    """What a reader has to know of the results, each once, and of how many; of many for the first few."""
-    told = [note if count == done else f"{note} ({count} of {done})" for note, count in notes.items()]
-    more = len(told) - MOST_SAID
-    return told if more <= 0 else [*told[:MOST_SAID], f"and {more} more: the table has all"]
+    """What a reader has to know of the results, each once, and of how many."""
+    return _first([note if count == done else f"{note} ({count} of {done})" for note, count in notes.items()], "notes")
 
 
-def _said(skipped: dict[str, str]) -> list[str]:
-    """A note for each picture that was skipped; of many for the first few."""
-    notes = [f"skipped: {told if path in told else f'{path}: {told}'}" for path, told in skipped.items()]
+def _said(skipped: Mapping[str, str]) -> list[str]:
+    """A note for each picture that was skipped."""
+    told = [f"skipped: {text if path in text else f'{path}: {text}'}" for path, text in skipped.items()]
+    return _first(told, "were skipped")
+
+
+def _first(notes: list[str], what: str) -> list[str]:
+    """Notes; of many the first few, and how many there are besides."""
     more = len(notes) - MOST_SAID
-    return notes if more <= 0 else [*notes[:MOST_SAID], f"and {more} more were skipped: the table names all"]
+    return notes if more <= 0 else [*notes[:MOST_SAID], f"and {more} more {what}: --table or --json tells all"]
 
 
 def _names(paths: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from convscope.render.page import page, pixels_uri
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending, write_whole
-from convscope.results.heatmap import scale_of_maps
+from convscope.results.heatmap import CLIPPED, scale_of_maps
 from convscope.results.result import Axes, Result
 
 SIDE, ON_PAGE = 224, 112
@@ -104,7 +104,7 @@ class Board(Result, kind="board", facts=BoardFacts):
         told = words[self.facts.scale]
         told = told if self._ranked is not None else f"unscaled; {told}"
         fine = any(self._display(m) != "region" for m in range(len(self.facts.methods)))
-        return f"{told}; pixel maps are clipped at the 99.5th percentile" if fine and self._ranked is None else told
+        return f"{told}; pixel maps are {CLIPPED}" if fine and self._ranked is None else told
 
     def _display(self, m: int) -> str:
         return str(self.facts.methods[m].get("display", self.facts.methods[m].get("look", "region")))

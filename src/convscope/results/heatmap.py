@@ -22,6 +22,7 @@ LEAST = 12
 """Pixels on the short side of such a part, at least."""
 CLIP = 99.5
 """Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
+CLIPPED = f"clipped at the {CLIP:g}th percentile"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -132,7 +133,7 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
 
     def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
         """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        unit = "unscaled" + ("; clipped at the 99.5th percentile" if self.display != "region" else "")
+        unit = "unscaled" + (f"; {CLIPPED}" if self.display != "region" else "")
         bar = Bar(*self._between(low, high), unit)
         tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
         names = ["the photograph", "the map"]

@@ -154,8 +154,9 @@ class Result(ABC):
 def recipe_and_facts(result: Result) -> dict[str, Any]:
     """What a picture file carries: the recipe, and the facts unless they are very long."""
     about: dict[str, Any] = {"recipe": result.recipe.to_dict()}
-    if len(json.dumps(dict(result.facts))) <= FACTS_IN_PNG:
-        about["facts"] = dict(result.facts)
+    facts = dict(result.facts)
+    if len(json.dumps(facts)) <= FACTS_IN_PNG:
+        about["facts"] = facts
     return about
 
 

@@ -82,12 +82,13 @@ def each(
         raise InputError(f"{name} cannot be called so: {error}") from None
     more = {key: value for key, value in list(given.items())[2:] if key != "options"} | given.get("options", {})
     prepare = VERBS[name].many if name in VERBS else ""
-    run = _Run(name, pictures, total, errors == "raise", watch)
+    work: Batch | None = None
     if prepare:
         module, _, function = prepare.partition(":")
-        prepared = getattr(import_module(module), function)
-        run.work = prepared(net, **more, **run.watching(prepared))
-        run.open = _opening(net, more.get("fit", "crop"))
+        work = getattr(import_module(module), function)(net, **more)
+    run = _Run(name, pictures, total, errors == "raise", watch)
+    if work is not None:
+        run.work, run.open = work, _opening(net, more.get("fit", "crop"))
         run.size = batch or max(1, min(AT_ONCE, pictures_at_once(net, [], 1, net.spec.hw)))
         run.size = 1 if net.one_at_a_time else run.size
     else:

@@ -87,22 +87,23 @@ def explaining(
     method: GivenMethod = "grad_cam",
     *,
     fit: Fit = "crop",
-    watch: Watch = unwatched,
     **options: Any,
-) -> Callable[[Sequence[Photograph]], list[Heatmap]]:
-    """`explain` for batches of pictures that are open: one pass for all where the method is `batched`.
+) -> Callable[[Sequence[Photograph]], list[Heatmap]] | None:
+    """`explain` for batches of pictures that are open, in one pass; None for a method that is not `batched`.
 
     Raises what `explain` would for its arguments.
     """
     check_given(explain, {"fit": fit})
     question = question_of(net, target, method, options)
+    if not question.method.batched:
+        return None
 
     def explained(photographs: Sequence[Photograph]) -> list[Heatmap]:
         asked = [question.on(photograph, fit) for photograph in photographs]
         resolved = asked[0].method
-        if not resolved.batched or any(one.method != resolved for one in asked):
+        if any(one.method != resolved for one in asked):
             return [
-                explain(net, photograph, one.objective, one.method, fit=fit, watch=watch)
+                explain(net, photograph, one.objective, one.method, fit=fit)
                 for photograph, one in zip(photographs, asked, strict=True)
             ]
         pictures = torch.cat([photograph.tensor() for photograph in photographs]).to(net.device)

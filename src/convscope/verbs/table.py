@@ -11,7 +11,8 @@ class Verb:
     """A verb: where its function lives (`module:name`), and what it does in a line.
 
     replayed: whether its results can be made again from their recipe. many: where the function lies that prepares it
-    for batches of pictures, `(net, **options) -> (photographs) -> results`; empty where it takes one at a time.
+    for batches of pictures, `(net, **options) -> (photographs) -> results`, or None for options with which they go one
+    at a time; empty where they always do.
     examples: of its command, where that is made from the signature; a verb whose command needs more has a file of its
     own in cli/commands.
     """

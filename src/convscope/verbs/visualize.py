@@ -11,7 +11,7 @@ import torch
 from convscope.errors import InputError, NotFiniteError
 from convscope.memory import memory_watched
 from convscope.models.network import Network
-from convscope.models.photograph import ImageLike, Photograph, open_photograph
+from convscope.models.photograph import ImageLike, Photograph, listed, open_photograph
 from convscope.models.picture_files import pictures_in
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective, parse_target, parse_targets
@@ -177,7 +177,7 @@ def _targets(target: Target | Sequence[Target]) -> list[Objective]:
 
 
 def _magnitudes(net: Network, given: Any, size: tuple[int, int]) -> list[Photograph]:
-    return [open_photograph(one, replace(net.spec, size=size)) for one in ([] if given is None else pictures_in(given))]
+    return [open_photograph(one, replace(net.spec, size=size)) for part in listed(given) for one in pictures_in(part)]
 
 
 def _real(given: Any) -> list[Any]:
