@@ -34,7 +34,7 @@ class Excited(nn.Module):
 def test_a_gate_is_no_head(size: int) -> None:
     for _ in range(5):  # memory that is given back may be taken again for the output
         net = cs.load_model(seeded(lambda: Excited(size, size)), input=SPEC)
-        assert net._trace.heads == {}
+        assert net._runner.trace.heads == {}
         x = noise()
         with torch.no_grad():
             wanted = net.adapter.root.eval()(net.spec.preprocess(x))

@@ -1,11 +1,8 @@
 """The network handle: the one thing that every engine sees."""
 
 import html
-import threading
 import warnings
-import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,35 +12,20 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from convscope.errors import ConvscopeError, InputError, NetworkError
-from convscope.memory import memory_watched
+from convscope.errors import InputError, NetworkError
 from convscope.models.adapter import Adapter
 from convscope.models.choose import Recommended, recommended
 from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_output
-from convscope.models.draws import repeatable
-from convscope.models.failures import failure
-from convscope.models.fingerprint import Fingerprint, State, hash_of
 from convscope.models.fitting import Fit
-from convscope.models.folding import PLAIN, Folding, fold_norms
-from convscope.models.functions import KINDS, Calls
+from convscope.models.folding import PLAIN, Folding
 from convscope.models.labels import Labels
-from convscope.models.layers import PICTURES, Layer, layer_named
+from convscope.models.layers import Layer, layer_named
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
+from convscope.models.runner import Listener, Runner
 from convscope.models.spec import InputSpec
-from convscope.models.trace import Trace, trace
-from convscope.models.untouched import untouched
-
-Listener = Callable[[Any, Any], Any]
-"""Called with (inputs, output) of a module each time it fires; what it returns, unless None, goes on in place of
-the output. It may raise StopForward."""
-
 
 AT_ONCE = 16
 """How many photographs go through the network at once where many are given."""
-
-
-class StopForward(BaseException):
-    """Raised by a listener that needs nothing of the forward pass beyond its module."""
 
 
 @dataclass(frozen=True)
@@ -75,20 +57,15 @@ class Network:
         output: Output = None,
         note: str = "",
     ) -> None:
-        self.adapter = adapter
+        self._runner = Runner(adapter, name, spec)
         self.name = name
-        self.spec = spec
         self.labels = labels
         self.source = source
         self.options = dict(options or {})
         self.note = note
         self._output_option = output
         check_output(output)
-        self._lock = _Locks(adapter.root)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
-        self._fingerprint = Fingerprint(adapter.root)
-        self._hash: tuple[State, str] | None = None
-        self._folding: tuple[State, tuple[int, int], Folding] | None = None
 
     def __repr__(self) -> str:
         height, width = self.spec.hw
@@ -105,44 +82,54 @@ class Network:
         return f"<p><b>{html.escape(self.name)}</b> {html.escape(self.note)}</p><table>{head}{rows}</table>"
 
     @property
+    def adapter(self) -> Adapter:
+        """Its framework's view of it."""
+        return self._runner.adapter
+
+    @property
+    def spec(self) -> InputSpec:
+        """Its input contract."""
+        return self._runner.spec
+
+    @spec.setter
+    def spec(self, value: InputSpec) -> None:
+        self._runner.spec = value
+
+    @property
     def device(self) -> torch.device:
-        parameter = next(self.adapter.root.parameters(), None)
-        return parameter.device if parameter is not None else torch.device("cpu")
+        """Where its weights are."""
+        return self._runner.device
 
     @property
     def dtype(self) -> torch.dtype:
-        floating = (p.dtype for p in self.adapter.root.parameters() if p.is_floating_point())
-        return next(floating, torch.float32)
+        """The floating-point type of its weights."""
+        return self._runner.dtype
 
-    @cached_property
-    def _trace(self) -> Trace:
-        """What a pass of two pictures shows, so that their axis can be told from others; of one where two do not go."""
-        try:
-            return self._traced(2)
-        except (NetworkError, InputError):
-            return self._traced(1)
+    def run(
+        self,
+        images: Float[Tensor, "b c h w"],
+        listeners: Mapping[str, Listener] | None = None,
+        *,
+        folding: Folding = PLAIN,
+    ) -> Any | None:
+        """One forward pass of pictures in [0,1], with listeners on modules; see Runner.run."""
+        return self._runner.run(images, listeners, folding=folding)
 
-    def _traced(self, count: int) -> Trace:
-        with torch.inference_mode(False):
-            grey = torch.full((count, self.spec.channels, *self.spec.hw), 0.5, dtype=self.dtype, device=self.device)
-        with self._lock, self._failing(grey), torch.inference_mode(False):
-            return trace(self.adapter, self.spec.preprocess(grey))
+    def folding(self) -> Folding:
+        """What can be folded in the network as it is now, for `run`; found again when weights have changed."""
+        return self._runner.folding()
 
-    @contextmanager
-    def _failing(self, images: Tensor) -> Iterator[None]:
-        """Whatever the network raises becomes one of our errors."""
-        shape = "x".join(map(str, images.shape[-3:]))
-        try:
-            with memory_watched(f"{len(images)} pictures of {shape} in {self.name}"):
-                yield
-        except (ConvscopeError, StopForward):
-            raise
-        except Exception as error:
-            raise NetworkError(f"the network {self.name} failed on a picture of {shape} {failure(error)}") from error
+    def kernel(self, module: str) -> Tensor | None:
+        """The learned weights of a module, as Adapter.kernel gives them; the network is left as it was found."""
+        return self._runner.kernel(module)
+
+    def weights_hash(self) -> str:
+        """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
+        return self._runner.weights_hash()
 
     def layers(self) -> tuple[Layer, ...]:
         """Every layer that can be looked at, in the order in which a forward pass completes them."""
-        return self._trace.layers
+        return self._runner.trace.layers
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:
@@ -166,9 +153,9 @@ class Network:
         """
         key = tuple(before)
         if key not in self._recommended:
-            nodes = self._trace.nodes
+            nodes = self._runner.trace.nodes
             read = [nodes[name] for name in before if name in nodes]
-            self._recommended[key] = recommended(self.layers(), nodes, self._trace.graph, read or self._ends)
+            self._recommended[key] = recommended(self.layers(), nodes, self._runner.trace.graph, read or self._ends)
         result = self._recommended[key]
         if result is None:
             where = f" before {', '.join(before)}" if before else ""
@@ -178,14 +165,14 @@ class Network:
     @property
     def _ends(self) -> list[int]:
         """The tensors that an answer is read from: the class scores, or all outputs where there are none."""
-        ends = self._trace.ends
+        ends = self._runner.trace.ends
         if self.has_classes and self._scores.output in ends:
             return [ends[self._scores.output]]
         return list(ends.values())
 
     @cached_property
     def _scores(self) -> ClassScores:
-        return ClassScores(self.name, self._trace, self.labels, self.spec.hw, self._output_option)
+        return ClassScores(self.name, self._runner.trace, self.labels, self.spec.hw, self._output_option)
 
     @property
     def has_classes(self) -> bool:
@@ -204,76 +191,6 @@ class Network:
         """The number of a class given by name or number; see Labels.find for what is raised."""
         return self.labels.find(wanted, self.classes)
 
-    def run(
-        self,
-        images: Float[Tensor, "b c h w"],
-        listeners: Mapping[str, Listener] | None = None,
-        *,
-        folding: Folding = PLAIN,
-    ) -> Any | None:
-        """One forward pass of pictures in [0,1], with listeners on modules; the network is left as it was found.
-
-        Returns what the network returns, logits in place of softmaxed outputs, or None where a listener stopped it.
-        Whether gradients are recorded is the caller's affair. The listener of PICTURES is given the preprocessed
-        pictures. folding: batch norms folded, which gives the same to rounding; see `folding`.
-        """
-        self._check(images)
-        listeners = dict(listeners or {})
-        heads: dict[str, set[int]] = {}
-        for name, call in self._trace.heads:
-            heads.setdefault(name, set()).add(call)
-        modules = self.adapter.modules()
-        handles = []
-        owner = threading.get_ident()
-        with self._lock:
-            try:
-                for name, listener in listeners.items():
-                    if name in modules:
-                        handles.append(modules[name].register_forward_hook(_hook(listener, owner)))
-                for name, calls in heads.items():
-                    handles.append(modules[name].register_forward_hook(_hook(self._unsquash(name, calls), owner)))
-                told = {kind: listeners[kind] for kind in KINDS if kind in listeners}
-                functions = Calls(lambda kind, inputs, output: told[kind](inputs, output) if kind in told else None)
-                with self._failing(images), self._as_found(), folding.folding(tuple(listeners)):
-                    prepared = self.spec.preprocess(images.to(self.device, self.dtype))
-                    if PICTURES in listeners:
-                        replaced = listeners[PICTURES]((), prepared)
-                        prepared = prepared if replaced is None else replaced
-                    with functions if told else nullcontext():
-                        return self.adapter.forward(folding.prepared(prepared))
-            except StopForward:
-                return None
-            finally:
-                for handle in handles:
-                    handle.remove()
-
-    @contextmanager
-    def _as_found(self) -> Iterator[None]:
-        """The network in evaluation mode with the same random numbers each time; all is put back as it was."""
-        with untouched(self.adapter.root, self._trace.written), repeatable(self._trace.random):
-            yield
-
-    def folding(self) -> Folding:
-        """What can be folded in the network as it is now, for `run`; found again when weights have changed."""
-        if any(place.holds_tensor for place in self._trace.written):  # it is known by its weights, which change
-            return PLAIN
-        state = self._fingerprint.state()
-        if self._folding is None or self._folding[:2] != (state, self.spec.hw):
-            generator = torch.Generator().manual_seed(0)
-            shape = (self._trace.batch, self.spec.channels, *self.spec.hw)
-            noise = torch.rand(shape, generator=generator).to(self.device, self.dtype)
-            with self._lock, self._failing(noise), self._as_found():
-                folding = fold_norms(self.adapter.forward, self.adapter.modules(), self.spec.preprocess(noise))
-            self._folding = state, self.spec.hw, folding
-        return self._folding[2]
-
-    def kernel(self, module: str) -> Tensor | None:
-        """The learned weights of a module, as Adapter.kernel gives them; the network is left as it was found."""
-        if module not in self.adapter.modules():
-            return None
-        with self._lock, self._as_found(), torch.no_grad():
-            return self.adapter.kernel(module)
-
     def twin(self) -> "Network":
         """A copy of the network, with weights of its own to change. Raises NetworkError where it cannot be copied."""
         try:
@@ -290,28 +207,6 @@ class Network:
             output=self._output_option,
             note=self.note,
         )
-
-    def _unsquash(self, name: str, calls: set[int]) -> Listener:
-        count = -1
-
-        def logits(inputs: Any, output: Any) -> Tensor | None:
-            nonlocal count
-            count += 1
-            result = self.adapter.squashed(name, inputs) if count in calls else None
-            return result[0] if result else None
-
-        return logits
-
-    def _check(self, images: Tensor) -> None:
-        if self.adapter.changed():
-            raise InputError(
-                f"modules of {self.name} were added, removed or replaced since it was loaded: load it again"
-            )
-        if self.spec.fixed_size and tuple(images.shape[-2:]) != self.spec.hw:
-            raise InputError(
-                f"{self.name} runs at {self.spec.height}x{self.spec.width} pixels alone; "
-                f"given {images.shape[-2]}x{images.shape[-1]}"
-            )
 
     def scores(self, output: Any, pictures: int | None = None) -> Float[Tensor, "b k"]:
         """The logits in what `run` returned, for so many pictures where that is told. Where only probabilities are to
@@ -339,7 +234,7 @@ class Network:
         result = [self.spec.warning] if self.spec.warning else []
         if self.has_classes and self._scores.squashed is not None:
             result.append(SQUASHED[self._scores.squashed])
-        if self._trace.random:
+        if self._runner.trace.random:
             result.append(
                 "the network draws random numbers when it runs: each picture was looked at alone, with the same ones"
             )
@@ -355,17 +250,17 @@ class Network:
     @property
     def one_at_a_time(self) -> bool:
         """Whether pictures have to go through alone: the network takes one, mixes them, or draws random numbers."""
-        return self.takes_one or bool(self._trace.random) or self.mixes_pictures
+        return self.takes_one or bool(self._runner.trace.random) or self.mixes_pictures
 
     @property
     def takes_one(self) -> bool:
         """Whether the network fails on more than one picture at once."""
-        return self._trace.batch == 1
+        return self._runner.trace.batch == 1
 
     @cached_property
     def mixes_pictures(self) -> bool:
         """Whether what the network answers to a picture depends on the others of its batch."""
-        return self._trace.mixes or self._normalises_anew
+        return self._runner.trace.mixes or self._normalises_anew
 
     @cached_property
     def _normalises_anew(self) -> bool:
@@ -412,41 +307,3 @@ class Network:
             [Prediction(i, self.labels.name(i), float(scores[row, i]), float(probabilities[row, i])) for i in best]
             for row, best in enumerate(order)
         ]
-
-    def weights_hash(self) -> str:
-        """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
-        state = self._fingerprint.state()
-        if self._hash is None or self._hash[0] != state:
-            self._hash = state, hash_of(self.adapter.root, self.adapter.is_weight)
-        return self._hash[1]
-
-
-_LOCKS: "weakref.WeakKeyDictionary[torch.nn.Module, threading.RLock]" = weakref.WeakKeyDictionary()
-_LOCKS_LOCK = threading.Lock()
-
-
-class _Locks:
-    """The locks of all modules of a network, so that handles which share a module take turns."""
-
-    def __init__(self, root: torch.nn.Module) -> None:
-        new = threading.RLock()
-        with _LOCKS_LOCK:
-            result = {id(lock): lock for module in root.modules() for lock in [_LOCKS.setdefault(module, new)]}
-        self._locks = [result[key] for key in sorted(result)]  # always in one order
-
-    def __enter__(self) -> None:
-        for lock in self._locks:
-            lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        for lock in reversed(self._locks):
-            lock.release()
-
-
-def _hook(listener: Listener, owner: int) -> Callable[[Any, Any, Any], Any]:
-    """A forward hook that hears only the thread that asked for it."""
-
-    def hook(module: Any, inputs: Any, output: Any) -> Any:
-        return listener(inputs, output) if threading.get_ident() == owner else None
-
-    return hook

@@ -14,7 +14,8 @@ from convscope.errors import InputError
 from convscope.models.failures import backward_watched
 from convscope.models.folding import PLAIN, Folding
 from convscope.models.layers import Layer, ports
-from convscope.models.network import Listener, Network, StopForward
+from convscope.models.network import Network
+from convscope.models.runner import Listener, StopForward
 from convscope.taps.tap import SCORES_TAP, Tap, ensure_tap
 
 
