@@ -1,6 +1,9 @@
 """What several tests share: the embedded network, and a photograph."""
 
+import os
 from pathlib import Path
+
+os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import pytest
 import torch

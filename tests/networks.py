@@ -1,10 +1,7 @@
 """Small networks of every kind that methods must work on. All take 3x32x32 pictures and tell 5 classes apart."""
 
-import os
 from collections.abc import Callable
 from functools import cache
-
-os.environ.setdefault("KERAS_BACKEND", "torch")
 
 import torch
 import torch.nn.functional as F

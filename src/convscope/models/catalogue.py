@@ -29,6 +29,7 @@ class Source:
 
 
 _KERAS = "convscope.models.sources.keras_models"
+_SAVED = "convscope.models.sources.saved"
 
 NAMED: Mapping[str, Source] = {
     "efficientnet_lite0": Source(
@@ -50,6 +51,11 @@ NAMED: Mapping[str, Source] = {
         "VGG16's convolutions, fine-tuned from ImageNet for edges; good for filters, inversion and style",
         fetched="vgg16_hed.pt",
     ),
+    "mobilenet_v2": Source(
+        "convscope.models.sources.mobilenet_v2",
+        "torchvision's MobileNetV2 with its ImageNet weights, without torchvision; a residual network",
+        fetched="mobilenet_v2.pt",
+    ),
 }
 
 PREFIXES: Mapping[str, Source] = {
@@ -60,11 +66,42 @@ PREFIXES: Mapping[str, Source] = {
         extra="keras",
         examples=("keras:VGG16", "keras:VGG19", "keras:InceptionV3", "keras:ResNet50V2"),
     ),
+    "torchvision": Source(
+        "convscope.models.sources.torchvision_models",
+        "any classifier of torchvision",
+        needs="torchvision",
+        extra="zoo",
+        examples=("torchvision:resnet50", "torchvision:vgg16", "torchvision:convnext_tiny"),
+    ),
+    "timm": Source(
+        "convscope.models.sources.timm_models",
+        "any network of timm",
+        needs="timm",
+        extra="zoo",
+        examples=("timm:resnet50.a1_in1k", "timm:convnext_tiny"),
+    ),
+    "hf": Source(
+        "convscope.models.sources.huggingface",
+        "an image classifier of Hugging Face, by its name on the hub or its folder",
+        needs="transformers",
+        extra="hf",
+        examples=("hf:microsoft/resnet-50",),
+    ),
 }
 
 SUFFIXES: Mapping[str, Source] = {
     ".keras": Source(_KERAS, "a network saved by Keras 3", needs="keras", extra="keras"),
+    ".h5": Source(_KERAS, "a network saved by Keras before 3, Teachable Machine's too", needs="keras", extra="keras"),
+    ".hdf5": Source(_KERAS, "the same", needs="keras", extra="keras"),
+    ".zip": Source(_KERAS, "a Keras export of Teachable Machine, as downloaded", needs="keras", extra="keras"),
+    ".safetensors": Source(_SAVED, "a network that convscope train saved"),
+    ".pt2": Source(_SAVED, "a program of torch.export, with --trust"),
+    ".pt": Source(_SAVED, "a module or TorchScript saved by torch, with --trust"),
+    ".pth": Source(_SAVED, "the same"),
 }
+
+CODE = Source("convscope.models.sources.code", "a function of yours that returns a torch module, with --trust")
+"""`file.py:function` or `package.module:function`."""
 
 
 def known_sources() -> list[str]:

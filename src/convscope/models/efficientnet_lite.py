@@ -77,9 +77,9 @@ class Block(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """RGB pictures, `b 3 h w`, to the logits of 1000 classes, `b 1000`. width, depth: see VARIANTS."""
+    """RGB pictures, `b 3 h w`, to the logits of the classes, `b k`. width, depth: see VARIANTS."""
 
-    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0, classes: int = CLASSES) -> None:
         super().__init__()
         self.stem = _triple(3, STEM_CHANNELS, 3, 2)
         blocks: list[Block] = []
@@ -93,7 +93,7 @@ class EfficientNetLite(nn.Module):
         self.blocks = nn.Sequential(*blocks)
         self.head = _triple(channels, HEAD_CHANNELS, 1, 1)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(HEAD_CHANNELS, CLASSES)
+        self.classifier = nn.Linear(HEAD_CHANNELS, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.head(self.blocks(self.stem(x)))

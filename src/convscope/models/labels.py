@@ -4,8 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from convscope.errors import InputError, UnknownNameError
+from convscope.reading import ReadError, regular_bytes
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,39 @@ def _key(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").split())
 
 
-def ensure_labels(labels: Labels | Sequence[str] | None) -> Labels:
-    """Labels from any of the forms that users give."""
+def ensure_labels(labels: Labels | Sequence[str] | str | Path | None) -> Labels:
+    """Labels from any of the forms that users give; text is the path of a file with one a line."""
     if labels is None:
         return Labels()
     if isinstance(labels, Labels):
         return labels
-    if isinstance(labels, str):
-        raise InputError(f"labels is the text {labels!r}; expected a list of names, one for each class")
+    if isinstance(labels, str | Path):
+        return labels_from(Path(labels))
     return Labels(tuple(str(name).strip() for name in labels))
+
+
+MOST_OF_FILE = 10_000_000
+"""Bytes of a file of labels."""
+
+
+def labels_from(path: Path) -> Labels:
+    """The names in a text file, a class a line; numbers before them are left out where all lines have them in order,
+    as Teachable Machine writes them ("0 cat"). Raises InputError."""
+    expected = "expected a text file with the name of a class on each line"
+    try:
+        text = regular_bytes(path, MOST_OF_FILE).decode("utf-8-sig")
+    except ReadError as error:
+        raise InputError(f"labels: {str(path)!r} {error}; {expected}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"labels: {str(path)!r} is no text (UTF-8); {expected}") from None
+    lines = [line.strip() for line in text.splitlines()]
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines or not all(lines):
+        raise InputError(f"labels: {str(path)!r} has no name on line {lines.index('') + 1 if lines else 1}")
+    if all(line.split()[0].rstrip(":,") == str(i) and len(line.split()) > 1 for i, line in enumerate(lines)):
+        lines = [line.split(maxsplit=1)[1] for line in lines]
+    return Labels(tuple(lines))
 
 
 def imagenet_labels() -> Labels:

@@ -115,6 +115,10 @@ class Network:
         """One forward pass of pictures in [0,1], with listeners on modules; see Runner.run."""
         return self._runner.run(images, listeners, folding=folding)
 
+    def native(self, prepared: Float[Tensor, "b c h w"]) -> Any:
+        """What the framework itself answers to preprocessed pictures: to compare with `run`."""
+        return self._runner.native(prepared)
+
     def folding(self) -> Folding:
         """What can be folded in the network as it is now, for `run`; found again when weights have changed."""
         return self._runner.folding()

@@ -127,6 +127,11 @@ class Runner:
                 for handle in handles:
                     handle.remove()
 
+    def native(self, prepared: Float[Tensor, "b c h w"]) -> Any:
+        """What the framework itself answers to preprocessed pictures; the network is left as it was found."""
+        with self._lock, self.failing(prepared), self._as_found():
+            return self.adapter.native(prepared)
+
     @contextmanager
     def _as_found(self) -> Iterator[None]:
         """The network in evaluation mode with the same random numbers each time; all is put back as it was."""

@@ -99,7 +99,7 @@ class InputSpec:
         known = "is" if len(self.unknown) == 1 else "are"
         return (
             f"the network's input {', '.join(self.unknown)} {known} unknown, so pictures go in as plain [0,1] values: "
-            "give them with load_model(..., input=InputSpec(size=..., range=..., mean=..., std=...))"
+            f"say {' and '.join(f'--{name}' for name in self.unknown)} (input=InputSpec(...))"
         )
 
     def preprocess(self, images: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:

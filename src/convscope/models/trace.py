@@ -172,7 +172,7 @@ class _Listening:
         known = self.flow.known(tensor)
         dims = known.dims if known is not None else unknown(tensor.shape)
         layout = None if tensor.is_complex() else layout_of(dims, tensor.shape, self.batch)
-        call, kind = self.calls[name], KINDS[name] if name in KINDS else type(self.adapter.modules()[name]).__name__
+        call, kind = self.calls[name], KINDS[name] if name in KINDS else self.adapter.kind(name)
         shape = tuple(tensor.shape[1:]) if layout is None else _shape(layout, tensor, self.batch)
         rows = 1 if layout is None else layout.rows
         if layout is None or rows > MOST_ROWS:

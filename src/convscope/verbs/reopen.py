@@ -9,7 +9,8 @@ from typing import Any
 import torch
 
 from convscope.errors import NetworkError, NotFetchedError, ResultError
-from convscope.models.load import is_file, load_model
+from convscope.models.find import kind_of
+from convscope.models.load import load_model
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike
 from convscope.models.reference import NetworkRef
@@ -52,14 +53,16 @@ def _loaded(told: NetworkRef, given: str | Path | None, reach: Reach, trust: boo
     source = told.source if given is None else str(given)
     if not source:
         raise ResultError(f"the network {told.name!r} was a live module: give it with replay(..., net=...)")
-    place = source
-    if given is None and is_file(source):
+    place, kind = source, kind_of(source)
+    if given is None and kind == "code":
+        raise ResultError(f"the network is made by code, {source!r}, which no recipe may run: {ELSE}, and --trust")
+    if given is None and kind == "file":
         place = str(reach.find(source, "the network", ELSE))
-    if is_file(source) or (given is not None and options.get("weights") not in WORDS):
+    if kind == "file" or (given is not None and kind == "name" and options.get("weights") not in WORDS):
         options.pop("weights", None)
     elif options.get("weights") not in WORDS:
         options["weights"] = str(reach.find(options["weights"], "the weights file", ELSE))
-    spec, named = told.input, not is_file(source)
+    spec, named = told.input, kind == "name"
     if not named:
         _check_size(told.name, spec, MOST_OF_FILE)
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
-from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.command import NETWORK, Common, Outcome, command
 from convscope.cli.telling import saved
 from convscope.results.files import check_ending
 from convscope.verbs.assess import assess
@@ -14,7 +14,7 @@ from convscope.verbs.question import method_of
 @command(
     "assess",
     verb=assess,
-    shares=MADE[:4],
+    shares=NETWORK,
     methods=True,
     examples=[
         "assess cat.jpg --out assessed.png",

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import OfMethod, Photo
-from convscope.cli.command import DEFAULT_MODEL, Common, Outcome, command
+from convscope.cli.command import DEFAULT_MODEL, NETWORK, Common, Outcome, command
 from convscope.cli.telling import saved
-from convscope.models.load import load_model
 from convscope.results.board import check_board_ending
 from convscope.verbs.compare import USUAL, compare
 
@@ -17,7 +16,7 @@ from convscope.verbs.compare import USUAL, compare
     "compare",
     verb=compare,
     methods=True,
-    shares=("device", "trust"),
+    shares=NETWORK[1:],
     examples=[
         "compare cat.jpg --out board.html",
         "compare cat.jpg --target class:tabby --target 'class:tiger cat' --out board.png",
@@ -49,7 +48,7 @@ def main(
     """Heatmaps side by side on shared scales: methods by targets by networks. As .html with a linked pointer."""
     file = out or Path(f"{Path(photo).stem}-board.html")
     check_board_ending(file)
-    nets = [load_model(name, device=common.device, trust=common.trust) for name in models or [DEFAULT_MODEL]]
+    nets = [common.load(name) for name in models or [DEFAULT_MODEL]]
     return common.made(
         compare,
         nets,

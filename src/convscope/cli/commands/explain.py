@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod
-from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.command import NETWORK, Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Photos, Table, check_many, is_many
 from convscope.cli.telling import told
 from convscope.errors import InputError
@@ -21,7 +21,7 @@ from convscope.verbs.question import method_of
 @command(
     "explain",
     verb=explain,
-    shares=MADE[:4],
+    shares=NETWORK,
     methods=True,
     examples=[
         "explain cat.jpg --out cam.png",

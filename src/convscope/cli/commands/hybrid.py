@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
-from convscope.cli.command import MADE, Common, Outcome, command
+from convscope.cli.command import NETWORK, Common, Outcome, command
 from convscope.cli.telling import told
 from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
@@ -16,7 +16,7 @@ from convscope.verbs.hybrid import hybrid
 @command(
     "hybrid",
     verb=hybrid,
-    shares=MADE[:4],
+    shares=NETWORK,
     methods=True,
     examples=[
         "hybrid cat.jpg --out hot.png",

@@ -3,15 +3,14 @@
 from importlib.util import find_spec
 from pathlib import Path
 
-import torch
-
-from convscope.errors import InputError, NetworkError
-from convscope.models.efficientnet_lite import VARIANTS, EfficientNetLite, from_published
-from convscope.models.labels import ensure_labels, imagenet_labels
+from convscope.errors import NetworkError
+from convscope.models.efficientnet_lite import CLASSES, VARIANTS, EfficientNetLite, from_published
+from convscope.models.labels import imagenet_labels
 from convscope.models.network import Network
-from convscope.models.sources.torch_module import TorchAdapter
+from convscope.models.sources.architecture import Architecture, assembled, holding
 from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from convscope.models.state_files import loaded
 
 # input size, package, file in it
 FILES = {
@@ -22,25 +21,18 @@ FILES = {
 
 
 def load(name: str, wanted: Wanted) -> Network:
-    """EfficientNet-Lite. `weights`: None for those of ImageNet, "none" for random ones (seed 0)."""
-    weights = wanted.weights
-    if weights not in (None, "none", "imagenet"):
-        raise InputError(f"weights is {weights!r}; {name} has 'imagenet' (the default) and 'none' (random)")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = EfficientNetLite(*VARIANTS[name])
-    if weights != "none":
-        module.load_state_dict(from_published(torch.load(_file(name), map_location="cpu", weights_only=True)))
-    module.eval()
-    return Network(
-        TorchAdapter(module),
-        name=name,
-        spec=wanted.input or InputSpec(size=FILES[name][0], range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD),
-        labels=imagenet_labels() if wanted.labels is None else ensure_labels(wanted.labels),
-        source=name,
-        options={"weights": weights} if weights else {},
-        output=wanted.output,
-        note="random weights" if weights == "none" else "ImageNet weights, Apache-2.0",
+    """EfficientNet-Lite, with ImageNet weights."""
+    return assembled(
+        name,
+        name,
+        wanted,
+        Architecture(
+            build=lambda classes: EfficientNetLite(*VARIANTS[name], classes=classes or CLASSES),
+            trained=lambda: holding(EfficientNetLite(*VARIANTS[name]), from_published(loaded(_file(name)))),
+            spec=InputSpec(size=FILES[name][0], range=(0.0, 1.0), mean=IMAGENET_MEAN, std=IMAGENET_STD),
+            labels=imagenet_labels(),
+            about="ImageNet weights, Apache-2.0",
+        ),
     )
 
 

@@ -44,6 +44,9 @@ class KerasAdapter:
         now = named_layers(self._model)
         return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
 
+    def kind(self, name: str) -> str:
+        return type(self._modules[name]).__name__
+
     def is_container(self, name: str) -> bool:
         return groups_others(self._modules[name])
 
@@ -52,6 +55,15 @@ class KerasAdapter:
 
     def forward(self, images: Tensor) -> Any:
         return self._model(images if self._format == "channels_first" else images.permute(0, 2, 3, 1), training=False)
+
+    def native(self, images: Tensor) -> Any:
+        given = images if self._format == "channels_first" else images.permute(0, 2, 3, 1)
+        answer = self._model.predict_on_batch(given.cpu().numpy())
+        if isinstance(answer, dict):
+            return {name: torch.as_tensor(value) for name, value in answer.items()}
+        if isinstance(answer, list | tuple):
+            return tuple(torch.as_tensor(value) for value in answer)
+        return torch.as_tensor(answer)
 
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
         layer: Any = self._modules[name]

@@ -33,12 +33,18 @@ def application_spec(name: str, model: Any) -> InputSpec:
     return InputSpec(size=size, channels=channels, range=(0, 255), mean=0.0, std=1.0)  # the model rescales itself
 
 
-def spec_of(model: Any) -> InputSpec:
-    """What a model tells of its input: size and channels; the range where it begins by rescaling."""
+def spec_of(model: Any, size: tuple[int, int] | None = None) -> InputSpec:
+    """What a model tells of its input: size and channels; the range where it begins by rescaling.
+
+    size: what to take where it does not fix one. Raises InputError where neither is there.
+    """
     height, width, channels = _input_shape(model)
+    if size is not None:
+        height, width = height or size[0], width or size[1]
     if not height or not width:
         raise InputError(
-            f"the Keras model {model.name} does not fix its input size: give input=InputSpec(size=(h, w), ...)"
+            f"the Keras model {model.name} does not fix its input size: say it with --input 224 "
+            "(input=InputSpec(size=(h, w), ...))"
         )
     told = {_told(chain) for chain in chains(model)}
     known, inside = told.pop() if len(told) == 1 else (None, False)
@@ -76,7 +82,7 @@ def _input_shape(model: Any) -> tuple[int | None, int | None, int]:
     if not isinstance(shape, tuple | list) or len(shape) != 4:
         raise InputError(
             f"the Keras model {model.name} takes {shape or 'what it does not say'}; expected one picture (batch, h, w, "
-            "channels): give input=InputSpec(size=(h, w), ...)"
+            "channels): say it with --input 224x224x3 (input=InputSpec(size=(h, w), ...))"
         )
     if format_of(model) == "channels_first":
         return shape[2], shape[3], int(shape[1] or 3)
