@@ -1,6 +1,7 @@
-"""Memory that runs out is told apart from other failures, whichever way torch, NumPy, Pillow or the system puts it."""
+"""Memory that runs out: told apart from other failures, whichever way torch, NumPy, Pillow or the system puts it; and
+batches halved for it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from convscope.errors import ConvscopeError, OutOfMemoryError
@@ -26,3 +27,20 @@ def memory_watched(work: str) -> Iterator[None]:
         if not isinstance(error, MemoryError) and not any(text in str(error) for text in _SAYS):
             raise
         raise OutOfMemoryError(f"memory ran out ({work}): take a smaller size, or fewer at once") from error
+
+
+def attempted(work: Callable[[], object], count: int, what: str, *, least: int = 1) -> int:
+    """Do the work of a batch of so many. Returns `count` where it is done, and half of it, which is what to take next,
+    where memory ran out.
+
+    `work` must leave nothing of a batch that failed. least: below it a batch is not halved. Raises OutOfMemoryError
+    where that does not fit either.
+    """
+    try:
+        with memory_watched(what):
+            work()
+    except OutOfMemoryError:
+        if count <= least:
+            raise
+        return count // 2
+    return count

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convscope.render import grid
+from convscope.render import colour_bar, grid
 from convscope.render.colour import colourise
-from convscope.render.grid import Bar, columns_for, sheet, stacked, tile_size
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import columns_for, sheet, stacked, tile_size
 from convscope.render.text import PAPER, figure, shortened, width_of
 
 laws = settings(deadline=None, derandomize=True, database=None, max_examples=100)
@@ -38,7 +39,8 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Written:
         found.append((text, left, left + width))
         real(draw, at, text, size, colour, anchor)
 
-    monkeypatch.setattr(grid, "write", write)
+    for module in (grid, colour_bar):
+        monkeypatch.setattr(module, "write", write)
     return found
 
 

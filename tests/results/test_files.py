@@ -15,10 +15,11 @@ from PIL import Image, PngImagePlugin
 from convscope import load_result
 from convscope.errors import ResultError
 from convscope.results.activations import Activations
-from convscope.results.files import KEY, check_ending, png_bytes, write_whole
+from convscope.results.files import check_ending, write_whole
 from convscope.results.heatmap import Heatmap
 from convscope.results.npz import npz_bytes
 from convscope.results.pictures import Pictures
+from convscope.results.png import KEY, png_bytes
 from convscope.results.recipe import FORMAT, Call, Recipe
 from convscope.results.result import FACTS_IN_PNG, Result, file_name
 from convscope.results.weights import Weights

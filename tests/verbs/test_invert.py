@@ -67,7 +67,7 @@ def test_a_caricature_overdoes_what_the_layer_saw() -> None:
 
 
 def test_layers_from_early_to_late_unless_named(lite0: cs.Network) -> None:
-    from convscope.models.choose import spread_layers
+    from convscope.models.usual_layers import spread_layers
 
     names = spread_layers(lite0.layers())
     order = [layer.name for layer in lite0.layers()]

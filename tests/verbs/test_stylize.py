@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import convscope as cs
 from convscope.images.filters import luma
-from convscope.models.choose import content_layers_of, style_layers_of
+from convscope.models.usual_layers import content_layers_of, style_layers_of
 from convscope.models.vgg import VGG16Trunk
 from convscope.objectives.expression import Objective, Sum
 from convscope.objectives.style import Content, Style, mean_gram

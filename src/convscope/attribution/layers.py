@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from convscope.errors import InputError, NotFiniteError
-from convscope.models.choose import Recommended
 from convscope.models.network import Network
+from convscope.models.recommended_layer import Recommended
 from convscope.objectives.expression import Objective
 from convscope.taps.tap import SCORES_TAP
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from convscope.errors import ImageError
+from convscope.models.exif import turn_of, upright_of
 from convscope.models.fitting import WHOLE, Fit, Shrunk, most_shrinking
 from convscope.models.strict import strict_decoding
 from convscope.reading import ReadError, regular_bytes
@@ -136,7 +137,7 @@ def _decoded(picture: Image.Image, record: dict[str, Any], wanted: tuple[tuple[i
         done.append("first frame")
     try:
         white, bits = _white(picture), _bits(picture)
-        turned = picture.format == "TIFF" and _orientation(picture) > 1  # a TIFF is turned as it is loaded
+        turned = picture.format == "TIFF" and turn_of(picture) > 1  # a TIFF is turned as it is loaded
         width, height = picture.size
         by = _draft(picture, *wanted) if wanted else 1
         _load(picture)
@@ -144,8 +145,8 @@ def _decoded(picture: Image.Image, record: dict[str, Any], wanted: tuple[tuple[i
     finally:
         if at is not None and wanted is None:
             picture.seek(at)
-    turn = _orientation(frame)
-    upright = ImageOps.exif_transpose(frame) if turn > 1 else frame
+    turn = turn_of(frame)
+    upright = upright_of(frame)
     if turned or turn > 1:
         done.append("rotated by EXIF")
     if white not in (None, 65535):
@@ -167,7 +168,7 @@ def _draft(picture: Image.Image, size: tuple[int, int], fit: Fit) -> int:
     width, height = picture.size
     if picture.format not in ("JPEG", "MPO") or width * height <= LARGE:
         return 1
-    upright = (width, height) if _orientation(picture) >= 5 else (height, width)
+    upright = (width, height) if turn_of(picture) >= 5 else (height, width)
     most = most_shrinking(upright, size, fit)
     by = next(scale for scale in (8, 4, 2, 1) if scale <= most)
     result = picture.draft(None, (width // by, height // by)) if by > 1 else None
@@ -209,13 +210,3 @@ def _white(picture: Image.Image) -> int | None:
 def _bits(picture: Image.Image) -> int:
     """The bits of each value in the file: 16 also where Pillow hands over the upper 8 of colours."""
     return 16 if any(";16" in str(tile[3]) for tile in getattr(picture, "tile", ())) else 8
-
-
-def _orientation(picture: Image.Image) -> int:
-    """How EXIF says the picture is turned, 1 to 8; 1 where it says nothing, or nothing legible. Not before `_load` of
-    a PNG, whose EXIF may lie behind the pixels."""
-    try:
-        turn = picture.getexif().get(ExifTags.Base.Orientation, 1)
-        return turn if turn in range(2, 9) else 1
-    except Exception:  # EXIF of any kind of nonsense; the pixels are sound all the same
-        return 1

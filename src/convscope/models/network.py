@@ -14,13 +14,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from convscope.errors import InputError, NetworkError
 from convscope.models.adapter import Adapter
-from convscope.models.choose import Recommended, recommended
 from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_output
 from convscope.models.fitting import Fit
 from convscope.models.folding import PLAIN, Folding
 from convscope.models.labels import Labels
 from convscope.models.layers import Layer, layer_named
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
+from convscope.models.recommended_layer import Recommended, recommended
 from convscope.models.runner import Listener, Runner
 from convscope.models.spec import InputSpec
 

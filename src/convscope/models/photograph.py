@@ -1,7 +1,8 @@
 """The one door for photographs: any picture a person may give becomes `h w c` numbers in [0,1], or one clear error.
 
-What is done on the way is recorded, so that a recipe can do it again: rotation by EXIF, alpha laid on a
-background, the first frame of an animation, colour profiles, and how the picture was brought to the network's size.
+What is done on the way (in decoding.py, exif.py, pixels.py, fitting.py) is recorded, so that a recipe can do it
+again: rotation by EXIF, alpha laid on a background, the first frame of an animation, colour profiles, and how the
+picture was brought to the network's size.
 What a reader of the result has to know (transparency that was lost, values that are dark) is in the record's "notes".
 """
 

@@ -7,12 +7,12 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from convscope.render.colour import colourise
-from convscope.render.grid import GAP, MARGIN, SMALL, TITLE, Bar
-from convscope.render.text import EDGE, FAINT, INK, PAPER, shortened, width_of, write
+from convscope.render.colour_bar import BAR, Bar, draw_upright_bar
+from convscope.render.grid import GAP, MARGIN, SMALL, TITLE
+from convscope.render.text import FAINT, INK, PAPER, shortened, width_of, write
 
-BAR, ABOVE = 14, 44
-"""Pixels across of a colour bar, and above a column for its names."""
+ABOVE = 44
+"""Pixels above a column for its names."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def board(
             write(draw, (MARGIN, y + used + small.height + 3), "the photograph", SMALL, FAINT)
         for column, pixels in enumerate(row.tiles):
             canvas.paste(_drawn(pixels, tile), (MARGIN + across * (column + 1), y))
-        _upright(canvas, draw, row, (MARGIN + across * (len(columns) + 1) + 7, y), tile[0])
+        draw_upright_bar(canvas, draw, row.bar, row.ends, (MARGIN + across * (len(columns) + 1) + 7, y), tile[0])
     return canvas
 
 
@@ -85,13 +85,3 @@ def _scaled(pixels: UInt8[np.ndarray, "h w 3"], height: int, width: int) -> Imag
 def _drawn(pixels: UInt8[np.ndarray, "h w 3"], tile: tuple[int, int]) -> Image.Image:
     picture = Image.fromarray(np.ascontiguousarray(pixels))
     return picture.resize((tile[1], tile[0]), Image.Resampling.BICUBIC)
-
-
-def _upright(canvas: Image.Image, draw: ImageDraw.ImageDraw, row: Row, at: tuple[int, int], length: int) -> None:
-    """A colour bar that stands, the highest value above."""
-    bar, (low, high) = row.bar, row.ends
-    values = np.linspace(bar.high, bar.low, length)[:, None].repeat(BAR, 1)
-    canvas.paste(Image.fromarray(colourise(values, bar.low, bar.high, bar.map)), at)
-    draw.rectangle((at[0] - 1, at[1], at[0] + BAR, at[1] + length - 1), outline=EDGE)
-    write(draw, (at[0] + BAR + 6, at[1]), high, SMALL, INK, "la")
-    write(draw, (at[0] + BAR + 6, at[1] + length), low, SMALL, INK, "ld")

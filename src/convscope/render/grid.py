@@ -2,28 +2,17 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw
 
-from convscope.render.colour import MapName, colourise
-from convscope.render.text import EDGE, FAINT, INK, PAPER, figure, shortened, width_of, write
+from convscope.render.colour_bar import Bar, draw_bar
+from convscope.render.text import FAINT, INK, PAPER, shortened, width_of, write
 
 MARGIN, GAP = 16, 3
 TITLE, SMALL, WORDS = 19, 13, 14
 MIN_WIDTH = 360
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A colour bar: the map, the values at its ends, and what they are of."""
-
-    low: float
-    high: float
-    map: MapName
-    label: str = ""
 
 
 def columns_for(count: int, tile: tuple[int, int], width: int = 1440) -> int:
@@ -99,7 +88,7 @@ def sheet(
             at = (x, y + height + 4 + line * (SMALL + 3))
             write(draw, at, shortened(text, SMALL, width), SMALL, FAINT if line else INK)
     if bar:
-        _bar(canvas, draw, bar, (MARGIN, canvas.height - MARGIN - SMALL - 8), min(220, room // 2))
+        draw_bar(canvas, draw, bar, (MARGIN, canvas.height - MARGIN - SMALL - 8), min(220, room // 2))
     return canvas
 
 
@@ -121,20 +110,6 @@ def _numbers(
     for row in range(0, rows, each):
         y = body_top + row * cell[0] + (cell[0] - GAP) / 2
         write(draw, (left - 8, y), str(first + row * columns), SMALL, INK, "rm")
-
-
-def _bar(canvas: Image.Image, draw: ImageDraw.ImageDraw, bar: Bar, at: tuple[int, int], length: int) -> None:
-    low, high = figure(bar.low), figure(bar.high)
-    x = at[0] + width_of(low, SMALL) + 7
-    write(draw, (at[0], at[1] + 8), low, SMALL, INK, "lm")
-    ramp = colourise(np.linspace(bar.low, bar.high, length)[None].repeat(12, 0), bar.low, bar.high, bar.map)
-    canvas.paste(Image.fromarray(ramp), (x, at[1] + 2))
-    draw.rectangle((x - 1, at[1] + 1, x + length, at[1] + 14), outline=EDGE)
-    after = x + length + 7
-    write(draw, (after, at[1] + 8), high, SMALL, INK, "lm")
-    start = after + width_of(high, SMALL) + 14
-    text = shortened(bar.label, SMALL, canvas.width - MARGIN - start)
-    write(draw, (start, at[1] + 8), text, SMALL, FAINT, "lm")
 
 
 def stacked(pictures: Sequence[Image.Image]) -> Image.Image:

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw
 
 from convscope.images.luma import LUMA
 from convscope.render.colour import MapName, colourise
-from convscope.render.grid import MARGIN, SMALL, Bar, sheet
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import MARGIN, SMALL, sheet
 from convscope.render.text import PAPER, shortened, write
 
 KINDS = (

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from convscope.render.colour import colourise, own_scale, scale_of
-from convscope.render.grid import Bar, columns_for, paragraph, sheet, stacked, tile_size
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import columns_for, paragraph, sheet, stacked, tile_size
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Result
 

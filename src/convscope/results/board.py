@@ -14,7 +14,7 @@ from PIL import Image
 from convscope.images.ranks import ranks
 from convscope.render.board import Row, board
 from convscope.render.colour import MapName, colourise
-from convscope.render.grid import Bar
+from convscope.render.colour_bar import Bar
 from convscope.render.overlay import overlay
 from convscope.render.page import page, pixels_uri
 from convscope.render.text import figure

@@ -1,16 +1,13 @@
-"""Writing files whole or not at all, reading them whole, and results as .png with the recipe inside."""
+"""Writing files whole or not at all, and reading them whole."""
 
 import contextlib
-import io
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-from PIL import Image, PngImagePlugin
 
 from convscope.errors import ResultError
 from convscope.reading import ReadError, regular_bytes
@@ -19,8 +16,6 @@ KEY = "convscope"
 """The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
 
 
-MOST_PIXELS = 150_000_000
-"""A picture above this is not read: it was hardly made here."""
 MOST_FILE = 1 << 30
 """Bytes of a picture or an animation that is read."""
 TRIED = 1 << 16
@@ -104,37 +99,6 @@ def _umask() -> int:
 
 
 _UMASK = _umask()  # asked once: asking sets it for a moment, for all threads
-
-
-def png_bytes(picture: Image.Image, about: Mapping[str, Any]) -> bytes:
-    """A picture as PNG, with `about` inside as JSON."""
-    info = PngImagePlugin.PngInfo()
-    text = json.dumps(about)
-    if len(text) > PngImagePlugin.MAX_TEXT_CHUNK:
-        raise ResultError("the recipe is too long for a picture file (above 1 MB): save the result as .npz")
-    info.add_itxt(KEY, text, zip=True)
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", pnginfo=info, compress_level=6)
-    return buffer.getvalue()
-
-
-def read_png(path: Path) -> tuple[Image.Image, dict[str, Any]]:
-    """A picture and what png_bytes put into it. Raises ResultError where it holds no recipe."""
-    data = read_whole(path)
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            if picture.width * picture.height > MOST_PIXELS:
-                raise ValueError(f"it has {picture.width}x{picture.height} pixels")
-            picture.load()
-            text = picture.info.get(KEY)
-            copy = picture.convert("RGB")
-    except Exception as error:  # decoders raise whatever they like on broken files
-        raise ResultError(f"{str(path)!r} is not a picture that can be read: {error}") from None
-    if text is None:
-        raise ResultError(
-            f"{str(path)!r} holds no recipe of convscope: it was made by another program, or saved again by one"
-        )
-    return copy, parsed(str(text), path)
 
 
 def parsed(text: str, path: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from convscope.errors import ResultError
 from convscope.render.colour import MapName, colourise, scale_of, to_bytes
-from convscope.render.grid import Bar, paragraph, stacked
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import paragraph, stacked
 from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
 from convscope.render.text import FAINT, figure
 from convscope.results.facts import Facts, Summary

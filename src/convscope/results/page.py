@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from convscope.render.grid import Bar, sheet
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import sheet
 from convscope.render.overlay import overlay
 from convscope.results.facts import Facts
 from convscope.results.result import Axes, Result

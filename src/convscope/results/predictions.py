@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
-from convscope.render.bars import bars_beside
+from convscope.render.guess_bars import bars_beside
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 

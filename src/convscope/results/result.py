@@ -15,8 +15,9 @@ from PIL import Image
 from convscope.errors import ResultError
 from convscope.memory import memory_watched
 from convscope.results.facts import Facts, Summary
-from convscope.results.files import check_ending, png_bytes, write_whole
+from convscope.results.files import check_ending, write_whole
 from convscope.results.npz import npz_bytes
+from convscope.results.png import png_bytes
 from convscope.results.recipe import Recipe
 
 Axes = Mapping[str, tuple[str, ...]]

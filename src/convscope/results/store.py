@@ -23,9 +23,10 @@ from convscope.results import (  # noqa: F401  (each says there which kinds of r
     variations,
     weights,
 )
-from convscope.results.files import parsed, read_png, read_whole
+from convscope.results.files import parsed, read_whole
 from convscope.results.format1 import KIND_OF
 from convscope.results.npz import read_npz
+from convscope.results.png import read_png
 from convscope.results.recipe import Recipe
 from convscope.results.result import KINDS, Result
 

@@ -8,7 +8,8 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from convscope.render.colour import colourise
-from convscope.render.grid import Bar, columns_for, sheet, tile_size
+from convscope.render.colour_bar import Bar
+from convscope.render.grid import columns_for, sheet, tile_size
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 

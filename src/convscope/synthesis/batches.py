@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
-from convscope.errors import NotFiniteError, OutOfMemoryError
-from convscope.memory import memory_watched
+from convscope.errors import NotFiniteError
+from convscope.memory import attempted
 from convscope.models.network import Network
 from convscope.objectives.diversity import Diversity
 from convscope.objectives.expression import Objective, taps_of
@@ -85,9 +86,9 @@ class Batches:
     def _run(self, group: Group, at_once: int) -> None:
         """Make the pictures of one group.
 
-        `taps.batching.in_batches` does not fit here: it only halves a batch that ran out of memory. This loop also
-        makes a batch with a non-finite value one by one, drops the target at fault, never splits the variants of one
-        target, and corrects the total of the progress for what is left.
+        `taps.batching.in_batches` does not fit here: this loop also makes a batch with a non-finite value one by one,
+        drops the target at fault, never splits the variants of one target, and corrects the total of the progress for
+        what is left.
         """
         if group.plan.transform.describe() not in self.transforms:
             self.transforms.append(group.plan.transform.describe())
@@ -96,22 +97,23 @@ class Batches:
         while rest := left[len(self.objectives) - before :]:
             self.session.done = self._before
             self.session.total = self._before + group.making.total * -(-len(rest) // at_once) + self._after
+            batch = rest[:at_once]
+            least = len(batch) if variants > 1 else 1
             try:
-                with memory_watched(f"making pictures of {size[0]}x{size[1]}"):
-                    self._make(rest[:at_once], group.making)
-                self._before += group.making.total
+                what = f"making pictures of {size[0]}x{size[1]}"
+                now = attempted(partial(self._make, batch, group.making), len(batch), what, least=least)
             except NotFiniteError as error:
                 self._batch = ()
-                if len(rest[:at_once]) == 1 or variants > 1:
+                if len(batch) == 1 or variants > 1:
                     self.skipped.append(f"no picture of {rest[0]}: {error}")
                     left = [one for one in left if one is not rest[0]]
                 else:
                     at_once = 1  # the others of the batch are sound
-            except OutOfMemoryError:
-                if at_once == 1 or variants > 1:
-                    raise
-                at_once = min(at_once, len(rest)) // 2 or 1  # a picture of a batch is the picture made alone
-                self.halved = at_once
+            else:
+                if now == len(batch):
+                    self._before += group.making.total
+                else:  # a picture of a batch is the picture made alone
+                    at_once = self.halved = now
 
     def _at_once(self, group: Group) -> int:
         """How many pictures of a group are made as one batch."""

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from convscope.models.choose import middle_layer
 from convscope.models.network import Network
+from convscope.models.usual_layers import middle_layer
 from convscope.objectives.expression import Objective
 from convscope.objectives.likeness import PhotographMatch
 from convscope.objectives.words import in_words

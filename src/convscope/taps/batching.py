@@ -1,9 +1,9 @@
 """How many pictures to make at once, so that memory stays bounded."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
-from convscope.errors import OutOfMemoryError
-from convscope.memory import memory_watched
+from convscope.memory import attempted
 from convscope.models.network import Network
 from convscope.taps.tap import SCORES_TAP, Tap
 
@@ -55,13 +55,9 @@ def batches(count: int, at_once: int, work: Callable[[int, int], None], what: st
     done = 0
     while done < count:
         size = min(at_once, count - done)
-        try:
-            with memory_watched(what):
-                work(done, done + size)
-        except OutOfMemoryError:
-            if size == 1:
-                raise
-            at_once = size // 2
+        now = attempted(partial(work, done, done + size), size, what)
+        if now < size:
+            at_once = now
             continue
         done += size
         yield done, at_once

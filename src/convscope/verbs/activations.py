@@ -9,12 +9,12 @@ import torch
 from convscope.errors import InputError
 from convscope.inspection.statistics import channel_statistics
 from convscope.memory import memory_watched
-from convscope.models.choose import named_layers
 from convscope.models.fitting import Fit
 from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.reference import NetworkRef
+from convscope.models.usual_layers import named_layers
 from convscope.options import About, check_given
 from convscope.results.activations import Activations
 from convscope.taps.record import record

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import torch
 
 from convscope.memory import memory_watched
-from convscope.models.choose import dream_layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.usual_layers import dream_layer
 from convscope.objectives.expression import Objective
 from convscope.objectives.text import ensure_objective
 from convscope.objectives.units import layer

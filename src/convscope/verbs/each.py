@@ -7,8 +7,8 @@ from importlib import import_module
 from itertools import islice
 from typing import Any, Literal
 
-from convscope.errors import ConvscopeError, ImageError, InputError, OutOfMemoryError, Stopped
-from convscope.memory import memory_watched
+from convscope.errors import ConvscopeError, ImageError, InputError, Stopped
+from convscope.memory import attempted
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.picture_files import Images, name_of, stream_of
@@ -171,9 +171,16 @@ class _Run:
         ones."""
         if not opened:
             return []
+        made: list[Result] = []
+        pictures = [picture for _, picture in opened]
+        half = len(opened) // 2
         try:
-            with memory_watched(f"{self.what} of {len(opened)} pictures"):
-                return list(self.work([picture for _, picture in opened]))
+            now = attempted(
+                lambda: made.extend(self.work(pictures)), len(opened), f"{self.what} of {len(opened)} pictures"
+            )
+            if now == len(opened):
+                return made
+            self.size = min(self.size, now)
         except Stopped as stopped:
             self.partial = stopped.result
             raise
@@ -183,10 +190,7 @@ class _Run:
                     raise  # the same for every picture: an option, not the picture
                 self._skip(opened[0][0], error)
                 return []
-            half = len(opened) // 2
-            if isinstance(error, OutOfMemoryError):
-                self.size = min(self.size, half)
-            return [*self._made(opened[:half]), *self._made(opened[half:])]
+        return [*self._made(opened[:half]), *self._made(opened[half:])]
 
     def _skip(self, name: str, error: ConvscopeError) -> None:
         if self.raises:

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 
 from convscope.memory import memory_watched
-from convscope.models.choose import named_layers, spread_layers
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
+from convscope.models.usual_layers import named_layers, spread_layers
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.inversion import Inversion

@@ -8,9 +8,9 @@ import torch
 
 from convscope.errors import InputError
 from convscope.memory import memory_watched
-from convscope.models.choose import content_layers_of, named_layers, style_layers_of
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, listed
+from convscope.models.usual_layers import content_layers_of, named_layers, style_layers_of
 from convscope.options import MOST_SEED, About, check_given, plain_number, renamed
 from convscope.progress import Watch, keeping, unwatched
 from convscope.results.pictures import Pictures

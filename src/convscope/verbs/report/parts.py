@@ -11,10 +11,10 @@ from convscope.attribution.cam import Cams, enlarge, gradient_cam
 from convscope.errors import Stopped
 from convscope.inspection.kernels import layers_with_kernels
 from convscope.inspection.strongest import strongest_channels
-from convscope.models.choose import evenly, stages
 from convscope.models.layers import Layer, map_layers
 from convscope.models.network import Network, Prediction
 from convscope.models.photograph import Photograph
+from convscope.models.usual_layers import evenly, stages
 from convscope.objectives.units import Logit
 from convscope.progress import Progress, Watch
 from convscope.render.colour import as_rgb, colourise, own_scale

@@ -1,0 +1,1 @@
+"""Labelled pictures: found in folders and tables, checked, and split."""

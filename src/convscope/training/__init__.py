@@ -1,0 +1,1 @@
+"""Training: tensors in, a trained network out."""
