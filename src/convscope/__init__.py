@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from convscope.verbs.replay import replay as replay
     from convscope.verbs.report import report as report
     from convscope.verbs.stylize import stylize as stylize
+    from convscope.verbs.train import train as train
     from convscope.verbs.visualize import visualize as visualize
     from convscope.verbs.weights import weights as weights
 

@@ -3,9 +3,15 @@
 Verbs and methods come from their tables; a verb that is not in CALLS, or has nothing in WRONG, fails here.
 """
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 import convscope as cs
 from convscope.attribution.table import METHODS
@@ -74,6 +80,30 @@ def _report(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.report(net, picture, folder / "report.html", filters=2, filter_steps=2, class_steps=2, **options)
 
 
+@cache
+def drawings() -> Path:
+    """A folder of two kinds of small pictures, five of each."""
+    folder = Path(tempfile.mkdtemp(prefix="convscope-drawings-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for number, name in enumerate(("dark", "light")):
+        (folder / name).mkdir()
+        for i in range(5):
+            values = (noise(seed=10 * number + i)[0].permute(1, 2, 0).numpy() * 100 + 100 * number).astype("uint8")
+            Image.fromarray(values).save(folder / name / f"{i}.png")
+    return folder
+
+
+def _train(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    return cs.train(
+        net,
+        options.pop("data", drawings()),
+        folder / f"out{len(list(folder.iterdir()))}",
+        epochs=2,
+        frozen="all",
+        **options,
+    )
+
+
 SMALLER: Mapping[str, dict[str, Any]] = {
     "smooth_grad": {"samples": 3},
     "integrated_gradients": {"steps": 4},
@@ -95,6 +125,7 @@ CALLS: dict[str, Callable[..., Result]] = {
     "hybrid": _hybrid,
     "invert": _invert,
     "report": _report,
+    "train": _train,
 }
 """A small call of each verb."""
 
@@ -116,6 +147,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "hybrid": {"effect": "swap"},
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},
+    "train": {"data": "no such folder"},
     **{f"explain by {method}": {"no_such_option": 3} for method in METHODS},
 }
 """Options with which each verb must fail by a ConvscopeError."""

@@ -1,6 +1,7 @@
 """What convscope needs to know of a framework's network. One adapter per framework; see models/sources."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -59,3 +60,22 @@ class Adapter(Protocol):
 
     def kernel(self, name: str) -> Tensor | None:
         """The learned weights of a module as `out in kh kw` (or `out in`); None where it has none."""
+
+    def with_head(self, name: str, classes: int) -> "Adapter":
+        """A copy whose module of that name, its last with weights, gives so many classes; it is drawn from torch's
+        random state. Raises NetworkError where that cannot be."""
+
+    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+        """Give that module, fully connected, its weights (`out in`) and its bias (`out`)."""
+
+    @property
+    def trains_whole(self) -> bool:
+        """Whether all of the network can be trained by torch, and not its last layer alone."""
+
+    @property
+    def saved_as(self) -> str:
+        """The ending of the file that `save` writes."""
+
+    def save(self, path: Path, example: Tensor, card: str) -> None:
+        """Write the network as a file that needs none of its code. example: preprocessed pictures. card: what convscope
+        says of it, which goes into the file."""

@@ -56,6 +56,10 @@ NAMED: Mapping[str, Source] = {
         "torchvision's MobileNetV2 with its ImageNet weights, without torchvision; a residual network",
         fetched="mobilenet_v2.pt",
     ),
+    "vgg_small": Source(
+        "convscope.models.sources.vgg_small",
+        "a narrow VGG16 with random weights, to train from scratch",
+    ),
 }
 
 PREFIXES: Mapping[str, Source] = {

@@ -42,7 +42,8 @@ class Network:
     """A network one can look into. Made by `convscope.load_model`.
 
     name: what to call it. source: the text that loads it again, or None for a module that lives only here.
-    spec: its input contract. labels: the names of its classes. output: as load_model takes it.
+    spec: its input contract. labels: the names of its classes. output: as load_model takes it. trained: whether it has
+    learned weights, as far as its source knows.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Network:
         options: Mapping[str, Any] | None = None,
         output: Output = None,
         note: str = "",
+        trained: bool = True,
     ) -> None:
         self._runner = Runner(adapter, name, spec)
         self.name = name
@@ -63,6 +65,7 @@ class Network:
         self.source = source
         self.options = dict(options or {})
         self.note = note
+        self.trained = trained
         self._output_option = output
         check_output(output)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}

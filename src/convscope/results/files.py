@@ -11,6 +11,7 @@ from typing import Any
 
 from convscope.errors import ResultError
 from convscope.reading import ReadError, regular_bytes
+from convscope.writing import fresh_file
 
 KEY = "convscope"
 """The name of the text in a PNG, and of the array in an .npz, that holds the recipe as JSON."""
@@ -64,22 +65,12 @@ def write_whole(path: str | Path, data: bytes) -> Path:
     cannot be written.
     """
     path = Path(path)
-    temporary: str | None = None
     try:
-        target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".convscope-", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o666 & ~_UMASK)
-        os.replace(temporary, target)
+        with fresh_file(_target(path)) as fresh:
+            fresh.write_bytes(data)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ResultError(f"{str(path)!r} cannot be written: {reason}") from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
     return path
 
 
@@ -90,15 +81,6 @@ def read_whole(path: Path, most: int = MOST_FILE) -> bytes:
     except ReadError as error:
         text = f"no file {str(path)!r}" if error.why == "missing" else f"{str(path)!r} {error}"
         raise ResultError(text) from None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-_UMASK = _umask()  # asked once: asking sets it for a moment, for all threads
 
 
 def parsed(text: str, path: Path) -> dict[str, Any]:

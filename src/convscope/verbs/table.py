@@ -52,6 +52,9 @@ VERBS: Mapping[str, Verb] = {
     "assess": Verb("convscope.verbs.assess:assess", "Whether a heatmap can be believed."),
     "compare": Verb("convscope.verbs.compare:compare", "Heatmaps of several methods, targets and networks."),
     "hybrid": Verb("convscope.verbs.hybrid:hybrid", "A photograph altered only where a heatmap is hot."),
+    "train": Verb(
+        "convscope.verbs.train:train", "A network that tells the pictures of several folders apart.", replayed=False
+    ),
     "report": Verb("convscope.verbs.report:report", "One page on one photograph and one network.", replayed=False),
     "replay": Verb("convscope.verbs.replay:replay", "Make a picture again from the recipe inside it.", replayed=False),
 }

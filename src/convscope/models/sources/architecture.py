@@ -57,6 +57,7 @@ def assembled(name: str, source: str, wanted: Wanted, known: Architecture) -> Ne
         options={"weights": weights} if weights else {},
         output=wanted.output,
         note=about,
+        trained=weights != RANDOM and (weights is not None or known.trained is not None),
     )
 
 

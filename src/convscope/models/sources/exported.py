@@ -35,6 +35,9 @@ class ExportedAdapter(TorchAdapter):
         told = getattr(self.modules()[name], "_ty", None)
         return str(told).rsplit(".", 1)[-1] if told else super().kind(name)
 
+    def with_head(self, name: str, classes: int) -> TorchAdapter:
+        raise NetworkError("a program of torch.export is fixed: its last layer cannot be replaced")
+
     def kernel(self, name: str) -> Tensor | None:
         weight = super().kernel(name)
         return weight.transpose(0, 1) if weight is not None and self.kind(name) == TRANSPOSED else weight

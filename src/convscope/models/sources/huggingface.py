@@ -52,6 +52,7 @@ def load(name: str, wanted: Wanted) -> Network:
         options={"weights": wanted.weights} if wanted.weights else {},
         output=wanted.output,
         note=random.get(wanted.weights, f"weights of {wanted.weights}"),
+        trained=wanted.weights != RANDOM,
     )
 
 

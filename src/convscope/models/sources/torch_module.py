@@ -1,15 +1,19 @@
 """Any torch.nn.Module as a network."""
 
 import copy
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from convscope.errors import ConvscopeError, InputError
+from convscope.errors import ConvscopeError, InputError, NetworkError
 from convscope.models.adapter import Squash
+from convscope.models.card import CARD
 from convscope.models.network import Network
 from convscope.models.runner import Runner
 from convscope.models.sources.wanted import Wanted
@@ -77,6 +81,44 @@ class TorchAdapter:
             return None
         weight = weight.detach()
         return weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight
+
+    def with_head(self, name: str, classes: int) -> "TorchAdapter":
+        copied = self.copied()
+        parent, _, last = name.rpartition(".")
+        holder = copied.root.get_submodule(parent)
+        old = getattr(holder, last)
+        has_bias = getattr(old, "bias", None) is not None
+        new: nn.Module
+        if isinstance(old, nn.Linear):
+            new = nn.Linear(old.in_features, classes, has_bias)
+        elif isinstance(old, nn.Conv2d) and old.kernel_size == (1, 1):
+            new = nn.Conv2d(old.in_channels, classes, 1, bias=has_bias)
+        else:
+            raise NetworkError(f"the last layer {name!r} is a {self.kind(name)}; expected a fully connected one")
+        parameter = next(old.parameters())
+        setattr(holder, last, new.to(parameter.device, parameter.dtype))
+        return type(self)(copied.root, self._packages)
+
+    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+        head = self._modules[name]
+        with torch.no_grad():
+            head.weight.copy_(weight)  # type: ignore[operator]
+            if head.bias is not None:
+                head.bias.copy_(bias)  # type: ignore[operator]
+
+    @property
+    def trains_whole(self) -> bool:
+        return True
+
+    @property
+    def saved_as(self) -> str:
+        return ".pt2"
+
+    def save(self, path: Path, example: Tensor, card: str) -> None:
+        batch = ({0: torch.export.Dim("batch", min=1)},)
+        with warnings.catch_warnings(action="ignore"), torch.no_grad():
+            program = torch.export.export(self._root.eval(), (example,), dynamic_shapes=batch)
+            torch.export.save(program, path, extra_files={CARD: card})
 
 
 def _children(module: nn.Module) -> Iterator[nn.Module]:

@@ -1,13 +1,17 @@
 """A Keras model as a network: its layers by name, its logits, its kernels."""
 
 import copy
+import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from convscope.errors import NetworkError
 from convscope.models.adapter import Squash
+from convscope.models.card import CARD
 from convscope.models.sources.keras_models.backend import keras_on_torch
 from convscope.models.sources.keras_models.contract import format_of
 from convscope.models.sources.keras_models.layers import groups_others, named_layers
@@ -103,6 +107,38 @@ class KerasAdapter:
         if value.ndim == 4:
             return value.permute(3, 2, 0, 1)
         return value.T if value.ndim == 2 else None
+
+    def with_head(self, name: str, classes: int) -> "KerasAdapter":
+        keras = keras_on_torch()
+        model = copy.deepcopy(self._model)
+        layer = named_layers(model)[name]
+        if not isinstance(layer, keras.layers.Dense):
+            raise NetworkError(f"the last layer {name!r} is a {self.kind(name)}; expected a Dense one")
+        try:
+            new = keras.layers.Dense(classes, activation="softmax", name=layer.name)
+            return KerasAdapter(keras.Model(model.inputs, new(layer.input), name=model.name))
+        except (AttributeError, ValueError) as error:
+            text = " ".join(str(error).split())[:160]
+            raise NetworkError(f"the last layer {name!r} is not at the end of the Keras model itself: {text}") from None
+
+    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+        layer: Any = self._modules[name]
+        layer.kernel.assign(weight.T)
+        if layer.bias is not None:
+            layer.bias.assign(bias)
+
+    @property
+    def trains_whole(self) -> bool:
+        return False
+
+    @property
+    def saved_as(self) -> str:
+        return ".keras"
+
+    def save(self, path: Path, example: Tensor, card: str) -> None:
+        self._model.save(path)
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(zipfile.ZipInfo(CARD), card)
 
 
 def _dense_logits(layer: Any, inputs: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ def network_of(
     own: InputSpec | None = None,
     labels: Labels | None = None,
     note: str = "",
+    trained: bool = True,
 ) -> Network:
     """The network. own: its input contract, read from the model where that is None and not all is said."""
     check_one_picture(model)
@@ -35,4 +36,5 @@ def network_of(
         options=options,
         output=wanted.output,
         note=note,
+        trained=trained,
     )

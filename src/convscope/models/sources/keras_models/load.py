@@ -41,6 +41,7 @@ def load(name: Any, wanted: Wanted) -> Network:
         own=application_spec(name, model),
         labels=imagenet_labels() if weights in (None, "imagenet") else None,
         note={"none": "random weights", None: "ImageNet weights"}.get(weights, f"weights of {weights}"),
+        trained=weights != "none",
     )
 
 

@@ -1,0 +1,237 @@
+"""`convscope.train`: a network that tells the classes of a folder apart, new or fine-tuned."""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+
+from convscope.datasets.labelled import Dataset, from_folder, with_hashes, without
+from convscope.datasets.split import Parts, split, weights_of
+from convscope.datasets.table import from_table
+from convscope.errors import ImageError, InputError, ResultError
+from convscope.memory import memory_watched
+from convscope.models.fitting import Fit
+from convscope.models.labels import Labels
+from convscope.models.network import Network
+from convscope.models.new_head import features, head_of, with_classes
+from convscope.options import MOST_SEED, About, check_given
+from convscope.progress import Progress, Watch, keeping, unwatched
+from convscope.results.files import check_place
+from convscope.results.training import Training
+from convscope.taps.batching import images_at_once
+from convscope.training.learners import HeadLearner, Learner, NetworkLearner, frozen_up_to
+from convscope.training.loop import State, Trainer
+from convscope.training.plan import Plan
+from convscope.verbs.train.judging import AT_ONCE, judged
+from convscope.verbs.train.pictures import Pictures
+from convscope.verbs.train.saving import written
+
+RESUME = "resume.pt"
+"""Where training is, in the folder of its results: the same call goes on from there."""
+SAVED_EVERY = 20.0
+"""Seconds between writing that down."""
+ALL, NONE = "all", "none"
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What stands in where an option of training is not given."""
+
+    epochs: int
+    batch: int
+    lr: float
+    patience: int
+
+
+USUAL = {"head": _Usual(60, 32, 3e-3, 15), "fine": _Usual(10, 16, 3e-4, 4), "scratch": _Usual(30, 16, 1e-3, 10)}
+"""For the last layer alone, for a trained network, and for one from scratch."""
+
+
+@memory_watched("train")
+def train(
+    net: Network,
+    data: str | Path,
+    out: str | Path,
+    *,
+    frozen: Annotated[
+        str | None,
+        About(
+            "what keeps its weights: all (but the last layer), none, or a layer with all before it",
+            unset="all for a trained network, none for a random one",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None, About("passes over the pictures, at most", 1, 100000, unset="60, 10 or 30, as little is trained")
+    ] = None,
+    lr: Annotated[float | None, About("the highest learning rate", 1e-9, 10, unset="0.003, 0.0003 or 0.001")] = None,
+    batch: Annotated[int | None, About("pictures a step", 1, 4096, unset="32 or 16")] = None,
+    patience: Annotated[
+        int | None, About("epochs without getting better, then it ends", 1, 100000, unset="15, 4 or 10")
+    ] = None,
+    held_out: Annotated[float, About("the share of each class that is not trained by but judged", 0.01, 0.9)] = 0.2,
+    group: Annotated[str, About("a pattern in file names; pictures for which it is the same stay together")] = "",
+    augment: Annotated[bool, About("mirror, shift, enlarge and lighten pictures at random")] = True,
+    balanced: Annotated[bool, About("let each class count the same, however many pictures it has")] = True,
+    seed: Annotated[int, About("of the split, the order and all that is random", 0, MOST_SEED)] = 0,
+    fit: Annotated[Fit, About("how pictures are brought to the network's size")] = "crop",
+    watch: Watch = unwatched,
+) -> Training:
+    """Train a copy of a network to tell the classes of a folder apart. The network itself is left alone.
+
+    data: a folder with a folder of pictures for each class; or with train/ and val/ (valid, validation, dev, test)
+        that have these; or a table, .csv or .parquet, with the columns path, label and, if it says the parts, split.
+    out: a folder for the results: `network.safetensors` (which load_model takes), `network.pt2` or `network.keras`,
+        `labels.txt`, `predictions.csv`, `training.json`, `index.html`, and `resume.pt`, from which the same call goes
+        on where it was stopped.
+
+    With frozen="all" what the last layer is given is computed once for each picture, plain and mirrored, so that
+    training takes seconds. Order and augmentation are functions of seed, epoch and picture: a training that was killed
+    and goes on ends as one that never was.
+
+    Raises InputError for data that cannot be trained by, and ResultError where `out` holds another training.
+    """
+    options = {
+        "frozen": frozen, "epochs": epochs, "lr": lr, "batch": batch, "patience": patience, "held_out": held_out,
+        "group": group, "augment": augment, "balanced": balanced, "seed": seed, "fit": fit,
+    }  # fmt: skip
+    check_given(train, options)
+    frozen = frozen or (ALL if net.trained else NONE)
+    if frozen != ALL and not net.adapter.trains_whole:
+        raise InputError(f"frozen is {frozen!r}; of {net.name} the last layer alone can be trained here: 'all'")
+    if frozen not in (ALL, NONE):
+        net.layer(frozen)
+    usual = USUAL["head" if frozen == ALL else "fine" if net.trained else "scratch"]
+    folder = Path(out)
+    check_place(folder / RESUME)
+    job = _Job(net, folder, watch, fit)
+    with keeping(lambda: job.done):
+        dataset = job.read(Path(data))
+        parts = split(dataset, held_out, seed, group)
+        head_of(net)
+        plan = Plan(
+            epochs=epochs or usual.epochs, batch=batch or usual.batch, lr=lr or usual.lr, weight_decay=1e-4,
+            patience=patience or usual.patience, seed=seed, augment=augment,
+            class_weights=weights_of(parts.train, len(dataset.classes)) if balanced else [1.0] * len(dataset.classes),
+        )  # fmt: skip
+        settled = options | {"frozen": frozen, **{k: getattr(plan, k) for k in ("epochs", "lr", "batch", "patience")}}
+        trained, state = job.train(dataset, parts, plan, frozen, _key(net, dataset, settled))
+        job.done = "stopped when it was trained, before all was written; the same command writes it"
+        notes, broken = job.notes(dataset, parts), dict(dataset.broken)
+        result = judged(trained, state, frozen, parts, job.pictures, notes, broken, watch)
+        return written(result, net, folder, Path(data), settled, watch)
+
+
+def _key(net: Network, dataset: Dataset, options: dict[str, Any]) -> str:
+    """What names a training: the network, the pictures and the options."""
+    told = [net.weights_hash(), net.spec.describe(), dataset.key, options]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+class _Job:
+    """The parts of a training, one after the other."""
+
+    def __init__(self, net: Network, folder: Path, watch: Watch, fit: Fit) -> None:
+        self.net, self.folder, self.watch = net, folder, watch
+        self.pictures = Pictures(net, fit)
+        self.done = "stopped before training began"
+        """How far it is, in words."""
+
+    def read(self, data: Path) -> Dataset:
+        """The pictures that can be read, with their classes."""
+        if data.is_dir():
+            found = from_folder(data)
+        elif data.suffix.lower() in (".csv", ".parquet") and data.is_file():
+            found = from_table(data)
+        else:
+            raise InputError(f"no folder or table {str(data)!r}; expected a folder for each class, or FILE.csv")
+        dataset = with_hashes(found)
+        broken: dict[str, str] = {}
+        for i, item in enumerate(dataset.items):
+            self.watch(Progress(f"reading {dataset.form}", i, len(dataset.items), f"{len(dataset.classes)} classes"))
+            try:
+                self.pictures.open(item.path)
+            except ImageError as error:
+                broken[item.path] = str(error)
+        return without(dataset, broken)
+
+    def notes(self, dataset: Dataset, parts: Parts) -> tuple[str, ...]:
+        """What a reader has to know of the pictures."""
+        broken = dataset.broken
+        told = [f"{len(broken)} files could not be read and were left out ({broken[0][0]})"] if broken else []
+        return (*told, *parts.notes)
+
+    def train(self, dataset: Dataset, parts: Parts, plan: Plan, frozen: str, key: str) -> tuple[Network, State]:
+        """The network, trained from where an earlier call was stopped, or from the start."""
+        labels = Labels(dataset.classes)
+        fresh = with_classes(self.net, labels, plan.seed)
+        learner = (
+            self._head(parts, plan, len(labels.names)) if frozen == ALL else self._network(fresh, parts, plan, frozen)
+        )
+        trainer = Trainer(learner, [i.label for i in parts.train], [i.label for i in parts.held_out], plan)
+        file = self.folder / RESUME
+        if file.exists() and not trainer.resume(file, key):
+            raise ResultError(
+                f"{str(self.folder)!r} holds another training (other pictures, options or network): choose another "
+                f"folder, or remove {str(file)!r}"
+            )
+        self._run(trainer, file, key)
+        trainer.finish()
+        if isinstance(learner, HeadLearner):
+            fresh.adapter.set_head(head_of(fresh).module, learner.module.weight.detach(), learner.module.bias.detach())
+        fresh.adapter.root.requires_grad_(False)
+        note = f"trained on {len(parts.train)} pictures; began as {self.net.name} ({self.net.note or 'a module'})"
+        done = Network(fresh.adapter, name=self.folder.name or "network", spec=fresh.spec, labels=labels, note=note)
+        return done, trainer.state
+
+    def _head(self, parts: Parts, plan: Plan, classes: int) -> HeadLearner:
+        """The last layer, with what it is given for each picture: plain and, with augmentation, mirrored too."""
+        views = [False, True] if plan.augment else [False]
+        train = torch.stack([self._features([i.path for i in parts.train], mirrored) for mirrored in views])
+        held = self._features([item.path for item in parts.held_out], False)
+        return HeadLearner(train, held, classes, plan.seed)
+
+    def _features(self, paths: Sequence[str], mirrored: bool) -> torch.Tensor:
+        head = head_of(self.net)
+        at_once = 1 if self.net.one_at_a_time else images_at_once(self.net, [], self.net.spec.hw, AT_ONCE)
+        found = []
+        for first in range(0, len(paths), at_once):
+            self.watch(Progress("features" + " of mirrored pictures" * mirrored, first, len(paths)))
+            pictures = self.pictures.batch(paths[first : first + at_once])
+            found.append(features(self.net, head, pictures.flip(3) if mirrored else pictures).cpu())
+        return torch.cat(found)
+
+    def _network(self, fresh: Network, parts: Parts, plan: Plan, frozen: str) -> Learner:
+        return NetworkLearner(
+            fresh,
+            head_of(fresh),
+            self.pictures.by_number([item.path for item in parts.train]),
+            self.pictures.by_number([item.path for item in parts.held_out]),
+            frozen=[] if frozen == NONE else frozen_up_to(fresh, frozen),
+            seed=plan.seed,
+            augment=plan.augment,
+        )
+
+    def _run(self, trainer: Trainer, file: Path, key: str) -> None:
+        """All steps, with the state written down now and then, at the end, and when it is stopped."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        saved = time.monotonic()
+        try:
+            for state in trainer.run():
+                epochs = len(state.history)
+                self.done = (
+                    f"stopped after {state.step} of {trainer.total} steps ({epochs} of {trainer.plan.epochs} epochs); "
+                    "the same command goes on from there"
+                )
+                if time.monotonic() - saved > SAVED_EVERY:
+                    trainer.save(file, key)
+                    saved = time.monotonic()
+                accuracy = f"accuracy {100 * state.history[-1].held_accuracy:.1f} %" if epochs else ""
+                self.watch(Progress("training", state.step, trainer.total, accuracy))
+        finally:
+            if trainer.between:
+                trainer.save(file, key)

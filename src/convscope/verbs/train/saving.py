@@ -1,0 +1,91 @@
+"""What a training leaves in its folder: the network, its labels, its answers, and a page of all this."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convscope.datasets.labelled import relative
+from convscope.errors import ConvscopeError
+from convscope.models.card import Card
+from convscope.models.network import Network
+from convscope.models.saving import exported, weights_file
+from convscope.progress import Watch
+from convscope.results.files import write_whole
+from convscope.results.table import write_table
+from convscope.results.training import Training, confusion_of
+from convscope.verbs.calls import recipe_of
+from convscope.verbs.train.judging import Judged
+from convscope.verbs.train.page import page_of
+
+NETWORK, LABELS, PREDICTIONS, TOLD, PAGE = "network", "labels.txt", "predictions.csv", "training.json", "index.html"
+
+
+def written(
+    judged: Judged, began: Network, folder: Path, data: Path, options: Mapping[str, Any], watch: Watch
+) -> Training:
+    """All files, and the result. began: the network that training began with."""
+    net = judged.net
+    architecture = began.source or ""
+    card = Card(architecture=architecture, labels=net.labels, input=net.spec, note=net.note, training=dict(options))
+    files = [weights_file(net, folder / f"{NETWORK}.safetensors", card)] if net.adapter.trains_whole else []
+    notes = list(judged.notes)
+    if architecture == "":
+        notes.append("the network is known to this process alone: its weights load with the code that made it")
+    try:
+        files.append(exported(net, folder / NETWORK, card))
+    except ConvscopeError as error:
+        notes.append(str(error))
+    names = net.labels.names
+    files.append(write_whole(folder / LABELS, "".join(f"{name}\n" for name in names).encode()))
+    rows = [row | {"path": relative(row["path"], data)} for row in judged.rows()]
+    files.append(write_table(folder / PREDICTIONS, rows, list(rows[0])))
+    result = _result(judged, began, options, notes, [])
+    files.append(write_whole(folder / PAGE, page_of(result, judged, data, watch).encode()))
+    told = dict(result.summary().data) | {"options": dict(options), "history": result.arrays["history"].tolist()}
+    files.append(write_whole(folder / TOLD, json.dumps(told, indent=1).encode()))
+    return _result(judged, began, options, notes, [str(file) for file in files])
+
+
+def _result(judged: Judged, began: Network, options: Mapping[str, Any], notes: list[str], files: list[str]) -> Training:
+    names, held = judged.net.labels.names, judged.held
+    labels, probabilities = judged.labels[-held:], judged.probabilities[-held:]
+    named = probabilities.argmax(1)
+    confusion = confusion_of(labels, named, len(names))
+    counts = confusion.sum(1)
+    history = np.array(
+        [[e.loss, e.accuracy, e.held_loss, e.held_accuracy] for e in judged.state.history], dtype=np.float32
+    ).reshape(-1, 4)
+    return Training(
+        {
+            "history": history,
+            "probabilities": probabilities,
+            "labels": labels.astype(np.float32),
+            "confusion": confusion.astype(np.float32),
+        },
+        Training.needs,
+        recipe_of("train", began, options, notes=notes),
+        {
+            "accuracy": float((named == labels).mean()),
+            "chance": float(counts.max() / held),
+            "classes": list(names),
+            "per_class": [
+                {
+                    "name": name,
+                    "count": int(counts[i]),
+                    "accuracy": float(confusion[i, i] / counts[i]) if counts[i] else 0.0,
+                }
+                for i, name in enumerate(names)
+            ],
+            "trained": len(judged.items) - held,
+            "held_out": held,
+            "epochs": len(judged.state.history),
+            "best": judged.state.best + 1,
+            "frozen": judged.frozen,
+            "worst": judged.worst(),
+            "files": files,
+            "broken": judged.broken,
+        },
+    )
