@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from convscope.verbs.activations import activations as activations
     from convscope.verbs.assess import assess as assess
     from convscope.verbs.compare import compare as compare
+    from convscope.verbs.diff import diff as diff
     from convscope.verbs.dream import dream as dream
     from convscope.verbs.each import each as each
     from convscope.verbs.explain import explain as explain

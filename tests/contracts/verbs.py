@@ -93,6 +93,10 @@ def drawings() -> Path:
     return folder
 
 
+def _diff(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    return cs.diff(net, net, options.pop("image", noise()), pictures=1, steps=2, **options)
+
+
 def _train(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
     return cs.train(
         net,
@@ -126,6 +130,7 @@ CALLS: dict[str, Callable[..., Result]] = {
     "invert": _invert,
     "report": _report,
     "train": _train,
+    "diff": _diff,
 }
 """A small call of each verb."""
 
@@ -148,6 +153,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "invert": {"layers": "no such layer"},
     "report": {"image": "no such file.jpg"},
     "train": {"data": "no such folder"},
+    "diff": {"layers": ["no such layer"]},
     **{f"explain by {method}": {"no_such_option": 3} for method in METHODS},
 }
 """Options with which each verb must fail by a ConvscopeError."""

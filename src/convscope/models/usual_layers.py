@@ -3,6 +3,7 @@ and content."""
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,8 @@ def stages(layers: Sequence[Layer], with_kernels: Collection[str]) -> list[Layer
     return [layer for layer in maps if layer.name in with_kernels] or maps
 
 
-def evenly(layers: Sequence[Layer], count: int) -> list[Layer]:
-    """`count` of the layers, the middles of as many equal parts."""
+def evenly(layers: Sequence[Any], count: int) -> list[Any]:
+    """`count` of the layers (or of what is given in their place), the middles of as many equal parts."""
     if len(layers) <= count:
         return list(layers)
     return [layers[int((i + 0.5) * len(layers) / count)] for i in range(count)]

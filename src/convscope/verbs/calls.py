@@ -98,7 +98,9 @@ def carried_out(call: Call, nets: Sequence[Network], pictures: Mapping[str, Any]
         _put(options, place.split("."), pictures[place])
     given = {name: picture for name, picture in pictures.items() if "." not in name}
     watched = {"watch": watch} if "watch" in inspect.signature(function).parameters else {}
-    result: Result = function(nets if len(nets) > 1 else nets[0], **options, **given, **watched)
+    by_place = [one for one in inspect.signature(function).parameters.values() if one.annotation is Network]
+    taken = list(nets) if len(by_place) > 1 else [list(nets) if len(nets) > 1 else nets[0]]
+    result: Result = function(*taken, **options, **given, **watched)
     return result
 
 

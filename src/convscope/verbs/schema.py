@@ -9,6 +9,7 @@ from typing import Any, get_args, get_type_hints
 from convscope.attribution.method import PHOTOGRAPH, Method, method_class, method_of
 from convscope.errors import InputError, ResultError
 from convscope.models.fitting import Fit
+from convscope.models.network import Network
 from convscope.models.reference import MOST_PATH, NetworkRef, is_hash, is_path
 from convscope.options import by_present_name, check_given, fields_of, is_list, kinds_of, takes_picture, takes_pictures
 from convscope.plain import fits, shown
@@ -44,7 +45,7 @@ def takes_of(verb: Callable[..., Any]) -> Takes:
     given = {
         name: parameter.default is inspect.Parameter.empty
         for name, parameter in inspect.signature(verb).parameters.items()
-        if name not in ("net", "watch") and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        if not (name == "watch" or parameter.kind is inspect.Parameter.VAR_KEYWORD or _takes_network(hints[name]))
     }
     pictures = {name: takes_pictures(hints[name]) for name in given if takes_picture(hints[name])}
     options = {name: hints[name] for name in given if name not in pictures or name in _WORDS}
@@ -54,6 +55,13 @@ def takes_of(verb: Callable[..., Any]) -> Takes:
         frozenset(name for name in options if takes_method(hints[name])),
         pictures,
         frozenset(name for name in pictures if given[name]),
+    )
+
+
+def _takes_network(kind: Any) -> bool:
+    """Whether an argument of a type takes a network, or several."""
+    return any(
+        _takes_network(get_args(member)[0]) if is_list(member) else member is Network for member in kinds_of(kind)
     )
 
 

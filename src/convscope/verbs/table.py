@@ -52,6 +52,7 @@ VERBS: Mapping[str, Verb] = {
     "assess": Verb("convscope.verbs.assess:assess", "Whether a heatmap can be believed."),
     "compare": Verb("convscope.verbs.compare:compare", "Heatmaps of several methods, targets and networks."),
     "hybrid": Verb("convscope.verbs.hybrid:hybrid", "A photograph altered only where a heatmap is hot."),
+    "diff": Verb("convscope.verbs.diff:diff", "How two networks see the same pictures, before and after training."),
     "train": Verb(
         "convscope.verbs.train:train", "A network that tells the pictures of several folders apart.", replayed=False
     ),

@@ -17,6 +17,9 @@ from convscope.models.sources.wanted import Wanted
 from convscope.models.state_files import loaded, metadata, read_state
 from convscope.models.stated import Stated
 
+NETWORK = "network"
+"""How train calls the file of a network, in a folder of its own."""
+
 
 def load(name: str, wanted: Wanted) -> Network:
     """A file of torch, by its ending and what it holds."""
@@ -52,7 +55,8 @@ def _trained(path: Path, wanted: Wanted) -> Network:
             input=Stated(wanted.input.over(card.input, path.name)),
         ),
     )
-    net.name, net.source, net.note, net.options = path.stem, str(path), card.note, {}
+    name = path.parent.resolve().name if path.stem == NETWORK else path.stem  # as train names it, by its folder
+    net.name, net.source, net.note, net.options = name, str(path), card.note, {}
     return net
 
 

@@ -31,7 +31,7 @@ from convscope.verbs.train.judging import AT_ONCE, judged
 from convscope.verbs.train.pictures import Pictures
 from convscope.verbs.train.saving import written
 
-RESUME = "resume.pt"
+RESUME = "resume.state"
 """Where training is, in the folder of its results: the same call goes on from there."""
 SAVED_EVERY = 20.0
 """Seconds between writing that down."""
@@ -86,8 +86,8 @@ def train(
     data: a folder with a folder of pictures for each class; or with train/ and val/ (valid, validation, dev, test)
         that have these; or a table, .csv or .parquet, with the columns path, label and, if it says the parts, split.
     out: a folder for the results: `network.safetensors` (which load_model takes), `network.pt2` or `network.keras`,
-        `labels.txt`, `predictions.csv`, `training.json`, `index.html`, and `resume.pt`, from which the same call goes
-        on where it was stopped.
+        `labels.txt`, `predictions.csv`, `training.json`, `index.html`, and `resume.state`, from which the same call
+        goes on where it was stopped.
 
     With frozen="all" what the last layer is given is computed once for each picture, plain and mirrored, so that
     training takes seconds. Order and augmentation are functions of seed, epoch and picture: a training that was killed

@@ -115,7 +115,8 @@ class KerasAdapter:
         if not isinstance(layer, keras.layers.Dense):
             raise NetworkError(f"the last layer {name!r} is a {self.kind(name)}; expected a Dense one")
         try:
-            new = keras.layers.Dense(classes, activation="softmax", name=layer.name)
+            drawn = keras.initializers.GlorotUniform(seed=int(torch.randint(2**31, ())))
+            new = keras.layers.Dense(classes, activation="softmax", name=layer.name, kernel_initializer=drawn)
             return KerasAdapter(keras.Model(model.inputs, new(layer.input), name=model.name))
         except (AttributeError, ValueError) as error:
             text = " ".join(str(error).split())[:160]

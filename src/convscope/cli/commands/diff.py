@@ -1,0 +1,35 @@
+"""`convscope diff`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from convscope.cli.command import NETWORK, Common, Outcome, command
+from convscope.cli.telling import saved
+from convscope.results.files import check_ending
+from convscope.verbs.diff import diff
+
+
+@command(
+    "diff",
+    verb=diff,
+    shares=NETWORK[1:],
+    examples=[
+        "diff efficientnet_lite0 trained/ photos/",
+        "diff before.pt2 after.pt2 cat.jpg coffee.jpg --trust --out moved.png",
+    ],
+)
+def main(
+    common: Common,
+    before: Annotated[str, typer.Argument(help="A network: a name, a file, or a folder of train.")],
+    after: Annotated[str, typer.Argument(help="Another, of the same plan.")],
+    images: Annotated[list[str], typer.Argument(help="Pictures, folders or patterns.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    **options: object,
+) -> Outcome:
+    """How two networks see the same pictures: layers, channels, heatmaps, and what channels look for."""
+    file = out or Path("diff.png")
+    check_ending(file)
+    nets = [common.load(name) for name in (before, after)]
+    return common.made(diff, *nets, images, save=lambda result: saved(result, file), **options)
