@@ -130,8 +130,8 @@ KINDS: dict[str, Kind] = {
     "bfloat16 weights": Kind(lambda: Odd().bfloat16()),
     # outputs
     "a batch of none": Kind(after(lambda x: x[:0]), "gives no row of scores"),
-    "one score, b": Kind(after(lambda x: x[:, 0]), target="class:0"),
-    "one score, b 1": Kind(after(lambda x: x[:, :1]), target="class:0"),
+    "one score, b": Kind(after(lambda x: x[:, 0]), "does not give the class scores by itself", target="class:0"),
+    "one score, b 1": Kind(after(lambda x: x[:, :1]), "does not give the class scores by itself", target="class:0"),
     "scores b k 1 1": Kind(after(lambda x: x[:, :, None, None])),
     "a dict": Kind(after(lambda x: {"logits": x, "more": x.flatten()})),
     "a namedtuple": Kind(after(lambda x: odd.Pair(x, x[:, :, None, None].expand(-1, -1, 2, 2)))),
@@ -162,7 +162,7 @@ KINDS: dict[str, Kind] = {
     "a dict as input": Kind(nets.FromDict, "IndexError", warns="non-tuple sequence"),
     "one channel": Kind(lambda: Odd(channels=1), channels=1),
     "four channels": Kind(lambda: Odd(channels=4), channels=4),
-    "twelve channels": Kind(lambda: Odd(channels=12), r"shape \(16, 16, 12\)", channels=12),
+    "twelve channels": Kind(lambda: Odd(channels=12), r"shape \(16, 16, 12\)|takes 12 channels", channels=12),
     "other channels": Kind(lambda: Odd(channels=4), "InputSpec", asks=True),
     "writes over its input": Kind(lambda: whole(lambda forward, x: forward(x.mul_(0.5)))),
     # random numbers
@@ -186,7 +186,9 @@ KINDS: dict[str, Kind] = {
     "spectral_norm": Kind(normed(parametrizations.spectral_norm)),
     "weight_norm": Kind(normed(parametrizations.weight_norm)),
     "lazy": Kind(lazy, "run it on a batch of pictures first"),
-    "no parameters": Kind(nets.Parameterless, "no layer named|no layer whose output", target="class:1"),
+    "no parameters": Kind(
+        nets.Parameterless, "no layer named|no layer whose|no layer of the same|does not give", target="class:1"
+    ),
     # modules
     "batch norm without statistics": Kind(lambda: with_modules(extra=nn.BatchNorm2d(8, track_running_stats=False))),
     "instance norm": Kind(lambda: with_modules(extra=nn.InstanceNorm2d(8, affine=True))),
@@ -199,7 +201,7 @@ KINDS: dict[str, Kind] = {
     "tokens with a class token": Kind(lambda: with_modules(extra=nets.ClassToken())),
     # batches and axes
     "views joined in the batch": Kind(nets.Joined, deep="deep@0"),
-    "frames in the batch": Kind(nets.Frames, r"shape \(16, 16, 12\)", channels=12, deep="deep@0"),
+    "frames in the batch": Kind(nets.Frames, r"shape \(16, 16, 12\)|takes 12 ch", channels=12, deep="deep@0"),
     "rows of a picture": Kind(nets.Split, "rows of scores", asks=True),
     "squeezed": Kind(after(Tensor.squeeze)),
     "one picture alone": Kind(nets.Alone),

@@ -94,10 +94,12 @@ def drawings() -> Path:
 
 
 def _diff(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
-    return cs.diff(net, net, options.pop("image", noise()), pictures=1, steps=2, **options)
+    pictures = options.pop("image", None)
+    return cs.diff(net, net, noise() if pictures is None else pictures, pictures=1, steps=2, **options)
 
 
 def _train(net: cs.Network, kind: str, folder: Path, **options: Any) -> Result:
+    options.pop("image", None)  # it takes many, with their classes
     return cs.train(
         net,
         options.pop("data", drawings()),

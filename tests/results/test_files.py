@@ -407,12 +407,11 @@ def test_names_that_can_be(name: str, tmp_path: Path) -> None:
     assert load_result(pictures().save(tmp_path / name)).recipe == RECIPE
 
 
-class Full(io.FileIO):
-    """A file on a disk that is full after ten bytes."""
-
-    def write(self, data: Any) -> int:
-        super().write(bytes(data)[:10])
-        raise OSError(28, "No space left on device")
+def half_full(path: Path, data: bytes) -> None:
+    """Writing to a disk that is full after ten bytes."""
+    with path.open("wb") as file:
+        file.write(data[:10])
+    raise OSError(28, "No space left on device")
 
 
 def full(*_: Any) -> None:
@@ -420,7 +419,7 @@ def full(*_: Any) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".npz"])
-@pytest.mark.parametrize("where", ["fdopen", "replace", "chmod"])
+@pytest.mark.parametrize("where", ["write_bytes", "replace", "chmod"])
 @pytest.mark.parametrize("before", [None, b"what was there"])
 def test_a_full_disk_leaves_what_was_there(
     where: str, suffix: str, before: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -429,7 +428,7 @@ def test_a_full_disk_leaves_what_was_there(
     if before is not None:
         path.write_bytes(before)
     with monkeypatch.context() as patch:
-        patch.setattr(os, where, (lambda handle, mode: Full(handle, mode)) if where == "fdopen" else full)
+        patch.setattr(Path if where == "write_bytes" else os, where, half_full if where == "write_bytes" else full)
         told = refused(lambda: pictures().save(path))
     assert told == f"{str(path)!r} cannot be written: No space left on device"
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([] if before is None else [before])

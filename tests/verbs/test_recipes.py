@@ -239,7 +239,7 @@ def test_every_picture_of_a_verb_is_found_in_its_signature() -> None:
         "activations": {"image"}, "assess": {"image"}, "compare": {"image"}, "dream": {"image", "mask"},
         "explain": {"image"}, "hybrid": {"image", "other"}, "invert": {"image"},
         "stylize": {"content", "styles", "regions", "mask"}, "visualize": {"start", "magnitude", "real"},
-        "weights": set(),
+        "weights": set(), "diff": {"images"},
     }  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class Network:
         self.options = dict(options or {})
         self.note = note
         self.trained = trained
-        self._output_option = output
+        self.output = output
         check_output(output)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
 
@@ -179,7 +179,7 @@ class Network:
 
     @cached_property
     def _scores(self) -> ClassScores:
-        return ClassScores(self.name, self._runner.trace, self.labels, self.spec.hw, self._output_option)
+        return ClassScores(self.name, self._runner.trace, self.labels, self.spec.hw, self.output)
 
     @property
     def has_classes(self) -> bool:
@@ -211,7 +211,7 @@ class Network:
             spec=self.spec,
             labels=self.labels,
             options=self.options,
-            output=self._output_option,
+            output=self.output,
             note=self.note,
         )
 

@@ -30,7 +30,8 @@ def head_of(net: Network) -> Head:
         if layer.container or not layer.parameters or not layer.module:
             continue
         kernel = net.kernel(layer.module)
-        if kernel is None or kernel.shape[0] != net.classes or layer.shape[:1] != (net.classes,) or layer.is_map:
+        counts = (net.classes, 1) if net.classes == 2 else (net.classes,)  # two labels may name one score
+        if kernel is None or kernel.shape[0] not in counts or layer.shape[:1] != kernel.shape[:1] or layer.is_map:
             break
         if layer.call:
             break
@@ -69,4 +70,4 @@ def with_classes(net: Network, labels: Labels, seed: int) -> Network:
         raise NetworkError(
             f"the last layer of {net.name} cannot be replaced ({type(error).__name__}: {text})"
         ) from error
-    return Network(adapter, name=net.name, spec=net.spec, labels=labels, note=net.note)
+    return Network(adapter, name=net.name, spec=net.spec, labels=labels, output=net.output, note=net.note)

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from convscope.errors import NetworkError
 from convscope.models.card import KEY, Card
+from convscope.models.draws import restore, states
 from convscope.models.network import Network
 from convscope.writing import fresh_file
 
@@ -25,7 +26,11 @@ def exported(net: Network, stem: Path, card: Card) -> Path:
     """
     path = stem.with_suffix(net.adapter.saved_as)
     example = net.spec.preprocess(torch.full((2, net.spec.channels, *net.spec.hw), 0.5, dtype=net.dtype))
-    return _whole(path, lambda place: net.adapter.save(place, example.to(net.device), card.text()))
+    before = states()
+    try:
+        return _whole(path, lambda place: net.adapter.save(place, example.to(net.device), card.text()))
+    finally:
+        restore(before, ("python", "numpy"))  # from which the network may draw, when it runs
 
 
 def _whole(path: Path, write: Callable[[Path], object]) -> Path:

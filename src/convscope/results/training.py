@@ -62,10 +62,9 @@ class Training(Result, kind="training", facts=TrainingFacts):
             "broken": dict(facts.broken),
         }
         rows = [(one["name"], str(one["count"]), f"{100 * one['accuracy']:.1f} %") for one in facts.per_class]
-        said = (
-            f"{100 * facts.accuracy:.1f} % of {facts.held_out} pictures held out "
-            f"(always the most frequent class: {100 * facts.chance:.1f} %); {facts.epochs} epochs"
-        )
+        said = f"{100 * facts.accuracy:.1f} % of {facts.held_out} pictures held out"
+        said += f" (always the most frequent class: {100 * facts.chance:.1f} %)" if facts.chance else ""
+        said += f"; {facts.epochs} epochs" if facts.finished else f"; after {facts.epochs} epochs"
         return Summary(data, lines=[said], columns=("class", "held out", "accuracy"), rows=rows)
 
     def curve(self) -> Image.Image:
@@ -75,8 +74,9 @@ class Training(Result, kind="training", facts=TrainingFacts):
         lines = {
             "held out": history[:, COLUMNS.index("held_accuracy")].tolist(),
             "trained by": history[:, COLUMNS.index("accuracy")].tolist(),
-            "chance": [self.facts.chance] * len(history),
         }
+        if self.facts.chance:
+            lines["chance"] = [self.facts.chance] * len(history)
         return line_plot(places, lines, width=720, title="accuracy by epoch", figures=False)
 
     def confusion(self) -> Image.Image:

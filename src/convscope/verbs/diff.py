@@ -69,7 +69,7 @@ def diff(
     check_given(diff, options)
     job = _Comparison((before, after), [*pictures_in(images)], fit, watch)
     job.common(named)
-    with keeping(lambda: job.done):
+    with keeping(lambda: job.done, lambda: job.result(options, stopped=True) if job.cka else None):
         job.open()
         job.look()
         job.explain()
@@ -146,6 +146,7 @@ class _Comparison:
                 self.moments[name].add(seen[0][name].float().cpu(), seen[1][name].float().cpu())
         found = {name: moments.cka() for name, moments in self.moments.items()}
         self.cka = {name: value for name, value in found.items() if value is not None}
+        self.done = "stopped after the layers were compared"
         lost = len(found) - len(self.cka)
         if lost:
             self.notes.append(
@@ -190,8 +191,9 @@ class _Comparison:
             self.drawn.append(pair)
             self.pictured.append(target)
 
-    def result(self, options: dict[str, Any]) -> Difference:
-        """All that was found."""
+    def result(self, options: dict[str, Any], *, stopped: bool = False) -> Difference:
+        """All that was found. stopped: whether that is not all."""
+        notes = [*self.notes, *([f"{self.done}: replay makes all of it"] if stopped else [])]
         height, width = self.nets[0].spec.hw
         units, shown = self.units(), len(self.maps)
         records = [pair[0] for pair in self.photographs]
@@ -210,7 +212,7 @@ class _Comparison:
         return Difference(
             arrays,
             axes,
-            recipe_of("diff", self.nets, options, {"images": records}, notes=self.notes),
+            recipe_of("diff", self.nets, options, {"images": records}, notes=notes, stopped=stopped),
             {
                 "networks": [net.name for net in self.nets],
                 "layers": list(self.cka),

@@ -43,7 +43,11 @@ class TorchAdapter:
         return self._packages
 
     def copied(self) -> "TorchAdapter":
-        return TorchAdapter(copy.deepcopy(self._root), self._packages)
+        root = copy.deepcopy(self._root)
+        for parameter in root.parameters():
+            if not parameter.is_leaf:  # a scripted part's, whose copies are computed from the originals
+                parameter.detach_()
+        return TorchAdapter(root, self._packages)
 
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ from convscope.training.loop import State, Trainer
 from convscope.training.plan import Plan
 from convscope.verbs.train.judging import AT_ONCE, judged
 from convscope.verbs.train.pictures import Pictures
-from convscope.verbs.train.saving import written
+from convscope.verbs.train.saving import written, written_so_far
 
 RESUME = "resume.state"
 """Where training is, in the folder of its results: the same call goes on from there."""
@@ -109,7 +109,8 @@ def train(
     folder = Path(out)
     check_place(folder / RESUME)
     job = _Job(net, folder, watch, fit)
-    with keeping(lambda: job.done):
+    settled: dict[str, Any] = {}
+    with keeping(lambda: job.done, lambda: job.so_far(settled)):
         dataset = job.read(Path(data))
         parts = split(dataset, held_out, seed, group)
         head_of(net)
@@ -118,7 +119,8 @@ def train(
             patience=patience or usual.patience, seed=seed, augment=augment,
             class_weights=weights_of(parts.train, len(dataset.classes)) if balanced else [1.0] * len(dataset.classes),
         )  # fmt: skip
-        settled = options | {"frozen": frozen, **{k: getattr(plan, k) for k in ("epochs", "lr", "batch", "patience")}}
+        settled |= options | {"frozen": frozen}
+        settled |= {name: getattr(plan, name) for name in ("epochs", "lr", "batch", "patience")}
         trained, state = job.train(dataset, parts, plan, frozen, _key(net, dataset, settled))
         job.done = "stopped when it was trained, before all was written; the same command writes it"
         notes, broken = job.notes(dataset, parts), dict(dataset.broken)
@@ -140,6 +142,8 @@ class _Job:
         self.pictures = Pictures(net, fit)
         self.done = "stopped before training began"
         """How far it is, in words."""
+        self.under_way: tuple[Trainer, Network, int, int] | None = None
+        """What is trained, the network that it is put into, and how many pictures there are to train by and judge."""
 
     def read(self, data: Path) -> Dataset:
         """The pictures that can be read, with their classes."""
@@ -179,14 +183,28 @@ class _Job:
                 f"{str(self.folder)!r} holds another training (other pictures, options or network): choose another "
                 f"folder, or remove {str(file)!r}"
             )
+        self.under_way = trainer, fresh, len(parts.train), len(parts.held_out)
         self._run(trainer, file, key)
+        return self._network_of(trainer, fresh, len(parts.train)), trainer.state
+
+    def _network_of(self, trainer: Trainer, fresh: Network, count: int) -> Network:
+        """The network with the weights of the best epoch so far."""
         trainer.finish()
-        if isinstance(learner, HeadLearner):
-            fresh.adapter.set_head(head_of(fresh).module, learner.module.weight.detach(), learner.module.bias.detach())
+        if isinstance(trainer.learner, HeadLearner):
+            head = trainer.learner.module
+            fresh.adapter.set_head(head_of(fresh).module, head.weight.detach(), head.bias.detach())
         fresh.adapter.root.requires_grad_(False)
-        note = f"trained on {len(parts.train)} pictures; began as {self.net.name} ({self.net.note or 'a module'})"
-        done = Network(fresh.adapter, name=self.folder.name or "network", spec=fresh.spec, labels=labels, note=note)
-        return done, trainer.state
+        note = f"trained on {count} pictures; began as {self.net.name} ({self.net.note or 'a module'})"
+        name = self.folder.name or "network"
+        return Network(fresh.adapter, name=name, spec=fresh.spec, labels=fresh.labels, output=fresh.output, note=note)
+
+    def so_far(self, options: Mapping[str, Any]) -> Training | None:
+        """Of a training that was stopped: the network of the best epoch so far, written; None before there is one."""
+        if self.under_way is None or self.under_way[0].state.best < 0:
+            return None
+        trainer, fresh, count, held = self.under_way
+        net = self._network_of(trainer, fresh, count)
+        return written_so_far(net, trainer.state, (count, held), self.net, self.folder, options, self.done)
 
     def _head(self, parts: Parts, plan: Plan, classes: int) -> HeadLearner:
         """The last layer, with what it is given for each picture: plain and, with augmentation, mirrored too."""

@@ -16,6 +16,7 @@ from convscope.progress import Watch
 from convscope.results.files import write_whole
 from convscope.results.table import write_table
 from convscope.results.training import Training, confusion_of
+from convscope.training.loop import State
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.train.judging import Judged
 from convscope.verbs.train.page import page_of
@@ -28,18 +29,16 @@ def written(
 ) -> Training:
     """All files, and the result. began: the network that training began with."""
     net = judged.net
-    architecture = began.source or ""
-    card = Card(architecture=architecture, labels=net.labels, input=net.spec, note=net.note, training=dict(options))
+    card = _card(net, began, options)
     files = [weights_file(net, folder / f"{NETWORK}.safetensors", card)] if net.adapter.trains_whole else []
     notes = list(judged.notes)
-    if architecture == "":
+    if not card.architecture:
         notes.append("the network is known to this process alone: its weights load with the code that made it")
     try:
         files.append(exported(net, folder / NETWORK, card))
     except ConvscopeError as error:
         notes.append(str(error))
-    names = net.labels.names
-    files.append(write_whole(folder / LABELS, "".join(f"{name}\n" for name in names).encode()))
+    files.append(_labels_file(net, folder))
     rows = [row | {"path": relative(row["path"], data)} for row in judged.rows()]
     files.append(write_table(folder / PREDICTIONS, rows, list(rows[0])))
     result = _result(judged, began, options, notes, [])
@@ -49,18 +48,67 @@ def written(
     return _result(judged, began, options, notes, [str(file) for file in files])
 
 
+def written_so_far(
+    net: Network,
+    state: State,
+    counts: tuple[int, int],
+    began: Network,
+    folder: Path,
+    options: Mapping[str, Any],
+    told: str,
+) -> Training:
+    """The network of a training that was stopped, and the result as far as it is. counts: of the pictures to train by
+    and of those held out."""
+    card = _card(net, began, options)
+    written = weights_file(net, folder / f"{NETWORK}.safetensors", card) if net.adapter.trains_whole else None
+    files = [written or exported(net, folder / NETWORK, card), _labels_file(net, folder)]
+    k = len(net.labels.names)
+    return Training(
+        {
+            "history": _history(state),
+            "probabilities": np.zeros((0, k), dtype=np.float32),
+            "labels": np.zeros(0, dtype=np.float32),
+            "confusion": np.zeros((k, k), dtype=np.float32),
+        },
+        Training.needs,
+        recipe_of("train", began, options, notes=[told], stopped=True),
+        {
+            "accuracy": state.history[state.best].held_accuracy,
+            "classes": list(net.labels.names),
+            "trained": counts[0],
+            "held_out": counts[1],
+            "epochs": len(state.history),
+            "best": state.best + 1,
+            "frozen": options["frozen"],
+            "files": [str(file) for file in files],
+            "finished": False,
+        },
+    )
+
+
+def _card(net: Network, began: Network, options: Mapping[str, Any]) -> Card:
+    source = began.source or ""
+    return Card(architecture=source, labels=net.labels, input=net.spec, note=net.note, training=dict(options))
+
+
+def _labels_file(net: Network, folder: Path) -> Path:
+    return write_whole(folder / LABELS, "".join(f"{name}\n" for name in net.labels.names).encode())
+
+
+def _history(state: State) -> np.ndarray:
+    rows = [[epoch.loss, epoch.accuracy, epoch.held_loss, epoch.held_accuracy] for epoch in state.history]
+    return np.array(rows, dtype=np.float32).reshape(-1, 4)
+
+
 def _result(judged: Judged, began: Network, options: Mapping[str, Any], notes: list[str], files: list[str]) -> Training:
     names, held = judged.net.labels.names, judged.held
     labels, probabilities = judged.labels[-held:], judged.probabilities[-held:]
     named = probabilities.argmax(1)
     confusion = confusion_of(labels, named, len(names))
     counts = confusion.sum(1)
-    history = np.array(
-        [[e.loss, e.accuracy, e.held_loss, e.held_accuracy] for e in judged.state.history], dtype=np.float32
-    ).reshape(-1, 4)
     return Training(
         {
-            "history": history,
+            "history": _history(judged.state),
             "probabilities": probabilities,
             "labels": labels.astype(np.float32),
             "confusion": confusion.astype(np.float32),
