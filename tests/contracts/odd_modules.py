@@ -193,7 +193,7 @@ KINDS: dict[str, Kind] = {
     "batch norm without statistics": Kind(lambda: with_modules(extra=nn.BatchNorm2d(8, track_running_stats=False))),
     "instance norm": Kind(lambda: with_modules(extra=nn.InstanceNorm2d(8, affine=True))),
     "group norm": Kind(lambda: with_modules(extra=nn.GroupNorm(2, 8))),
-    "a traced child": Kind(scripted),
+    "a traced child": Kind(scripted, "has scripted or traced parts"),
     "DataParallel": Kind(lambda: nn.DataParallel(Odd()), deep="module.deep"),
     "reused": Kind(nets.Reused),
     "ReLU in place": Kind(lambda: with_modules(extra=nn.Sequential(nn.BatchNorm2d(8), nn.ReLU(inplace=True)))),

@@ -43,11 +43,7 @@ class TorchAdapter:
         return self._packages
 
     def copied(self) -> "TorchAdapter":
-        root = copy.deepcopy(self._root)
-        for parameter in root.parameters():
-            if not parameter.is_leaf:  # a scripted part's, whose copies are computed from the originals
-                parameter.detach_()
-        return TorchAdapter(root, self._packages)
+        return TorchAdapter(copy.deepcopy(self._root), self._packages)
 
     def modules(self) -> Mapping[str, nn.Module]:
         return self._modules
@@ -87,6 +83,8 @@ class TorchAdapter:
         return weight.transpose(0, 1) if isinstance(module, nn.ConvTranspose2d) else weight
 
     def with_head(self, name: str, classes: int) -> "TorchAdapter":
+        if any(isinstance(part, torch.jit.ScriptModule) for part in self._root.modules()):
+            raise NetworkError("the network has scripted or traced parts, which cannot be copied to be trained")
         copied = self.copied()
         parent, _, last = name.rpartition(".")
         holder = copied.root.get_submodule(parent)
