@@ -1,6 +1,10 @@
 """The pictures of these pages, made by the library itself: `make docs` runs this from the repository's root."""
 
+import tempfile
 from pathlib import Path
+
+import numpy as np
+from examples.calvino.pictures import KINDS
 
 import convscope as cs
 from convscope.attribution.method import methods
@@ -30,6 +34,7 @@ def main() -> None:
     _dreams(net)
     _explanations(net)
     _hybrids(net)
+    _trained(net)
     vgg = _vgg16_hed()
     _filters(vgg)
     _styles(net, vgg)
@@ -142,6 +147,20 @@ def _hybrids(net: cs.Network) -> None:
     cs.hybrid(net, PHOTO, vary={"effect": list(EFFECTS)}, other=dreamt, lines=3).save(OUT / "hybrids.png")
     series = {"top": [2, 8, 64, 1280], "intensity": [0.3, 0.6, 1.2]}
     cs.hybrid(net, PHOTO, vary=series, colours="jet", hot=0, soft=0).save(OUT / "series.png")
+
+
+def _trained(net: cs.Network) -> None:
+    """A network trained on two sets of pictures made in code, and what that changed."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(folder, "pictures")
+        for number, (name, make) in enumerate(KINDS.items()):
+            (pictures / name).mkdir(parents=True)
+            for i in range(120):
+                make(np.random.default_rng([0, number, i])).save(pictures / name / f"{i:03d}.png")
+        trained = cs.train(net, pictures, Path(folder, "trained"), frozen="blocks.7", epochs=4)
+        trained.save(OUT / "training.png")
+        shown = [pictures / "hand_made" / "003.png", pictures / "computer_made" / "005.png", PHOTO]
+        cs.diff(net, cs.load_model(Path(folder, "trained")), shown).save(OUT / "diff.png")
 
 
 def _sheet(results: list[cs.Result], captions: list[str], columns: int, name: str) -> None:

@@ -36,6 +36,7 @@ class Layer:
         energy of the kernels: where a map is drawn. All None for vectors and where they are undefined.
     extent: the receptive field as far as it would reach beyond the picture's edges, infinite where it sees all.
     layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
+    alias: another name that the field has for it (relu4_2 of VGG), by which it can be asked for, too.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Layer:
     port: Port = None
     tokens: bool = False
     layout: Layout | None = field(default=None, repr=False)
+    alias: str = field(default="", repr=False)
     extent: tuple[float, float] | None = field(default=None, repr=False)
 
     @property
@@ -94,6 +96,7 @@ def layer_named(layers: Sequence[Layer], name: str) -> Layer:
     """The layer of a name. Raises UnknownNameError, listing the near matches; InputError for a module of several
     outputs."""
     result = next((layer for layer in layers if layer.name == name), None)
+    result = result or next((layer for layer in layers if name and layer.alias == name), None)
     if result is not None:
         return result
     several = [layer.name for layer in layers if layer.module == name]

@@ -3,7 +3,7 @@
 import html
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -43,7 +43,7 @@ class Network:
 
     name: what to call it. source: the text that loads it again, or None for a module that lives only here.
     spec: its input contract. labels: the names of its classes. output: as load_model takes it. trained: whether it has
-    learned weights, as far as its source knows.
+    learned weights, as far as its source knows. aliases: other names that the field has for layers, with their own.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Network:
         output: Output = None,
         note: str = "",
         trained: bool = True,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
         self._runner = Runner(adapter, name, spec)
         self.name = name
@@ -66,6 +67,7 @@ class Network:
         self.options = dict(options or {})
         self.note = note
         self.trained = trained
+        self.aliases = dict(aliases or {})
         self.output = output
         check_output(output)
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
@@ -136,7 +138,16 @@ class Network:
 
     def layers(self) -> tuple[Layer, ...]:
         """Every layer that can be looked at, in the order in which a forward pass completes them."""
-        return self._runner.trace.layers
+        return self._layers
+
+    @cached_property
+    def _layers(self) -> tuple[Layer, ...]:
+        layers = self._runner.trace.layers
+        if not self.aliases:
+            return layers
+        taken = {layer.name for layer in layers}
+        named = {name: alias for alias, name in self.aliases.items() if alias not in taken}
+        return tuple(replace(layer, alias=named.get(layer.name, "")) for layer in layers)
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:
@@ -213,6 +224,8 @@ class Network:
             options=self.options,
             output=self.output,
             note=self.note,
+            trained=self.trained,
+            aliases=self.aliases,
         )
 
     def scores(self, output: Any, pictures: int | None = None) -> Float[Tensor, "b k"]:

@@ -20,7 +20,7 @@ def named_layers(layers: Sequence[Layer], names: Sequence[str] | str | None) -> 
         raise InputError("layers is empty; expected at least one name, or None for all layers")
     chosen: set[str] = set()
     for name in wanted:
-        exact = any(layer.name == name for layer in layers)
+        exact = any(name in (layer.name, layer.alias) for layer in layers)
         matching = [] if exact else [layer.name for layer in layers if fnmatchcase(layer.name, name)]
         if "*" in name and not matching:
             raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")

@@ -4,10 +4,26 @@ Source: Simonyan and Zisserman, "Very Deep Convolutional Networks for Large-Scal
 table 1, configuration D.
 """
 
+from collections.abc import Callable, Sequence
+
 from torch import Tensor, nn
 
 BLOCKS = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
 """The channels of each convolution, block by block."""
+
+
+DEEPER = (64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4
+"""VGG19's."""
+
+
+def relu_names(blocks: Sequence[Sequence[int]], layer: Callable[[int, int], str]) -> dict[str, str]:
+    """The names that papers on style and inversion have for the rectified convolutions, `relu4_2`, with those of a
+    network's layers. layer: of a block and a convolution in it, both from 1."""
+    return {
+        f"relu{block}_{position}": layer(block, position)
+        for block, channels in enumerate(blocks, 1)
+        for position in range(1, len(channels) + 1)
+    }
 
 
 class VGG16Trunk(nn.Sequential):

@@ -34,8 +34,7 @@ class Diversity(Objective):
         return (self.term,)
 
     def bind(self, net: Network) -> Objective:
-        net.layer(self.layer)
-        return Diversity(self.term.bind(net), self.layer, self.weight)
+        return Diversity(self.term.bind(net), net.layer(self.layer).name, self.weight)
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         value = self.term.value(recording)

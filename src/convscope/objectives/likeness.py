@@ -1,6 +1,6 @@
 """Objectives that compare a picture with another: the same features, the same textures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Float
 from torch import Tensor
@@ -23,8 +23,7 @@ class OfLayer(Objective):
         return frozenset({Tap(self.layer)})
 
     def bind(self, net: Network) -> Objective:
-        net.layer(self.layer)
-        return self
+        return replace(self, layer=net.layer(self.layer).name)
 
 
 @dataclass(frozen=True)

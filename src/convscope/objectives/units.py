@@ -4,7 +4,7 @@ import math
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,7 +36,7 @@ class Channel(Objective):
 
     def bind(self, net: Network) -> Objective:
         _check_channel(net, self.layer, self.channel)
-        return self
+        return replace(self, layer=net.layer(self.layer).name)
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         return recording.per_picture(recording[self.layer][:, self.channel].mean((1, 2)))
@@ -69,7 +69,7 @@ class Neuron(Objective):
                 f"position {self.y},{self.x} is not in {self.layer!r}; its rows are 0 to {height - 1}, "
                 f"its columns 0 to {width - 1}"
             )
-        return self
+        return replace(self, layer=net.layer(self.layer).name)
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         maps = recording[self.layer]
@@ -98,12 +98,11 @@ class LayerL2(Objective):
 
     def bind(self, net: Network) -> Objective:
         try:
-            net.layer(self.layer)
+            return replace(self, layer=net.layer(self.layer).name)
         except UnknownNameError as error:
             if any(self.layer.lower() == name.lower() for name in net.labels.names):
                 raise TargetError(f"{error} A class is asked for as class:{self.layer}") from None
             raise
-        return self
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         return recording.per_picture(recording[self.layer].square().mean((1, 2, 3)))
@@ -132,7 +131,7 @@ class Direction(Objective):
             raise InputError(f"the direction has {len(self.vector)} numbers; {self.layer!r} has {channels} channels")
         if not any(self.vector):
             raise InputError(f"the direction in {self.layer!r} is all zeros; expected a vector with some length")
-        return self
+        return replace(self, layer=net.layer(self.layer).name)
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:
         maps = recording[self.layer]

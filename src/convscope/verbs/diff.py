@@ -16,6 +16,7 @@ from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.picture_files import pictures_in
 from convscope.models.usual_layers import evenly, named_layers
+from convscope.objectives.text import parse_targets
 from convscope.options import MOST_SEED, About, check_given
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.render.colour import as_rgb
@@ -44,8 +45,8 @@ def diff(
         Sequence[str] | str | None, About("names or patterns", unset="those that both have, at most 60")
     ] = None,
     targets: Annotated[
-        Sequence[str] | None,
-        About("what to draw for both: layer:channel, class:NAME", unset="the channels that changed most"),
+        Sequence[str] | str | None,
+        About("what to draw for both: layer:channel, layer:0-3, class:NAME", unset="the channels that changed most"),
     ] = None,
     pictures: Annotated[int, About("of these channels, how many are drawn", 0, 64)] = 4,
     steps: Annotated[int, About("of each of these drawings", 1, 10000)] = 64,
@@ -62,7 +63,8 @@ def diff(
     Raises InputError where the two have no layer in common.
     """
     named = [layers] if isinstance(layers, str) else None if layers is None else list(layers)
-    given = None if targets is None else list(targets)
+    texts = [targets] if isinstance(targets, str) else targets
+    given = None if texts is None else [one.text() for text in texts for one in parse_targets(text)]
     options = {
         "layers": named, "targets": given, "pictures": pictures, "steps": steps, "seed": seed, "fit": fit,
     }  # fmt: skip

@@ -24,6 +24,7 @@ class Architecture:
     build: makes it for so many classes, for its usual number where None is given. spec: its input contract.
     trained: makes it with its trained weights; None where there are none to be had, and it stays random. labels: of
     the classes that it was trained for. about: its weights and their licence. package: whose code it is, if not ours.
+    aliases: other names that the field has for layers, with their own.
     """
 
     build: Callable[[int | None], nn.Module]
@@ -32,6 +33,7 @@ class Architecture:
     labels: Labels = field(default_factory=Labels)
     about: str = ""
     package: str = ""
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
 
 def assembled(name: str, source: str, wanted: Wanted, known: Architecture) -> Network:
@@ -57,6 +59,7 @@ def assembled(name: str, source: str, wanted: Wanted, known: Architecture) -> Ne
         options={"weights": weights} if weights else {},
         output=wanted.output,
         note=about,
+        aliases=known.aliases,
         trained=weights != RANDOM and (weights is not None or known.trained is not None),
     )
 

@@ -11,6 +11,7 @@ from convscope.models.network import Network
 from convscope.models.sources.architecture import Architecture, assembled
 from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from convscope.models.vgg import BLOCKS, DEEPER, relu_names
 
 SIZE = 224
 """Of a network without published weights, as the papers have it."""
@@ -45,6 +46,7 @@ def load(name: str, wanted: Wanted) -> Network:
             labels=Labels(tuple(meta.get("categories", ()))),
             about="ImageNet weights as torchvision publishes them" if default else "random weights",
             package="torchvision",
+            aliases=_aliases(name),
         ),
     )
 
@@ -73,6 +75,16 @@ def _spec(weights: Any) -> InputSpec:
     return InputSpec(
         size=size[0], range=(0.0, 1.0), mean=tuple(transforms.mean), std=tuple(transforms.std), fixed_size=fixed
     )
+
+
+def _aliases(name: str) -> dict[str, str]:
+    """Of VGG16 and VGG19 the names of the rectifiers in papers, relu4_2, which torchvision numbers through."""
+    blocks = {"vgg16": BLOCKS, "vgg19": DEEPER}.get(name.removesuffix("_bn"))
+    if blocks is None:
+        return {}
+    each = 3 if name.endswith("_bn") else 2  # modules for a convolution
+    starts = [sum(len(block) * each + 1 for block in blocks[:number]) for number in range(len(blocks))]
+    return relu_names(blocks, lambda block, position: f"features.{starts[block - 1] + position * each - 1}")
 
 
 def _trained(name: str, weights: Any, download: bool) -> torch.nn.Module:

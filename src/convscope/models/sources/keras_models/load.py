@@ -14,6 +14,10 @@ from convscope.models.sources.keras_models.contract import application_spec
 from convscope.models.sources.keras_models.files import load_file
 from convscope.models.sources.keras_models.handle import network_of
 from convscope.models.sources.wanted import Wanted
+from convscope.models.vgg import BLOCKS, DEEPER, relu_names
+
+_VGG = {"VGG16": BLOCKS, "VGG19": DEEPER}
+"""Whose convolutions end in their rectifiers: block4_conv2 is what papers call relu4_2."""
 
 
 def load(name: Any, wanted: Wanted) -> Network:
@@ -42,6 +46,9 @@ def load(name: Any, wanted: Wanted) -> Network:
         labels=imagenet_labels() if weights in (None, "imagenet") else None,
         note={"none": "random weights", None: "ImageNet weights"}.get(weights, f"weights of {weights}"),
         trained=weights != "none",
+        aliases=relu_names(_VGG[name], lambda block, position: f"block{block}_conv{position}")
+        if name in _VGG
+        else None,
     )
 
 
