@@ -55,3 +55,41 @@ def test_the_names_of_vgg16() -> None:
     assert len(names) == 13
     assert names["relu4_2"] == "block4_conv2"
     assert "relu1_3" not in names
+
+
+def fused() -> tuple[object, cs.Network]:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            layers.Conv2D(4, 3, activation="relu", name="a"),
+            layers.SeparableConv2D(5, 3, activation="elu", name="b"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, activation="softmax", name="c"),
+        ]
+    )
+    return model, cs.load_model(model, input=cs.InputSpec(size=16, range=(0, 1), mean=0, std=1))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_a_fused_layer_gives_before_its_activation() -> None:
+    model, net = fused()
+    assert [layer.name for layer in net.layers()] == ["input", "a", "b", "global_average_pooling2d", "c"]
+    assert [layer.name for layer in net.layers(inner=True) if layer.inner] == ["a.pre", "b.pre", "c.pre"]
+    picture = noise(0, size=16)
+    seen = cs.record(net, picture, ["a.pre", "a", "b.pre", "b", "c.pre", "scores"])
+    assert torch.equal(seen["a"], seen["a.pre"].relu())
+    assert float(seen["a.pre"].min()) < 0
+    assert torch.allclose(seen["b"], torch.nn.functional.elu(seen["b.pre"]), atol=1e-6)
+    assert torch.allclose(seen["c.pre"][..., 0, 0], seen.scores, atol=1e-6)
+    assert net.layer("a.pre").centre == net.layer("a").centre
+    made = cs.visualize(net, "a.pre:2", steps=3)
+    assert made.arrays["images"].shape[1:3] == (16, 16) or made.arrays["images"].ndim == 4
+    before = [layer.activation for layer in model.layers if hasattr(layer, "activation")]  # type: ignore[attr-defined]
+    cs.explain(net, picture, 1, layer="b.pre")
+    cs.activations(net, picture, ["a.pre", "a*"])
+    after = [layer.activation for layer in model.layers if hasattr(layer, "activation")]  # type: ignore[attr-defined]
+    assert all(one is other for one, other in zip(before, after, strict=True))

@@ -49,7 +49,7 @@ def _check_depends(net: Network, layer: str, objective: Objective) -> None:
 
 def _places(net: Network) -> dict[str, int]:
     """Where each layer stands in the order of the forward pass."""
-    return {layer.name: i for i, layer in enumerate(net.layers())}
+    return {layer.name: i for i, layer in enumerate(net.layers(inner=True))}
 
 
 def _read_by(objective: Objective) -> list[str]:

@@ -44,6 +44,9 @@ class Adapter(Protocol):
     def is_container(self, name: str) -> bool:
         """Whether a module only groups other modules of the list."""
 
+    def is_inner(self, name: str) -> bool:
+        """Whether a module is a part of a layer that is listed only where it is asked for."""
+
     def is_weight(self, name: str) -> bool:
         """Whether a parameter or buffer of that name (in any module's state dict) is learned or measured, and not the
         state of a random generator, which is another one at each load."""

@@ -36,6 +36,8 @@ class Layer:
         energy of the kernels: where a map is drawn. All None for vectors and where they are undefined.
     extent: the receptive field as far as it would reach beyond the picture's edges, infinite where it sees all.
     layout: how its own tensor is read as `b c h w`; None where its axes are not known, and then shape is its own.
+    inner: whether it is a part of a layer, which `net.layers` lists where it is asked to: what a layer with a fused
+        activation gives before it (`block1_conv1.pre`).
     alias: another name that the field has for it (relu4_2 of VGG), by which it can be asked for, too.
     """
 
@@ -55,6 +57,7 @@ class Layer:
     tokens: bool = False
     layout: Layout | None = field(default=None, repr=False)
     alias: str = field(default="", repr=False)
+    inner: bool = field(default=False, repr=False)
     extent: tuple[float, float] | None = field(default=None, repr=False)
 
     @property

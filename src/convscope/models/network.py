@@ -136,9 +136,14 @@ class Network:
         """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
         return self._runner.weights_hash()
 
-    def layers(self) -> tuple[Layer, ...]:
-        """Every layer that can be looked at, in the order in which a forward pass completes them."""
-        return self._layers
+    def layers(self, *, inner: bool = False) -> tuple[Layer, ...]:
+        """Every layer that can be looked at, in the order in which a forward pass completes them. inner: with the parts
+        of layers, too."""
+        return self._layers if inner else self._whole_layers
+
+    @cached_property
+    def _whole_layers(self) -> tuple[Layer, ...]:
+        return tuple(layer for layer in self._layers if not layer.inner)
 
     @cached_property
     def _layers(self) -> tuple[Layer, ...]:
@@ -151,7 +156,7 @@ class Network:
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:
-        return {layer.name: layer for layer in self.layers()}
+        return {layer.name: layer for layer in self.layers(inner=True)}
 
     def layer(self, name: str) -> Layer:
         """One layer by name. Raises UnknownNameError, listing the near matches."""

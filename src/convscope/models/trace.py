@@ -247,6 +247,7 @@ def _layer(adapter: Adapter, firing: _Firing, name: str, size: tuple[int, int]) 
         port=firing.port,
         tokens=firing.layout is not None and firing.layout.tokens,
         layout=firing.layout,
+        inner=module is not None and adapter.is_inner(firing.module),
     )
     field = None if firing.known is None or not layer.is_map else firing.known.field
     return layer if field is None else _placed(layer, field, size)

@@ -14,14 +14,16 @@ from convscope.models.layers import PICTURES, Layer, layer_named, map_layers
 def named_layers(layers: Sequence[Layer], names: Sequence[str] | str | None) -> list[Layer]:
     """Layers by name or pattern, in the order of the network; without names, all that do not only group others."""
     if names is None:
-        return [layer for layer in layers if not layer.container and layer.layout is not None]
+        return [layer for layer in layers if not (layer.container or layer.inner) and layer.layout is not None]
     wanted = [names] if isinstance(names, str) else list(names)
     if not wanted:
         raise InputError("layers is empty; expected at least one name, or None for all layers")
     chosen: set[str] = set()
     for name in wanted:
         exact = any(name in (layer.name, layer.alias) for layer in layers)
-        matching = [] if exact else [layer.name for layer in layers if fnmatchcase(layer.name, name)]
+        matching = (
+            [] if exact else [layer.name for layer in layers if fnmatchcase(layer.name, name) and not layer.inner]
+        )
         if "*" in name and not matching:
             raise InputError(f"no layer matches {name!r}; all layers: net.layers() or `convscope layers`")
         chosen.update(matching or [layer_named(layers, name).name])

@@ -18,10 +18,10 @@ def pictures_at_once(net: Network, taps: Sequence[Tap], views: int, view_size: t
     """The number of pictures, each seen in `views` views of `view_size`, whose step fits into BUDGET; at least one."""
     if net.one_at_a_time:
         return 1
-    layers = [layer for layer in net.layers() if not layer.container]
+    layers = [layer for layer in net.layers(inner=True) if not layer.container]
     if SCORES_TAP not in taps and taps:
-        last = max(i for i, layer in enumerate(net.layers()) if Tap(layer.name) in taps)
-        layers = [layer for layer in net.layers()[: last + 1] if not layer.container]
+        last = max(i for i, layer in enumerate(net.layers(inner=True)) if Tap(layer.name) in taps)
+        layers = [layer for layer in net.layers(inner=True)[: last + 1] if not layer.container]
     numbers = 0
     for layer in layers:
         size = 1

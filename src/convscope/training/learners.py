@@ -132,7 +132,7 @@ def frozen_up_to(net: Network, name: str) -> list[str]:
     """The modules that run before a layer is done, that layer among them. Raises UnknownNameError with near matches."""
     last = net.layer(name)
     before = []
-    for layer in net.layers():
+    for layer in net.layers(inner=True):
         if layer.module:
             before.append(layer.module)
         if layer.name == last.name:

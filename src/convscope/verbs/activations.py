@@ -63,7 +63,7 @@ def recording_activations(
     Raises what `activations` would for its arguments.
     """
     check_given(activations, {"scale": scale, "fit": fit})
-    chosen = named_layers(net.layers(), layers)
+    chosen = named_layers(net.layers(inner=True), layers)
     kept = {layer.name: _kept(layer, layer.channels, channels) for layer in chosen}
     options = {
         "layers": [layer.name for layer in chosen],

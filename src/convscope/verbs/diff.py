@@ -112,8 +112,8 @@ class _Comparison:
     def common(self, names: Sequence[str] | None) -> None:
         """Find the layers that both have, with maps of the same size. Raises InputError where there are none."""
         first, second = self.nets
-        others = {layer.name: layer for layer in second.layers()}
-        chosen = named_layers(first.layers(), list(names) if names else None)
+        others = {layer.name: layer for layer in second.layers(inner=True)}
+        chosen = named_layers(first.layers(inner=True), list(names) if names else None)
         pairs = [(one, others[one.name]) for one in chosen if one.name in others and one.module != PICTURES]
         fitting = [pair for pair in pairs if pair[0].shape[1:] == pair[1].shape[1:] and pair[1].layout is not None]
         if not fitting:

@@ -63,7 +63,9 @@ def invert(
     photograph = net.photograph(image, fit=fit)
     fit = photograph.record.get("fit", fit)
     chosen = (
-        spread_layers(net.layers()) if layers is None else [layer.name for layer in named_layers(net.layers(), layers)]
+        spread_layers(net.layers())
+        if layers is None
+        else [layer.name for layer in named_layers(net.layers(inner=True), layers)]
     )
     options: dict[str, Any] = {
         "layers": chosen,

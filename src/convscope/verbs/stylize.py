@@ -193,7 +193,7 @@ def _named(net: Network, layers: str | Sequence[str] | None) -> list[str]:
     if layers is None:
         return []
     names = [word.strip() for word in layers.split(",")] if isinstance(layers, str) else list(layers)
-    return [layer.name for layer in named_layers(net.layers(), names)]
+    return [layer.name for layer in named_layers(net.layers(inner=True), names)]
 
 
 def _check_shares(shares: list[float] | None, count: int) -> None:

@@ -57,6 +57,9 @@ class TorchAdapter:
     def is_container(self, name: str) -> bool:
         return next(_children(self._modules[name]), None) is not None
 
+    def is_inner(self, name: str) -> bool:
+        return False
+
     def is_weight(self, name: str) -> bool:
         return True
 

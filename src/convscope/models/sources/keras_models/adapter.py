@@ -2,7 +2,9 @@
 
 import copy
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,35 @@ from convscope.models.sources.keras_models.backend import keras_on_torch
 from convscope.models.sources.keras_models.contract import format_of
 from convscope.models.sources.keras_models.layers import groups_others, named_layers
 
+BEFORE = ".pre"
+"""Behind a layer's name: what it gives before the activation that is fused into it."""
+
+
+class Before(nn.Module):
+    """Stands where a fused layer hands over to its activation, to be listened to."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def _gated(activation: Any, gate: Before, x: Tensor) -> Any:
+    return activation(gate(x))
+
+
+def _activation_of(layer: Any) -> Any:
+    """A layer's activation, behind the gate too."""
+    activation = getattr(layer, "activation", None)
+    return activation.args[0] if isinstance(activation, partial) and activation.func is _gated else activation
+
+
+def _is_fused(layer: Any) -> bool:
+    """Whether a layer that computes by weights ends in an activation function of its own."""
+    keras = keras_on_torch()
+    kinds = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Conv2DTranspose, keras.layers.SeparableConv2D)
+    activation = getattr(layer, "activation", None)
+    fitting = isinstance(layer, (*kinds, keras.layers.DepthwiseConv2D))
+    return fitting and not isinstance(activation, nn.Module) and activation not in (None, keras.activations.linear)
+
 
 class KerasAdapter:
     """A Keras 3 model on the torch backend, with the names of its layers (`outer/inner` where models nest)."""
@@ -23,6 +54,9 @@ class KerasAdapter:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._modules = named_layers(model)
+        self._gates = {
+            f"{name}{BEFORE}": (layer, Before()) for name, layer in self._modules.items() if _is_fused(layer)
+        }
         self._format = format_of(model)
 
     @property
@@ -42,23 +76,45 @@ class KerasAdapter:
         return KerasAdapter(copy.deepcopy(self._model))
 
     def modules(self) -> Mapping[str, nn.Module]:
-        return self._modules
+        return self._modules | {name: gate for name, (_, gate) in self._gates.items()}
 
     def changed(self) -> bool:
         now = named_layers(self._model)
         return now.keys() != self._modules.keys() or any(now[name] is not self._modules[name] for name in now)
 
     def kind(self, name: str) -> str:
-        return type(self._modules[name]).__name__
+        return type(self.modules()[name]).__name__
 
     def is_container(self, name: str) -> bool:
-        return groups_others(self._modules[name])
+        return name not in self._gates and groups_others(self._modules[name])
+
+    def is_inner(self, name: str) -> bool:
+        return name in self._gates
 
     def is_weight(self, name: str) -> bool:
         return not name.endswith("/seed_generator_state")  # of Dropout and augmentation
 
     def forward(self, images: Tensor) -> Any:
-        return self._model(images if self._format == "channels_first" else images.permute(0, 2, 3, 1), training=False)
+        with self._through_gates():
+            given = images if self._format == "channels_first" else images.permute(0, 2, 3, 1)
+            return self._model(given, training=False)
+
+    @contextmanager
+    def _through_gates(self) -> Iterator[None]:
+        """Within it what fused layers give goes through their gates before the activation, where those are listened
+        to."""
+        heard: list[tuple[Any, Any, Before]] = []
+        for one, gate in self._gates.values():
+            layer: Any = one
+            if gate._forward_hooks:
+                heard.append((layer, layer.activation, gate))
+        try:
+            for layer, activation, gate in heard:
+                layer.activation = partial(_gated, activation, gate)
+            yield
+        finally:
+            for layer, activation, _ in heard:
+                layer.activation = activation
 
     def native(self, images: Tensor) -> Any:
         given = images if self._format == "channels_first" else images.permute(0, 2, 3, 1)
@@ -70,13 +126,15 @@ class KerasAdapter:
         return torch.as_tensor(answer)
 
     def squashed(self, name: str, inputs: tuple[Any, ...]) -> tuple[Tensor, Squash] | None:
+        if name in self._gates:
+            return None
         layer: Any = self._modules[name]
         keras = keras_on_torch()
         if not inputs or not isinstance(inputs[0], Tensor):
             return None
         if isinstance(layer, keras.layers.Softmax):
             return inputs[0], "softmax"
-        activation = getattr(layer, "activation", None)
+        activation = _activation_of(layer)
         functions = keras.activations
         kinds: dict[Any, Squash] = {
             functions.softmax: "softmax",
@@ -93,6 +151,8 @@ class KerasAdapter:
         return None
 
     def kernel(self, name: str) -> Tensor | None:
+        if name in self._gates:
+            return None
         layer: Any = self._modules[name]
         keras = keras_on_torch()
         value = getattr(getattr(layer, "kernel", None), "value", None)
