@@ -31,7 +31,7 @@ def main() -> None:
         run.save(made, f"figure-{number}.png")
     run.save(cs.invert(net, coffee, tv="both", steps=run.steps(200)), "figure-4.png")
     style = cs.load_model("vgg16_hed") if run.model == "efficientnet_lite0" else net
-    run.save(cs.stylize(style, cat, STROKES, preset="gerretsen", size=320, steps=run.steps(500)), "figure-5.png")
+    run.save(cs.stylize(style, cat, STROKES, preset="gerretsen", size=224, steps=run.steps(500)), "figure-5.png")
     for name in (depths[0], depths[2]):
         run.save(cs.dream(net, cat, name, preset="gerretsen", steps=run.steps(10)), f"figure-6-{name}.png")
     frames = "every 5" if run.quick else FRAMES
