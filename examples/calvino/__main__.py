@@ -13,7 +13,7 @@ import convscope as cs
 from examples.calvino.pictures import KINDS
 from examples.shared import example
 
-COUNT, EPOCHS = 200, 12
+COUNT, EPOCHS = 200, 10
 FILTERS = ("features.block3_conv1:1", "features.block4_conv3:30")
 
 
@@ -39,8 +39,8 @@ def main() -> None:
         for target in FILTERS:
             made = cs.visualize(net, target, start=photo, preset="calvino", steps=run.steps(40))
             run.save(made, f"figure-5-{photo.stem}-{target.partition('.')[2].replace(':', '-')}.png")
-    first64 = [f"features.block3_conv1:{i}" for i in range(8 if run.quick else 48)]
-    run.save(cs.visualize(net, first64, preset="calvino", start="noise", size=96, steps=run.steps(40)), "figure-5d.png")
+    first = [f"features.block3_conv1:{i}" for i in range(8 if run.quick else 32)]
+    run.save(cs.visualize(net, first, preset="calvino", start="noise", size=96, steps=run.steps(40)), "figure-5d.png")
     for photo in photographs:
         board = cs.compare(net, photo, [f"class:{name}" for name in KINDS], methods=["grad_cam"])
         run.save(board, f"figure-8-{photo.stem}.png")
