@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO   := build/demo
 
-.PHONY: setup demo test trials check bench bench-zoo docs test-zoo clean
+.PHONY: setup demo test trials check bench bench-zoo docs test-zoo test-gpu clean
 
 $(VENV)/.core: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -61,6 +61,10 @@ docs: $(VENV)/.docs
 
 test-zoo: .venv-zoo/.done
 	.venv-zoo/bin/python -m pytest -q -m zoo tests/parity
+
+# Where torch sees a graphics card, in whatever environment that is.
+test-gpu:
+	$(PYTHON) -m pytest -q -m gpu tests
 
 bench-zoo: .venv-zoo/.done
 	@.venv-zoo/bin/python -m pip install --quiet --disable-pip-version-check --no-deps torch-lucent

@@ -46,6 +46,17 @@ from tests.networks import Plain
 def build():
     return Plain()
 
+class Two(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.trunk, self.other = Plain(), Plain()
+    def forward(self, x):
+        return self.trunk(x), self.other(x)
+
+def two():
+    torch.manual_seed(5)
+    return Two()
+
 def needs(classes):
     return Plain()
 
@@ -586,6 +597,28 @@ def test_the_options_of_the_network(code: str, plain: Plain, tmp_path: Path) -> 
     assert "--mean is 'a'; expected numbers with commas" in done.output
     done = CliRunner().invoke(app, ["models", "check", f"{code}:build", "--trust", *contract, "--json"])
     assert json.loads(done.stdout)["same_first"] == 4
+
+
+def test_which_output_holds_the_scores_and_the_order_of_the_colours(code: str) -> None:
+    given = ["--model", f"{code}:two", "--trust", "--input", "32", "--range", "0,1", "--json"]
+
+    def answer(*more: str) -> Any:
+        done = CliRunner().invoke(app, ["predict", "examples/photographs/cat.jpg", *given, *more])
+        assert done.exit_code == 0, done.output
+        guesses = json.loads(done.stdout)["pictures"][0]["guesses"]
+        return {guess["index"]: guess["probability"] for guess in guesses}
+
+    asked = CliRunner().invoke(app, ["predict", "examples/photographs/cat.jpg", *given[:-1]])
+    assert "say which with --scores NAME" in " ".join(asked.output.split())
+    first, second, several = answer("--scores", "0"), answer("--scores", "1"), answer("--scores", "1,sigmoid")
+    assert first != second
+    assert sum(second.values()) == pytest.approx(1, abs=1e-3)
+    assert max(several.values()) == pytest.approx(0.5, abs=0.2)
+    assert sum(several.values()) > 1.2
+    assert answer("--scores", "1", "--order", "BGR") != second
+    wrong = CliRunner().invoke(app, ["predict", "examples/photographs/cat.jpg", *given[:-1], "--order", "GBR"])
+    assert wrong.exit_code == 2
+    assert "'GBR' is not one of 'rgb', 'bgr'" in wrong.output
 
 
 def test_a_folder_with_one_network(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from convscope.options import Field, fields_of, numbers_of
 from convscope.verbs.presets import Preset
 
 DEFAULT_MODEL = "efficientnet_lite0"
-NETWORK = ("model", "weights", "labels", "input", "range", "mean", "std", "device", "trust")
+NETWORK = ("model", "weights", "labels", "input", "range", "mean", "std", "order", "scores", "device", "trust")
 """What commands share that load a network."""
 MADE = (*NETWORK, "preview")
 """What commands share that make pictures step by step."""
@@ -35,6 +35,8 @@ class Common:
     range: str | None = None
     mean: str | None = None
     std: str | None = None
+    order: Literal["RGB", "BGR"] | None = None
+    scores: str | None = None
     device: str | None = None
     trust: bool = False
     json: bool = False
@@ -42,12 +44,14 @@ class Common:
 
     def load(self, model: str | None = None) -> Any:
         """The network that was asked for, or another with the same options."""
+        from convscope.models.class_scores import output_of
         from convscope.models.load import load_model
 
         return load_model(
             model or self.model,
-            input=contract(self.input, self.range, self.mean, self.std),
+            input=contract(self.input, self.range, self.mean, self.std, self.order),
             labels=self.labels,
+            output=output_of(self.scores),
             weights=self.weights,
             device=self.device,
             trust=self.trust,
@@ -64,7 +68,9 @@ class Common:
         return save(result)
 
 
-def contract(size: str | None, range: str | None, mean: str | None, std: str | None) -> dict[str, Any] | None:
+def contract(
+    size: str | None, range: str | None, mean: str | None, std: str | None, order: str | None = None
+) -> dict[str, Any] | None:
     """What was said of a network's input, as load_model takes it. Raises InputError."""
     from convscope.models.stated import stated
 
@@ -73,6 +79,8 @@ def contract(size: str | None, range: str | None, mean: str | None, std: str | N
         if text is not None:
             numbers = _numbers(name, text)
             parts[name] = numbers[0] if len(numbers) == 1 else numbers
+    if order is not None:
+        parts["order"] = order
     return parts or None
 
 
@@ -112,6 +120,19 @@ _SHARED: Mapping[str, tuple[Any, Any]] = {
     "range": (Annotated[str | None, _of_network("What black and white become: 0,1 or 0,255 or -1,1.")], None),
     "mean": (Annotated[str | None, _of_network("Then taken off: a number, or one a channel.")], None),
     "std": (Annotated[str | None, _of_network("Then divided by: a number, or one a channel.")], None),
+    "order": (
+        Annotated[
+            Literal["RGB", "BGR"] | None, _of_network("In which order it wants the colours.", case_sensitive=False)
+        ],
+        None,
+    ),
+    "scores": (
+        Annotated[
+            str | None,
+            _of_network("Which output holds the class scores: 1, or a name; 'sigmoid' where several may be true."),
+        ],
+        None,
+    ),
     "device": (Annotated[str | None, _of_network("cpu or cuda.")], None),
     "trust": (Annotated[bool, _of_network("Run the code that a file brings.", "--trust")], False),
     "preview": (

@@ -27,6 +27,15 @@ SQUASHED: Mapping[Squash, str] = {
 """What a reader has to know of scores whose logits are out of reach."""
 
 
+def output_of(text: str | None) -> Output:
+    """The same from a command line: "1" or "logits", "sigmoid", "1,sigmoid"."""
+    if text is None:
+        return None
+    port, comma, squash = (part.strip() for part in text.partition(","))
+    first = int(port) if port.isdecimal() else port
+    return (first, squash) if comma else first
+
+
 def check_output(output: Output) -> None:
     """Raises InputError for what says neither which output holds the scores nor what they go through."""
     _asked(output)
@@ -81,7 +90,8 @@ class ClassScores:
             told = told.removeprefix("None: ")
             raise InputError(f"{self._name} gives no class scores (its output is {told}): {self._instead()}")
         raise InputError(
-            f"{self._name} has several outputs of class scores ({told}): say which with load_model(..., output=...)"
+            f"{self._name} has several outputs of class scores ({told}): say which with --scores NAME "
+            "(load_model(..., output=NAME))"
         )
 
     def _instead(self) -> str:

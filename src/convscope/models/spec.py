@@ -53,8 +53,10 @@ class InputSpec:
             object.__setattr__(self, name, self._per_channel(name, getattr(self, name)))
         if self.std is not None and min(self.stds) <= 0:
             raise InputError(f"InputSpec std is {self.std}; expected numbers above 0")
-        if self.order not in ("RGB", "BGR") or (self.order == "BGR" and self.channels != 3):
-            raise InputError(f"InputSpec order is {self.order!r} for {self.channels} channels; BGR needs 3")
+        if self.order not in ("RGB", "BGR"):
+            raise InputError(f"InputSpec order is {self.order!r}; expected RGB or BGR")
+        if self.order == "BGR" and self.channels != 3:
+            raise InputError(f"InputSpec order is BGR for {self.channels} channels; BGR needs 3")
 
     def _per_channel(self, name: str, value: Sequence[float] | float | None) -> tuple[float, ...] | None:
         if value is None:
