@@ -1,6 +1,8 @@
 """What holds for every verb on every kind of network."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +169,18 @@ def test_works_inside_no_grad_and_inference_mode(kind: str) -> None:
         assert np.array_equal(cs.explain(shared(kind), noise()).arrays["map"], expected)
     with torch.inference_mode():
         assert np.array_equal(cs.explain(shared(kind), noise()).arrays["map"], expected)
+
+
+@every_verb
+def test_computes_steadily(verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[cs.Network] = []
+
+    @contextmanager
+    def watched(*nets: cs.Network) -> Iterator[None]:
+        held.extend(nets)
+        yield
+
+    monkeypatch.setattr("convscope.verbs.verb.steady", watched)
+    net = shared("plain")
+    VERBS[verb](net, "plain", tmp_path)
+    assert net in held

@@ -19,13 +19,6 @@ CLOSE = 2e-3
 """Of the largest value; convolutions add up in another order there."""
 
 
-@pytest.fixture(autouse=True)
-def exact() -> None:
-    """Products in full float32, as on the processor."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-
-
 @pytest.mark.parametrize("kind", MODULES)
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_same_as_on_the_processor(verb: str, kind: str, tmp_path: Path) -> None:
@@ -37,7 +30,7 @@ def test_the_same_as_on_the_processor(verb: str, kind: str, tmp_path: Path) -> N
     expected = VERBS[verb](here, kind, tmp_path / "here")
     result = VERBS[verb](there, kind, tmp_path / "there")
     assert_as_found(before, snapshot(there))
-    assert result.recipe.machine.device.startswith("cuda")
+    assert result.recipe.machine["device"].startswith("cuda")
     result.image()
     assert set(result.arrays) == set(expected.arrays)
     for name, value in expected.arrays.items():
@@ -58,6 +51,18 @@ def test_made_again_to_the_same_pixels(verb: str, tmp_path: Path) -> None:
         results.append(VERBS[verb](net, "residual", tmp_path / name))
     for name, value in results[0].arrays.items():
         np.testing.assert_array_equal(results[1].arrays[name], value, err_msg=name)
+
+
+def test_torch_is_left_as_found() -> None:
+    torch.backends.cudnn.allow_tf32 = True
+    net = network("residual")
+    net.adapter.root.to("cuda")
+    list(cs.each(cs.explain, net, noise(n=3)))
+    with pytest.raises(cs.ConvscopeError):
+        cs.explain(net, noise(), "class:no such class")
+    assert torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cudnn.deterministic
+    assert not torch.are_deterministic_algorithms_enabled()
 
 
 def test_loaded_there_by_name() -> None:

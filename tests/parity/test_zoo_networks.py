@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import convscope as cs
+from convscope.attribution.method import method_of
 from convscope.attribution.table import METHODS
 from tests.contracts.verbs import SMALLER
 
@@ -24,21 +25,21 @@ USUAL = {
     "torchvision:mobilenet_v2": "features.18.2",
     "torchvision:efficientnet_b0": "features.8.2",
     "torchvision:convnext_tiny": "features",
-    "torchvision:regnet_y_400mf": "trunk_output.block4.block4-0.activation",
+    "torchvision:regnet_y_400mf": "trunk_output.block4.block4-5.activation",
     "torchvision:squeezenet1_1": "classifier.2",
     "torchvision:vit_b_16": "conv_proj",
     "torchvision:swin_t": "norm",
     "timm:resnet18": "layer4.1.act2",
     "timm:convnext_atto": "stages",
     "timm:efficientnet_b0": "bn2.act",
-    "timm:mobilenetv3_small_100": "blocks.6",
-    "timm:regnetx_002": "s4",
+    "timm:mobilenetv3_small_100": "blocks.5.0.bn1.act",
+    "timm:regnetx_002": "s4.b7.act3",
     "timm:vit_tiny_patch16_224": "patch_embed.proj",
     "timm:deit_tiny_patch16_224": "patch_embed.proj",
     "timm:swin_tiny_patch4_window7_224": "norm",
     "timm:mixer_s32_224": "norm",
     "timm:inception_v4": "features",
-    "timm:dpn68": "features",
+    "timm:dpn68": "features.conv5_bn_ac.bn.act",
     "timm:poolformer_s12": "stages",
 }
 """The layer at which answers of each are explained: the last with positions, as its authors and the libraries for class
@@ -50,7 +51,7 @@ SMALL = 64
 @pytest.fixture(scope="module", params=USUAL)
 def net(request: pytest.FixtureRequest) -> cs.Network:
     network = cs.load_model(request.param, weights="none")
-    side = SMALL if "inception" not in request.param else 96
+    side = SMALL if "inception" not in request.param else 160
     if not network.spec.fixed_size:
         try:
             small = cs.load_model(request.param, weights="none", input=side)
@@ -66,7 +67,9 @@ def picture(net: cs.Network) -> torch.Tensor:
 
 
 def has_rectifiers(net: cs.Network) -> bool:
-    return not any(word in str(net.source) for word in ("convnext", "vit", "deit", "swin", "mixer", "poolformer"))
+    """Whether its authors use ReLU anywhere, as a module or a function; the others use GELU or SiLU alone."""
+    without = ("convnext", "vit", "deit", "swin", "mixer", "poolformer", "efficientnet")
+    return not any(word in str(net.source) for word in without)
 
 
 def test_the_usual_layer(net: cs.Network) -> None:
@@ -87,7 +90,8 @@ def test_every_method(method: str, net: cs.Network) -> None:
         with pytest.raises(cs.ConvscopeError, match="there is none on the way"):
             cs.explain(net, picture(net), 3, method=method, **small)
         return
-    result = cs.explain(net, picture(net), 3, method=method, **small)
+    target = 3 if method_of(method).targeted else None
+    result = cs.explain(net, picture(net), target, method=method, **small)
     assert np.isfinite(result.arrays["map"]).all()
     assert result.arrays["map"].shape == net.spec.hw
 
@@ -104,7 +108,7 @@ def test_every_verb(net: cs.Network, tmp_path: Path) -> None:
     cs.stylize(net, image, image, steps=2, schedule="single").image()
     cs.compare(net, image, methods=["grad_cam"]).image()
     cs.hybrid(net, image).image()
-    cs.assess(net, image, cs.explain(net, image), points=3, stages=2).image()
+    cs.assess(net, image, cs.explain(net, image), points=4, stages=2).image()
     cs.diff(net, net, image, pictures=0).image()
     cs.report(net, image, tmp_path / "report.html", filters=1, filter_steps=2, class_steps=2)
 

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from convscope.errors import InputError
 from convscope.images.filters import bilinear
+from convscope.images.sampling import sampled
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def _sampled(
     grid = F.affine_grid(rows.view(-1, 2, 3), [len(share), channels, *size], align_corners=False).to(pictures)
     grid = grid.repeat(n, 1, 1, 1)
     repeated = pictures.repeat_interleave(len(share), 0) if len(share) > 1 else pictures
-    return F.grid_sample(repeated, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return sampled(repeated, grid)
 
 
 def turned(pictures: Float[Tensor, "n c h w"], angle: float) -> Float[Tensor, "n c h w"]:

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from convscope.images.sampling import sampled
+
 WARM = 0.05
 """The share of the steps over which the learning rate rises to its full value."""
 
@@ -64,6 +66,6 @@ def augmented(
     theta[:, 0, 0], theta[:, 1, 1] = mirror * scale, scale
     theta[:, :, 2] = (2 * drawn[:, 2:4] - 1) * SHIFT
     grid = F.affine_grid(theta.to(pictures.device), list(pictures.shape), align_corners=False)
-    moved = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
+    moved = sampled(pictures, grid)
     light = 1 + LIGHT * (2 * drawn[:, 4] - 1)
     return (moved * light.to(pictures.device).view(-1, 1, 1, 1)).clamp(0, 1)

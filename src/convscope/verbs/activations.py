@@ -19,11 +19,13 @@ from convscope.options import About, check_given
 from convscope.results.activations import Activations
 from convscope.taps.record import record
 from convscope.verbs.calls import recipe_of
+from convscope.verbs.verb import verb
 
 Scale = Literal["channel", "shared"]
 
 
 @memory_watched("activations")
+@verb
 def activations(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

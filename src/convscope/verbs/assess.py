@@ -28,6 +28,7 @@ from convscope.taps.tap import SCORES_TAP, Tap
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.explain import explain
 from convscope.verbs.question import GivenMethod, Target, question_of
+from convscope.verbs.verb import verb
 from convscope.verbs.verdict import curve_words, edge_words, gap_words, randomised_words
 
 MOVED = 2
@@ -35,6 +36,7 @@ MOVED = 2
 
 
 @memory_watched("assess")
+@verb
 def assess(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

@@ -23,6 +23,7 @@ from convscope.results.heatmap import Heatmap
 from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.explain import COARSE, explain
 from convscope.verbs.question import GivenMethod, Question, Target, question_of
+from convscope.verbs.verb import verb
 
 Scale = Literal["method", "all", "network", "each", "rank"]
 USUAL = ("grad_cam", "integrated_gradients", "occlusion")
@@ -30,6 +31,7 @@ MOST_MAPS = 200
 
 
 @memory_watched("compare")
+@verb
 def compare(
     net: Network | Sequence[Network],
     image: Annotated[ImageLike | Photograph, About("the photograph")],

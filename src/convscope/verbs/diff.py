@@ -25,6 +25,7 @@ from convscope.taps.batching import images_at_once
 from convscope.taps.record import record
 from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.explain import explain
+from convscope.verbs.verb import verb
 from convscope.verbs.visualize import visualize
 
 MOST_LAYERS = 60
@@ -36,6 +37,7 @@ SHOWN = 8
 
 
 @memory_watched("diff")
+@verb
 def diff(
     before: Network,
     after: Network,

@@ -25,6 +25,7 @@ from convscope.verbs.calls import Given
 from convscope.verbs.made import picture_made
 from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import DREAM, LUCID, PRESETS, filled
+from convscope.verbs.verb import verb
 
 Target = Objective | str | int
 
@@ -32,6 +33,7 @@ Target = Objective | str | int
 @renamed
 @memory_watched("dream")
 @torch.inference_mode(False)
+@verb
 def dream(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

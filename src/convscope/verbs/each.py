@@ -12,6 +12,7 @@ from convscope.memory import attempted
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.picture_files import Images, name_of, stream_of
+from convscope.models.steady import steady
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.result import Result
 from convscope.taps.batching import pictures_at_once
@@ -88,7 +89,7 @@ def each(
         work = getattr(import_module(module), function)(net, **more)
     run = _Run(name, pictures, total, errors == "raise", watch)
     if work is not None:
-        run.work, run.open = work, _opening(net, more.get("fit", "crop"))
+        run.work, run.open = _steadily(net, work), _opening(net, more.get("fit", "crop"))
         run.size = batch or max(1, min(AT_ONCE, pictures_at_once(net, [], 1, net.spec.hw)))
         run.size = 1 if net.one_at_a_time else run.size
     else:
@@ -107,6 +108,14 @@ def _name_of(verb: Callable[..., Any]) -> str:
 
 def _opening(net: Network, fit: Any) -> Callable[[Any], Any]:
     return lambda picture: net.photograph(picture, fit=fit)
+
+
+def _steadily(net: Network, work: Batch) -> Batch:
+    def made(photographs: Sequence[Photograph]) -> Sequence[Result]:
+        with steady(net):
+            return work(photographs)
+
+    return made
 
 
 def _one_by_one(verb: Callable[..., Result], net: Network, options: dict[str, Any]) -> Callable[[Sequence[Any]], Any]:

@@ -24,9 +24,11 @@ from convscope.render.colour import as_rgb
 from convscope.results.heatmap import Heatmap, HeatmapFacts
 from convscope.verbs.calls import recipe_of
 from convscope.verbs.question import GivenMethod, Question, Target, question_of
+from convscope.verbs.verb import verb
 
 
 @memory_watched("explain")
+@verb
 def explain(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

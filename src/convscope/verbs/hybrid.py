@@ -20,6 +20,7 @@ from convscope.verbs.photographs import opened_whole, same_proportions
 from convscope.verbs.question import GivenMethod, Target, question_of
 from convscope.verbs.series import VARIED, series_of, text_of, varied
 from convscope.verbs.variation_maker import VariationMaker
+from convscope.verbs.verb import verb
 
 EffectName = Literal[
     "colours", "spotlight", "posterise", "invert", "blur", "mosaic", "drain", "swap", "mask", "none",
@@ -31,6 +32,7 @@ MOST_BYTES = 2_000_000_000
 
 
 @memory_watched("hybrid")
+@verb
 def hybrid(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

@@ -20,6 +20,7 @@ from convscope.synthesis.session import Session
 from convscope.synthesis.stages import Making, Parameterisation, as_array
 from convscope.synthesis.transforms import Plain
 from convscope.verbs.calls import recipe_of
+from convscope.verbs.verb import verb
 
 TV_WEIGHT = 1.0
 """Of the total variation (in [0,2]) against a distance of features that is 1 for an empty picture."""
@@ -29,6 +30,7 @@ Variation = Literal["without", "with", "both"]
 @renamed
 @memory_watched("invert")
 @torch.inference_mode(False)
+@verb
 def invert(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

@@ -15,9 +15,11 @@ from convscope.options import About, check_given, plain_number
 from convscope.render.colour import as_rgb
 from convscope.results.predictions import Predictions
 from convscope.verbs.calls import recipe_of
+from convscope.verbs.verb import verb
 
 
 @memory_watched("predict")
+@verb
 def predict(
     net: Network,
     image: Annotated[ImageLike | Photograph, About("the photograph")],

@@ -22,6 +22,7 @@ from convscope.verbs.calls import Given, counted
 from convscope.verbs.made import picture_made
 from convscope.verbs.photographs import allowed, open_mask, opened_whole
 from convscope.verbs.presets import STYLE, filled
+from convscope.verbs.verb import verb
 
 StyleStart = Literal["content", "noise", "style"]
 
@@ -29,6 +30,7 @@ StyleStart = Literal["content", "noise", "style"]
 @renamed
 @memory_watched("stylize")
 @torch.inference_mode(False)
+@verb
 def stylize(
     net: Network,
     content: Annotated[ImageLike, About("the photograph")],

@@ -29,6 +29,7 @@ from convscope.synthesis.session import Session
 from convscope.synthesis.stages import Making, Parameterisation
 from convscope.synthesis.starts import STARTS
 from convscope.verbs.presets import VISUALIZE, filled
+from convscope.verbs.verb import verb
 from convscope.verbs.visualization import Visualization, target_caption
 
 Target = Objective | str | int
@@ -36,6 +37,7 @@ Target = Objective | str | int
 
 @renamed
 @memory_watched("visualize")
+@verb
 def visualize(
     net: Network,
     target: Annotated[

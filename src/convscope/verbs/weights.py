@@ -8,9 +8,11 @@ from convscope.models.network import Network
 from convscope.options import About
 from convscope.results.weights import Weights
 from convscope.verbs.calls import recipe_of
+from convscope.verbs.verb import verb
 
 
 @memory_watched("weights")
+@verb
 def weights(net: Network, layer: Annotated[str, About("a layer with kernels")]) -> Weights:
     """The learned weights of a layer.
 

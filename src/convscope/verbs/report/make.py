@@ -23,11 +23,13 @@ from convscope.verbs.calls import recipe_of
 from convscope.verbs.report import parts
 from convscope.verbs.report.filters import filters as filters_of
 from convscope.verbs.report.parts import Findings
+from convscope.verbs.verb import verb
 
 FILE = "report.html"
 
 
 @memory_watched("report")
+@verb
 def report(
     net: Network,
     image: ImageLike | Photograph,

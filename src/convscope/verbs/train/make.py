@@ -30,6 +30,7 @@ from convscope.training.plan import Plan
 from convscope.verbs.train.judging import AT_ONCE, judged
 from convscope.verbs.train.pictures import Pictures
 from convscope.verbs.train.saving import written, written_so_far
+from convscope.verbs.verb import verb
 
 RESUME = "resume.state"
 """Where training is, in the folder of its results: the same call goes on from there."""
@@ -53,6 +54,7 @@ USUAL = {"head": _Usual(60, 32, 3e-3, 15), "fine": _Usual(10, 16, 3e-4, 4), "scr
 
 
 @memory_watched("train")
+@verb
 def train(
     net: Network,
     data: str | Path,
