@@ -37,7 +37,7 @@ class _Switches:
             matmul.allow_tf32,
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
-            torch.utils.deterministic.fill_uninitialized_memory,
+            torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
         )
 
     def set(self) -> None:
@@ -49,7 +49,7 @@ class _Switches:
         )
         torch.backends.cuda.matmul.allow_tf32 = self.matmul_tf32
         torch.use_deterministic_algorithms(self.deterministic, warn_only=self.warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = self.fill
+        torch.utils.deterministic.fill_uninitialized_memory = self.fill  # type: ignore[attr-defined]
 
 
 @contextmanager
