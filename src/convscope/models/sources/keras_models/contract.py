@@ -5,7 +5,7 @@ from typing import Any
 from convscope.errors import InputError
 from convscope.models.sources.keras_models.backend import keras_on_torch
 from convscope.models.sources.keras_models.layers import sublayers
-from convscope.models.sources.keras_models.path import Chain, chains, scaling
+from convscope.models.sources.keras_models.path import COLOURS, Chain, chains, scaling
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
 
 CAFFE_MEAN = (103.939, 116.779, 123.68)
@@ -97,10 +97,6 @@ def _shape_of(model: Any) -> Any:
     return ((model.get_build_config() if model.built else None) or {}).get("input_shape")
 
 
-COLOURS = (1, 3, 4)
-"""Channels that pictures have; as the size of a side they are too few."""
-
-
 def format_of(model: Any) -> str:
     """Where the channels of the model's input are, "channels_first" or "channels_last"."""
     for chain in chains(model):
@@ -111,6 +107,7 @@ def format_of(model: Any) -> str:
                 return result
     shape = _shape_of(model)
     if isinstance(shape, tuple | list) and len(shape) == 4:
+        # as the size of a side these are too few
         first, last = shape[1] in COLOURS, shape[3] in COLOURS
         if first != last:
             return "channels_first" if first else "channels_last"

@@ -1,5 +1,7 @@
 """Keras models from files: `.keras`, HDF5 of any age, and what Teachable Machine exports."""
 
+import json
+import shutil
 import tempfile
 import warnings
 import zipfile
@@ -14,6 +16,7 @@ from convscope.models.labels import Labels, labels_from
 from convscope.models.network import Network
 from convscope.models.sources.keras_models.backend import check_version, keras_on_torch
 from convscope.models.sources.keras_models.handle import network_of
+from convscope.models.sources.keras_models.older_configs import todays
 from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import InputSpec
 
@@ -49,7 +52,7 @@ def load_file(path: Path, wanted: Wanted) -> Network:
 def _keras_archive(path: Path, trust: bool) -> Any:
     if not zipfile.is_zipfile(path):
         raise NetworkError(f"{str(path)!r} is no .keras file (a zip archive saved by Keras 3)")
-    return _loaded(path, trust, {})
+    return _loaded(path, trust)
 
 
 def _hdf5(path: Path, trust: bool) -> Any:
@@ -64,38 +67,47 @@ def _hdf5(path: Path, trust: bool) -> Any:
             f"{str(path)!r} holds weights alone: name the network they are of, as in --model keras:VGG16 --weights "
             f"{path.name}"
         )
-    return _loaded(path, trust, {"DepthwiseConv2D": _depthwise()})
+    config = _json(path, told)
+    present = todays(config)
+    if present == config:
+        return _loaded(path, trust)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            file.attrs["model_config"] = json.dumps(present)
+        return _loaded(copy, trust, name=str(path))
 
 
-def _depthwise() -> type:
-    """Keras's DepthwiseConv2D for files that give it `groups`, as Keras 2 wrote them; it has one group a channel."""
-    base = keras_on_torch().layers.DepthwiseConv2D
-
-    class DepthwiseConv2D(base):  # type: ignore[misc, valid-type]
-        @classmethod
-        def from_config(cls, config: dict[str, Any]) -> Any:
-            return base.from_config({key: value for key, value in config.items() if key != "groups"})
-
-    return DepthwiseConv2D
+def _json(path: Path, text: Any) -> dict[str, Any]:
+    try:
+        result = json.loads(text)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise NetworkError(f"{str(path)!r} does not tell its layers: its model_config is no JSON object")
+    return result
 
 
-def _loaded(path: Path, trust: bool, objects: dict[str, type]) -> Any:
+def _loaded(path: Path, trust: bool, name: str | None = None) -> Any:
+    """The model in a file. name: of the file that it was copied from, for messages."""
+    name = name or str(path)
     try:
         with warnings.catch_warnings(record=True) as warned:  # of a file that cannot be loaded, the error says all
-            model = keras_on_torch().saving.load_model(path, compile=False, safe_mode=not trust, custom_objects=objects)
+            model = keras_on_torch().saving.load_model(path, compile=False, safe_mode=not trust)
     except Exception as error:
         text = " ".join(str(error).split())
         if not trust and ("safe_mode" in text or "lambda" in text.lower()):
             raise NetworkError(
-                f"{str(path)!r} holds code of its own (a Lambda layer, say), which is not run: "
+                f"{name!r} holds code of its own (a Lambda layer, say), which is not run: "
                 "if you trust whoever made it, say --trust (trust=True)"
             ) from None
         if "custom" in text.lower() or "Unknown layer" in text or "Could not locate class" in text:
             raise NetworkError(
-                f"{str(path)!r} uses classes that Keras does not know: {text[:160]}; load it in Python where they are "
+                f"{name!r} uses classes that Keras does not know: {text[:160]}; load it in Python where they are "
                 "defined, and give the model to load_model"
             ) from None
-        raise NetworkError(f"{str(path)!r} cannot be loaded by Keras: {text[:300]}") from None
+        raise NetworkError(f"{name!r} cannot be loaded by Keras: {text[:300]}") from None
     for one in warned:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return model

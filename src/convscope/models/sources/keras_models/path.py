@@ -12,14 +12,16 @@ from convscope.models.sources.keras_models.layers import sublayers
 
 @dataclass(frozen=True)
 class Step:
-    """An operation on the way. number: the plain number that it divides or multiplies by."""
+    """An operation on the way. numbers: the one number, or one a channel, that it calculates with; empty without."""
 
     operation: Any
-    number: float | None = None
+    numbers: tuple[float, ...] = ()
 
 
 Chain = tuple[Step, ...]
 MOST_CHAINS = 64
+COLOURS = (1, 3, 4)
+"""Channels that pictures have."""
 
 
 def chains(model: Any) -> list[Chain]:
@@ -43,7 +45,7 @@ def _into(operation: Any, node: Any = None) -> Iterator[tuple[Chain, bool]]:
     elif isinstance(operation, keras_on_torch().Model):
         yield _in_order(sublayers(operation))
     else:
-        yield (Step(operation, _number(node)),), _has_weights(operation)
+        yield (Step(operation, _numbers(node)),), _has_weights(operation)
 
 
 def _follow(tensor: Any, nodes: Sequence[Any]) -> Iterator[tuple[Chain, bool]]:
@@ -75,11 +77,21 @@ def _has_weights(operation: Any) -> bool:
     return learned and type(operation).__name__ != "Normalization"  # its mean and variance are of the pictures
 
 
-def _number(node: Any) -> float | None:
-    """The plain number among the arguments of an operation such as `picture / 255`."""
+def _numbers(node: Any) -> tuple[float, ...]:
+    """The number, or the numbers of the channels, among the arguments of an operation such as `picture / 255`."""
     given = [] if node is None else [*node.arguments.args, *node.arguments.kwargs.values()]
-    numbers = [one for one in given if isinstance(one, int | float) and not isinstance(one, bool)]
-    return float(numbers[0]) if len(numbers) == 1 else None
+    found = [numbers for one in given if (numbers := _constant(one))]
+    return found[0] if len(found) == 1 else ()
+
+
+def _constant(value: Any) -> tuple[float, ...]:
+    if isinstance(value, bool) or type(value).__name__ == "KerasTensor":
+        return ()
+    if not isinstance(value, int | float) and not hasattr(value, "shape"):
+        return ()
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float)
+    along_one_axis = array.size == max(array.shape, default=1)
+    return tuple(array.ravel().tolist()) if along_one_axis and array.size in COLOURS else ()
 
 
 @dataclass(frozen=True)
@@ -92,25 +104,32 @@ class Scaling:
     @property
     def takes(self) -> tuple[float, float] | None:
         """The range of pictures that it was written for; None where it does not say."""
-        if float(np.abs(self.scale).max()) <= BYTES:
+        if float(np.abs(self.scale).max()) <= BYTES or float(np.abs(self.offset).min()) >= MEAN_OF_BYTES:
             return 0.0, 255.0
         to = np.broadcast_arrays(self.offset, self.scale + self.offset)
         signed = bool(np.allclose(to[0], -1, atol=0.01) and np.allclose(to[1], 1, atol=0.01))
         return (0.0, 1.0) if signed else None
 
 
+MEAN_OF_BYTES = 16.0
+"""What is as large as this and taken off a picture is a mean of bytes: Caffe's were 104 to 124."""
 BYTES = 0.05
 """A scale at most this large makes small numbers of bytes: 1/255 is 0.004, and over a channel's deviation 0.02."""
 
 
 def scaling(step: Step) -> Scaling | None:
-    """What a Rescaling layer, or a division or product by a number, does to the picture; None for another step."""
+    """What a Rescaling layer, or arithmetic with numbers, does to the picture; None for another step."""
     kind = type(step.operation).__name__
     if kind == "Rescaling":
         offset = np.asarray(step.operation.offset, dtype=float)
         return Scaling(np.asarray(step.operation.scale, dtype=float), offset)
-    if step.number and kind in ("TrueDivide", "Divide"):
-        return Scaling(np.asarray(1 / step.number), np.asarray(0.0))
-    if step.number and kind == "Multiply":
-        return Scaling(np.asarray(step.number), np.asarray(0.0))
+    numbers = np.asarray(step.numbers, dtype=float)
+    if not numbers.size or not numbers.all():
+        return None
+    if kind in ("TrueDivide", "Divide"):
+        return Scaling(1 / numbers, np.asarray(0.0))
+    if kind == "Multiply":
+        return Scaling(numbers, np.asarray(0.0))
+    if kind in ("Add", "Subtract") and float(np.abs(numbers).min()) >= MEAN_OF_BYTES:
+        return Scaling(np.asarray(1.0), numbers if kind == "Add" else -numbers)
     return None
