@@ -13,7 +13,7 @@ import convscope as cs
 from examples.calvino.pictures import KINDS
 from examples.shared import example
 
-COUNT, EPOCHS = 200, 10
+COUNT, EPOCHS = 200, 12
 FILTERS = ("features.block3_conv1:1", "features.block4_conv3:30")
 
 
@@ -37,9 +37,9 @@ def main() -> None:
         maps.save_pictures(run.out / f"layers-{photo.stem}")
         run.save(cs.activations(net, photo, "features.block1_conv1"), f"figure-3-{photo.stem}.png")
         for target in FILTERS:
-            made = cs.visualize(net, target, start=photo, preset="calvino", steps=run.steps(40))
+            made = cs.visualize(net, target, start=photo, preset="calvino", size=224, steps=run.steps(40))
             run.save(made, f"figure-5-{photo.stem}-{target.partition('.')[2].replace(':', '-')}.png")
-    first = [f"features.block3_conv1:{i}" for i in range(8 if run.quick else 32)]
+    first = [f"features.block3_conv1:{i}" for i in range(8 if run.quick else 48)]
     run.save(cs.visualize(net, first, preset="calvino", start="noise", size=96, steps=run.steps(40)), "figure-5d.png")
     for photo in photographs:
         board = cs.compare(net, photo, [f"class:{name}" for name in KINDS], methods=["grad_cam"])

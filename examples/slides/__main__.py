@@ -21,7 +21,7 @@ def main() -> None:
     run.save(cs.activations(net, cat, first), "activations.png")
     patch, stride = (64, 32) if run.quick else (24, 8)
     run.save(cs.explain(net, rocket, method=cs.Occlusion(patch=patch, stride=stride)), "occlusion-class.png")
-    strongest = cs.explain(net, rocket, deep, method=cs.Occlusion(patch=patch, stride=stride))
+    strongest = cs.explain(net, rocket, f"strongest({deep})", method=cs.Occlusion(patch=patch, stride=stride))
     run.save(strongest, "occlusion-layer.png")
     run.save(cs.explain(net, cat, method="integrated_gradients"), "integrated-gradients.png")
     run.save(cs.explain(net, cat, method="deconvnet"), "deconvnet.png")

@@ -52,8 +52,8 @@ VISUALIZE: Mapping[str, Preset] = {
         _VISUALIZE
         | {"start": "random", "steps": 300, "lr": 0.02, "views": "plain", "parameterisation": "raw",
            "optimiser": "rmsprop",
-           "penalty": "10*tv() + 10*lp(6)"},
-        "Gerretsen and others 2019: RMSprop on pixels from random ones, total variation and L6 norm of weight 10",
+           "penalty": "1000*tv() + 10*lp(6)"},
+        "Gerretsen and others 2019: RMSprop on pixels from random ones, total variation and L6 norm against noise",
         "300 steps at the network's size",
     ),
     "holbrook": Preset(
