@@ -1,5 +1,7 @@
 """How long work tells how far it is, and how it is stopped, without knowing who listens."""
 
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,3 +55,30 @@ def keeping(told: Callable[[], str], partial: "Callable[[], Result | None]" = la
         yield
     except (KeyboardInterrupt, Cancel, Stopped):
         raise Stopped(told(), partial()) from None
+
+
+@contextmanager
+def unbroken() -> Iterator[None]:
+    """A short piece of work that a Ctrl-C does not break off: it takes effect at the end. A second one does at once.
+
+    In other threads, and where the program has a handler of its own, nothing is changed.
+    """
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield
+        return
+    asked = False
+
+    def wait(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if asked:
+        raise KeyboardInterrupt

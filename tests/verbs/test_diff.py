@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 import convscope as cs
@@ -78,3 +80,19 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "CKA 1.00" in done.stdout
     assert out.is_file()
+
+
+def test_grey_networks_and_pictures_that_cannot_be_read(tmp_path: Path) -> None:
+    module = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    known = cs.load_model(module, input=cs.InputSpec(size=16, channels=1, range=(0, 1), mean=0.5, std=0.5))
+    unknown = cs.load_model(module, input=cs.InputSpec(size=16, channels=1))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    good = tmp_path / "good.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (16, 16), dtype=np.uint8)).save(good)
+    result = cs.diff(known, unknown, [str(tmp_path / "broken.png"), str(good)], pictures=1, steps=1)
+    result.image()
+    notes = " ".join(result.notes)
+    assert "1 picture could not be read and left out" in notes
+    assert "input range, mean, std are unknown" in notes
+    with pytest.raises(cs.ConvscopeError, match=r"broken\.png"):
+        cs.diff(known, unknown, str(tmp_path / "broken.png"))

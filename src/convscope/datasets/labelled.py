@@ -66,7 +66,7 @@ def natural(name: str) -> list[tuple[int, int, str]]:
 
 def dataset_of(entries: Sequence[tuple[str, str, Split]], form: str) -> Dataset:
     """A dataset from (path, class, split) of each picture. Raises InputError with fewer than two classes."""
-    classes = tuple(sorted({name for _, name, _ in entries}, key=natural))
+    classes = tuple(sorted({name for _, name, _ in entries}, key=lambda name: (natural(name), name)))
     if len(classes) < 2:
         told = ", ".join(classes) or "none"
         raise InputError(f"pictures of at least two classes are needed to train; found {form}: {told}")
@@ -78,11 +78,17 @@ def dataset_of(entries: Sequence[tuple[str, str, Split]], form: str) -> Dataset:
 def from_folder(root: Path) -> Dataset:
     """`root/class/**`, or `root/train/class/**` beside `root/val/class/**` (or valid, validation, dev, test).
 
+    A folder is a part only where it is named so and has folders of classes itself; without a part to judge by, what is
+    in train/ is not split yet.
+
     Raises InputError where a folder has no pictures in folders of their own.
     """
     folders = _folders(root)
-    parts = {folder.name: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
-    if "train" in parts.values():
+    named = {folder.name: SPLITS[folder.name.lower()] for folder in folders if folder.name.lower() in SPLITS}
+    parts = {name: split for name, split in named.items() if _folders(root / name)}
+    if set(parts.values()) == {"train"} and len(folders) == len(parts):
+        return from_folder(root / next(iter(parts))) if len(parts) == 1 else _whole(root, list(parts))
+    if "train" in parts.values() and len(set(parts.values())) > 1:
         entries = [
             (path, inner.name, split)
             for name, split in parts.items()
@@ -102,12 +108,18 @@ def from_folder(root: Path) -> Dataset:
     return dataset_of(entries, "a folder for each class")
 
 
+def _whole(root: Path, names: Sequence[str]) -> Dataset:
+    """The classes in several folders that all are to train by."""
+    entries = [(path, inner.name, "") for name in names for inner in _folders(root / name) for path in _pictures(inner)]
+    return dataset_of(entries, f"a folder for each class, in {' and '.join(names)}")  # type: ignore[arg-type]
+
+
 def _folders(root: Path) -> list[Path]:
     return sorted((one for one in root.iterdir() if one.is_dir() and not one.name.startswith(".")), key=_by_name)
 
 
-def _by_name(path: Path) -> list[tuple[int, int, str]]:
-    return natural(path.name)
+def _by_name(path: Path) -> tuple[list[tuple[int, int, str]], str]:
+    return natural(path.name), path.name
 
 
 def _pictures(folder: Path) -> Iterable[str]:

@@ -68,7 +68,7 @@ class Adapter(Protocol):
         """A copy whose module of that name, its last with weights, gives so many classes; it is drawn from torch's
         random state. Raises NetworkError where that cannot be."""
 
-    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+    def set_head(self, name: str, weight: Tensor, bias: Tensor | None) -> None:
         """Give that module, fully connected, its weights (`out in`) and its bias (`out`)."""
 
     @property

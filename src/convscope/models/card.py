@@ -24,12 +24,14 @@ class Card:
     """What a file says of the network in it.
 
     architecture: the name that builds it, without its weights; empty where the file holds all. labels: of its classes.
-    input: its contract. note: where its weights come from, with their licence. training: how it was trained.
+    input: its contract. output: which output holds the scores, as load_model takes it. note: where its weights come
+    from, with their licence. training: how it was trained.
     """
 
     architecture: str = ""
     labels: Labels = field(default_factory=Labels)
     input: InputSpec | None = None
+    output: int | str | tuple[int | str, str] | None = None
     note: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
 
@@ -41,6 +43,7 @@ class Card:
                 "architecture": self.architecture,
                 "labels": list(self.labels.names),
                 "input": self.input.describe() if self.input else None,
+                "output": self.output,
                 "note": self.note,
                 "training": dict(self.training),
             }
@@ -67,6 +70,14 @@ def card_from(text: str | None) -> Card | None:
         architecture=told["architecture"],
         labels=Labels(tuple(told["labels"])),
         input=InputSpec.from_dict(given) if isinstance(given, dict) else None,
+        output=_output(told.get("output")),
         note=told["note"],
         training=training if isinstance(training, dict) else {},
     )
+
+
+def _output(told: Any) -> int | str | tuple[int | str, str] | None:
+    """Which output holds the scores; None for what does not say it."""
+    if isinstance(told, list) and len(told) == 2 and isinstance(told[0], int | str) and isinstance(told[1], str):
+        return told[0], told[1]
+    return told if isinstance(told, int | str) and not isinstance(told, bool) else None

@@ -76,8 +76,10 @@ def _found(source: str) -> tuple[Source, str]:
 def _in_folder(folder: Path) -> Path:
     """The network that lies in a folder: the one that `convscope train` saved there, or the only one."""
     saved = folder / "network.safetensors"
-    if saved.is_file():
+    if saved.is_file() and not _weights_alone(saved):
         return saved
+    if saved.is_file():
+        return next((file for file in (folder / "network.pt2", folder / "network.keras") if file.is_file()), saved)
     files = [file for file in sorted(folder.iterdir()) if file.is_file() and suffix_of(file.name)]
     if len(files) != 1:
         told = ", ".join(file.name for file in files[:5]) or "none"
@@ -85,3 +87,12 @@ def _in_folder(folder: Path) -> Path:
             f"the folder {str(folder)!r} holds {len(files)} networks ({told}); expected one: name the file"
         )
     return files[0]
+
+
+def _weights_alone(path: Path) -> bool:
+    """Whether the file does not tell the network that its weights are of."""
+    from convscope.models.card import KEY, card_from
+    from convscope.models.state_files import metadata
+
+    card = card_from(metadata(path).get(KEY))
+    return card is None or not card.architecture

@@ -70,6 +70,8 @@ class Network:
         self.aliases = dict(aliases or {})
         self.output = output
         check_output(output)
+        self.architecture = source or ""
+        """What builds it without its weights, where a file says that of itself; else what loads it."""
         self._recommended: dict[tuple[str, ...], Recommended | None] = {}
 
     def __repr__(self) -> str:
@@ -244,6 +246,11 @@ class Network:
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
         """Softmax of the logits; their sigmoids where there is one score, or where the network ends in sigmoids."""
         return self._scores.probabilities(scores)
+
+    @property
+    def independent(self) -> bool:
+        """Whether the probability of each class is told for itself, by a sigmoid, so that several may be true."""
+        return self._scores.squash in ("sigmoid", "log_sigmoid")
 
     @property
     def ends_in_probabilities(self) -> bool:

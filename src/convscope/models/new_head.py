@@ -14,6 +14,11 @@ from convscope.models.network import Network
 from convscope.models.runner import StopForward
 from convscope.models.state_files import seeded
 
+TRIED = 6
+"""Of the layers with weights, how many from the end may be the one that gives the scores."""
+CLOSE, CLOSE_IN_HALF, ROUNDING = 0.01, 0.2, 1e-5
+"""How near to each other differences of scores are that are the same, of 32 bits and of 16; and what a sum rounds."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -25,18 +30,56 @@ class Head:
 
 
 def head_of(net: Network) -> Head:
-    """The layer that gives the class scores. Raises InputError where there is none, or several modules share in it."""
-    for layer in reversed(net.layers()):
-        if layer.container or not layer.parameters or not layer.module:
-            continue
+    """The layer that gives the class scores.
+
+    Raises InputError where there is none: no layer fits, several share in the scores, or something is done to them.
+    """
+    counts = (net.classes, 1) if net.classes == 2 else (net.classes,)  # two labels may name one score
+    own = [layer for layer in net.layers() if layer.parameters and layer.module and not layer.container]
+    for layer in own[: -TRIED - 1 : -1]:
         kernel = net.kernel(layer.module)
-        counts = (net.classes, 1) if net.classes == 2 else (net.classes,)  # two labels may name one score
         if kernel is None or kernel.shape[0] not in counts or layer.shape[:1] != kernel.shape[:1] or layer.is_map:
-            break
-        if layer.call:
-            break
-        return Head(layer.module, kernel.shape[1] if kernel.ndim == 2 else None)
-    raise InputError(f"the last layer of {net.name} does not give the class scores by itself: it cannot be replaced")
+            continue
+        head = Head(layer.module, kernel.shape[1] if kernel.ndim == 2 else None)
+        if not layer.call and _gives_the_scores(net, head, kernel):
+            return head
+    raise InputError(
+        f"no layer of {net.name} gives the class scores by itself (several may share in them, or something is done to "
+        "what it gives): it cannot be replaced"
+    )
+
+
+def _gives_the_scores(net: Network, head: Head, kernel: Tensor) -> bool:
+    """Whether scores differ between two pictures of noise as what the layer is given says, times its weights; up to
+    what is the same for all classes, which a softmax leaves out."""
+    noise = torch.rand((2, net.spec.channels, *net.spec.hw), generator=torch.Generator().manual_seed(0))
+    pictures = [noise[i : i + 1].to(net.device, net.dtype) for i in range(2)]
+    with torch.no_grad():
+        scores = torch.cat([net.scores(net.run(one), 1).float() for one in pictures])
+        try:
+            given = torch.cat([_given(net, head, one) for one in pictures])
+        except InputError:
+            return False
+        found = given @ kernel.float().flatten(1).T
+    moved, expected = (values[0] - values[1] for values in (scores, found))
+    moved = moved[-len(expected) :]
+    if moved.shape != expected.shape:
+        return False
+    close = CLOSE if net.dtype in (torch.float32, torch.float64) else CLOSE_IN_HALF
+    near = max(close * float(torch.cat([moved, expected]).abs().max()), ROUNDING * float(scores.abs().max()))
+    centred = len(expected) > 1 and torch.allclose(moved - moved.mean(), expected - expected.mean(), atol=near, rtol=0)
+    return centred or torch.allclose(moved, expected, atol=near, rtol=0)
+
+
+def _given(net: Network, head: Head, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f"]:
+    """What the layer is given, as one vector for each picture."""
+    if head.inputs is not None:
+        return features(net, head, pictures)
+    seen: list[Tensor] = []
+    net.run(pictures, {head.module: lambda inputs, output: seen.append(inputs[0].detach().clone())})
+    if not seen or seen[0].ndim != 4 or seen[0].shape[2:] != (1, 1):
+        raise InputError(f"what the last layer of {net.name} is given is no vector for each picture")
+    return seen[0].float().flatten(1)
 
 
 def features(net: Network, head: Head, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f"]:
@@ -54,12 +97,14 @@ def features(net: Network, head: Head, pictures: Float[Tensor, "b c h w"]) -> Fl
     return seen[0].float()
 
 
-def with_classes(net: Network, labels: Labels, seed: int) -> Network:
+def with_classes(net: Network, labels: Labels, seed: int, head: Head | None = None) -> Network:
     """A copy of the network with a new last layer, drawn from a seed, for these classes; the network is left alone.
+
+    head: of the network, where it is known.
 
     Raises InputError and NetworkError where it has no last layer that can be replaced.
     """
-    head = head_of(net)
+    head = head or head_of(net)
     try:
         with seeded(seed), warnings.catch_warnings(action="ignore"):  # Keras warns of how NumPy copies
             adapter: Adapter = net.adapter.with_head(head.module, len(labels.names))
@@ -70,4 +115,6 @@ def with_classes(net: Network, labels: Labels, seed: int) -> Network:
         raise NetworkError(
             f"the last layer of {net.name} cannot be replaced ({type(error).__name__}: {text})"
         ) from error
-    return Network(adapter, name=net.name, spec=net.spec, labels=labels, output=net.output, note=net.note)
+    return Network(
+        adapter, name=net.name, spec=net.spec, labels=labels, output=net.output, note=net.note, aliases=net.aliases
+    )

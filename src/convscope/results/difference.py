@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from PIL import Image
 
+from convscope.render.colour import as_rgb
 from convscope.render.grid import sheet, stacked
 from convscope.render.overlay import overlay
 from convscope.render.plot import line_plot
@@ -92,7 +92,6 @@ class Difference(Result, kind="difference", facts=DifferenceFacts):
         return sheet(tiles, tile=(SIDE, SIDE), columns=3, title="what each looked at", captions=captions)
 
     def _units(self) -> Image.Image:
-        pictures = (self.arrays["pictures"] * 255).round().astype(np.uint8)
-        tiles = [one for pair in pictures for one in pair]
+        tiles = [as_rgb(one) for pair in self.arrays["pictures"] for one in pair]
         captions = [f"{unit}\n{name}" for unit in self.facts.pictured for name in self.facts.networks]
         return sheet(tiles, tile=(SIDE, SIDE), columns=4, title="what units look for", captions=captions)

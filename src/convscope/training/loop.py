@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from convscope.errors import NetworkError
+from convscope.progress import unbroken
 from convscope.training.learners import Learner
 from convscope.training.plan import Plan
 from convscope.writing import fresh_file
@@ -44,10 +45,15 @@ class State:
 
 
 class Trainer:
-    """Trains. labels, held: the classes of the pictures to train by, and of those held out, by their numbers."""
+    """Trains. labels, held: the classes of the pictures to train by, and of those held out, by their numbers.
 
-    def __init__(self, learner: Learner, labels: Sequence[int], held: Sequence[int], plan: Plan) -> None:
-        self.learner, self.plan = learner, plan
+    independent: whether the network tells of each class for itself, by a sigmoid; else one of them is true.
+    """
+
+    def __init__(
+        self, learner: Learner, labels: Sequence[int], held: Sequence[int], plan: Plan, *, independent: bool = False
+    ) -> None:
+        self.learner, self.plan, self.independent = learner, plan, independent
         self.labels, self.held = torch.tensor(labels), torch.tensor(held)
         self.state = State()
         self.between = True
@@ -74,9 +80,10 @@ class Trainer:
     def run(self) -> Iterator[State]:
         """Step after step, until it is done. Raises NetworkError where the loss is no number."""
         while not self.done:
-            self.between = False
-            self._step()
-            self.between = True
+            with unbroken():
+                self.between = False
+                self._step()
+                self.between = True
             yield self.state
 
     def finish(self) -> None:
@@ -95,7 +102,7 @@ class Trainer:
         with torch.enable_grad():
             logits = self.learner.learn(indices, epoch, state.step)
             wanted = self.labels[indices].to(logits.device)
-            loss = F.cross_entropy(logits.float(), wanted, weight=self.class_weights.to(logits.device))
+            loss = self._loss(logits.float(), wanted)
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise NetworkError(f"the loss is {value} at step {state.step}: take a lower lr (now {self.plan.lr:g})")
@@ -109,6 +116,15 @@ class Trainer:
         if state.step % self.steps_an_epoch == 0:
             self._end_epoch()
 
+    def _loss(self, logits: Tensor, wanted: Tensor) -> Tensor:
+        """The mean loss, each picture weighted by its class."""
+        weights = self.class_weights.to(logits.device)
+        if not self.independent:
+            return F.cross_entropy(logits, wanted, weight=weights)
+        true = F.one_hot(wanted, logits.shape[1]).to(logits.dtype)
+        each = F.binary_cross_entropy_with_logits(logits, true, reduction="none").sum(1)
+        return (weights[wanted] * each).sum() / weights[wanted].sum()
+
     def _end_epoch(self) -> None:
         state = self.state
         logits = torch.cat(
@@ -117,7 +133,7 @@ class Trainer:
                 for first in range(0, len(self.held), JUDGED_AT_ONCE)
             ]
         )
-        held_loss = float(F.cross_entropy(logits, self.held, weight=self.class_weights))
+        held_loss = float(self._loss(logits, self.held))
         accuracy = float((logits.argmax(1) == self.held).float().mean())
         state.history.append(Epoch(state.loss / state.seen, state.correct / state.seen, held_loss, accuracy))
         state.loss, state.correct, state.seen = 0.0, 0, 0

@@ -48,7 +48,8 @@ def recipe_of(
     for name, value in options.items():
         records |= {place: picture.record for place, picture in _pictures_in(name, value).items()}
     call = Call(verb, [one.to_dict() for one in references or map(NetworkRef.of, networks)], records, plain)
-    told = [*networks[0].notes, *_notes_of(records), *notes]
+    others = [f"{net.name}: {note}" for net in networks[1:] for note in net.notes]
+    told = [*networks[0].notes, *others, *_notes_of(records), *notes]
     return Recipe(call, machine(networks, batch), tuple(dict.fromkeys(told)), stopped)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 
-from convscope.errors import InputError
+from convscope.errors import ImageError, InputError
 from convscope.inspection.similarity import Moments
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
@@ -126,9 +126,17 @@ class _Comparison:
         self.layers = fitting if names else evenly(fitting, MOST_LAYERS)
 
     def open(self) -> None:
-        """Read the pictures, for both."""
+        """Read the pictures, for both; of several, those that cannot be read are left out. Raises ImageError."""
+        broken: list[ImageError] = []
         for picture in self.given:
-            self.photographs.append((self.nets[0].photograph(picture, fit=self.fit), self._second(picture)))
+            try:
+                self.photographs.append((self.nets[0].photograph(picture, fit=self.fit), self._second(picture)))
+            except ImageError as error:
+                broken.append(error)
+        if broken and not self.photographs:
+            raise broken[0]
+        if broken:
+            self.notes.append(f"{counted(len(broken), 'picture')} could not be read and left out ({broken[0]})")
 
     def _second(self, picture: Any) -> Photograph:
         return self.nets[1].photograph(picture, fit=self.fit)

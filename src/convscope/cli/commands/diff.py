@@ -1,5 +1,6 @@
 """`convscope diff`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,11 +26,14 @@ def main(
     before: Annotated[str, typer.Argument(help="A network: a name, a file, or a folder of train.")],
     after: Annotated[str, typer.Argument(help="Another, of the same plan.")],
     images: Annotated[list[str], typer.Argument(help="Pictures, folders or patterns.")],
+    weights_after: Annotated[
+        str | None, typer.Option(help="FILE of weights for AFTER; --weights are those of BEFORE.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
     **options: object,
 ) -> Outcome:
     """How two networks see the same pictures: layers, channels, heatmaps, and what channels look for."""
     file = out or Path("diff.png")
     check_ending(file)
-    nets = [common.load(name) for name in (before, after)]
+    nets = [common.load(before), replace(common, weights=weights_after).load(after)]
     return common.made(diff, *nets, images, save=lambda result: saved(result, file), **options)

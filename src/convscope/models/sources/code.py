@@ -12,6 +12,7 @@ from torch import nn
 
 from convscope.errors import ConvscopeError, InputError, NetworkError, UnknownNameError
 from convscope.models.network import Network
+from convscope.models.sources.architecture import RANDOM
 from convscope.models.sources.torch_module import network_of_module
 from convscope.models.sources.wanted import Wanted
 from convscope.models.state_files import put, seeded
@@ -31,8 +32,8 @@ def load(name: str, wanted: Wanted) -> Network:
         made.source, made.name = name, function
         return made
     weights = {} if wanted.weights is None else {"weights": wanted.weights}
-    if wanted.weights is not None:
-        put(made, Path(wanted.weights), name)
+    if wanted.weights not in (None, RANDOM):
+        put(made, Path(str(wanted.weights)), name)
     note = f"weights of {wanted.weights}" if weights else f"made by {function}"
     return network_of_module(made, wanted, name=function, source=name, options=weights, note=note)
 

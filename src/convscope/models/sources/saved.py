@@ -10,11 +10,14 @@ from torch import nn
 from convscope.errors import InputError, NetworkError
 from convscope.models.card import KEY, card_from
 from convscope.models.find import load_source
+from convscope.models.labels import Labels
 from convscope.models.network import Network
+from convscope.models.new_head import with_classes
+from convscope.models.sources.architecture import RANDOM
 from convscope.models.sources.exported import load_exported, load_script
 from convscope.models.sources.torch_module import network_of_module
 from convscope.models.sources.wanted import Wanted
-from convscope.models.state_files import loaded, metadata, read_state
+from convscope.models.state_files import loaded, metadata, put, read_state
 from convscope.models.stated import Stated
 
 NETWORK = "network"
@@ -46,17 +49,18 @@ def _trained(path: Path, wanted: Wanted) -> Network:
     card = card_from(metadata(path).get(KEY))
     if card is None or not card.architecture:
         raise _weights_alone(path)
+    output = wanted.output if wanted.output is not None else card.output
+    contract = Stated(wanted.input.over(card.input, path.name))
     net = load_source(
-        card.architecture,
-        replace(
-            wanted,
-            weights=str(path),
-            labels=wanted.labels if wanted.labels is not None else card.labels,
-            input=Stated(wanted.input.over(card.input, path.name)),
-        ),
+        card.architecture, replace(wanted, weights=RANDOM, labels=Labels(), input=contract, output=output)
     )
+    if card.labels.names and net.classes != len(card.labels.names):
+        net = with_classes(net, card.labels, 0)
+    put(net.adapter.root, path, card.architecture)
+    net.labels = card.labels if wanted.labels is None else wanted.labels
     name = path.parent.resolve().name if path.stem == NETWORK else path.stem  # as train names it, by its folder
-    net.name, net.source, net.note, net.options = name, str(path), card.note, {}
+    net.name, net.source, net.note, net.options, net.trained = name, str(path), card.note, {}, True
+    net.architecture = card.architecture
     return net
 
 

@@ -104,11 +104,11 @@ class TorchAdapter:
         setattr(holder, last, new.to(parameter.device, parameter.dtype))
         return type(self)(copied.root, self._packages)
 
-    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+    def set_head(self, name: str, weight: Tensor, bias: Tensor | None) -> None:
         head = self._modules[name]
         with torch.no_grad():
             head.weight.copy_(weight)  # type: ignore[operator]
-            if head.bias is not None:
+            if bias is not None:
                 head.bias.copy_(bias)  # type: ignore[operator]
 
     @property

@@ -23,7 +23,7 @@ WORST = 12
 @dataclass(frozen=True)
 class Judged:
     """What the network answers. items: those trained by, then those held out. probabilities: `n k`, of all of them.
-    state: where training ended. notes: on the pictures."""
+    state: where training ended. notes: on the pictures, which `pictures` opens."""
 
     net: Network
     items: tuple[Item, ...]
@@ -33,6 +33,7 @@ class Judged:
     frozen: str
     notes: tuple[str, ...]
     broken: dict[str, str]
+    pictures: Pictures
 
     @property
     def labels(self) -> np.ndarray:
@@ -83,7 +84,7 @@ def judged(
     """The answers of a trained network to all pictures."""
     items = (*parts.train, *parts.held_out)
     probabilities = _probabilities(net, [item.path for item in items], pictures, watch)
-    return Judged(net, items, len(parts.held_out), probabilities, state, frozen, notes, broken)
+    return Judged(net, items, len(parts.held_out), probabilities, state, frozen, notes, broken, pictures)
 
 
 def _probabilities(net: Network, paths: Sequence[str], pictures: Pictures, watch: Watch) -> np.ndarray:

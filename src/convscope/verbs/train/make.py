@@ -18,13 +18,13 @@ from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
 from convscope.models.labels import Labels
 from convscope.models.network import Network
-from convscope.models.new_head import features, head_of, with_classes
+from convscope.models.new_head import Head, features, head_of, with_classes
 from convscope.options import MOST_SEED, About, check_given
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.files import check_place
 from convscope.results.training import Training
 from convscope.taps.batching import images_at_once
-from convscope.training.learners import HeadLearner, Learner, NetworkLearner, frozen_up_to
+from convscope.training.learners import Frozen, HeadLearner, Learner, NetworkLearner, frozen_up_to
 from convscope.training.loop import State, Trainer
 from convscope.training.plan import Plan
 from convscope.verbs.train.judging import AT_ONCE, judged
@@ -115,7 +115,7 @@ def train(
     with keeping(lambda: job.done, lambda: job.so_far(settled)):
         dataset = job.read(Path(data))
         parts = split(dataset, held_out, seed, group)
-        head_of(net)
+        job.head = head_of(net)
         plan = Plan(
             epochs=epochs or usual.epochs, batch=batch or usual.batch, lr=lr or usual.lr, weight_decay=1e-4,
             patience=patience or usual.patience, seed=seed, augment=augment,
@@ -144,6 +144,8 @@ class _Job:
         self.pictures = Pictures(net, fit)
         self.done = "stopped before training began"
         """How far it is, in words."""
+        self.head: Head
+        """The last layer, which is replaced."""
         self.under_way: tuple[Trainer, Network, int, int] | None = None
         """What is trained, the network that it is put into, and how many pictures there are to train by and judge."""
 
@@ -174,11 +176,10 @@ class _Job:
     def train(self, dataset: Dataset, parts: Parts, plan: Plan, frozen: str, key: str) -> tuple[Network, State]:
         """The network, trained from where an earlier call was stopped, or from the start."""
         labels = Labels(dataset.classes)
-        fresh = with_classes(self.net, labels, plan.seed)
-        learner = (
-            self._head(parts, plan, len(labels.names)) if frozen == ALL else self._network(fresh, parts, plan, frozen)
-        )
-        trainer = Trainer(learner, [i.label for i in parts.train], [i.label for i in parts.held_out], plan)
+        fresh = with_classes(self.net, labels, plan.seed, self.head)
+        learner = self._head(fresh, parts, plan) if frozen == ALL else self._network(fresh, parts, plan, frozen)
+        labels_of = [[item.label for item in part] for part in (parts.train, parts.held_out)]
+        trainer = Trainer(learner, labels_of[0], labels_of[1], plan, independent=fresh.independent)
         file = self.folder / RESUME
         if file.exists() and not trainer.resume(file, key):
             raise ResultError(
@@ -194,11 +195,20 @@ class _Job:
         trainer.finish()
         if isinstance(trainer.learner, HeadLearner):
             head = trainer.learner.module
-            fresh.adapter.set_head(head_of(fresh).module, head.weight.detach(), head.bias.detach())
+            bias = None if head.bias is None else head.bias.detach()
+            fresh.adapter.set_head(self.head.module, head.weight.detach(), bias)
         fresh.adapter.root.requires_grad_(False)
         note = f"trained on {count} pictures; began as {self.net.name} ({self.net.note or 'a module'})"
         name = self.folder.name or "network"
-        return Network(fresh.adapter, name=name, spec=fresh.spec, labels=fresh.labels, output=fresh.output, note=note)
+        return Network(
+            fresh.adapter,
+            name=name,
+            spec=fresh.spec,
+            labels=fresh.labels,
+            output=fresh.output,
+            note=note,
+            aliases=fresh.aliases,
+        )
 
     def so_far(self, options: Mapping[str, Any]) -> Training | None:
         """Of a training that was stopped: the network of the best epoch so far, written; None before there is one."""
@@ -208,30 +218,30 @@ class _Job:
         net = self._network_of(trainer, fresh, count)
         return written_so_far(net, trainer.state, (count, held), self.net, self.folder, options, self.done)
 
-    def _head(self, parts: Parts, plan: Plan, classes: int) -> HeadLearner:
+    def _head(self, fresh: Network, parts: Parts, plan: Plan) -> HeadLearner:
         """The last layer, with what it is given for each picture: plain and, with augmentation, mirrored too."""
         views = [False, True] if plan.augment else [False]
         train = torch.stack([self._features([i.path for i in parts.train], mirrored) for mirrored in views])
         held = self._features([item.path for item in parts.held_out], False)
-        return HeadLearner(train, held, classes, plan.seed)
+        bias = getattr(fresh.adapter.modules()[self.head.module], "bias", None) is not None
+        return HeadLearner(train, held, len(fresh.labels.names), plan.seed, bias=bias)
 
     def _features(self, paths: Sequence[str], mirrored: bool) -> torch.Tensor:
-        head = head_of(self.net)
         at_once = 1 if self.net.one_at_a_time else images_at_once(self.net, [], self.net.spec.hw, AT_ONCE)
         found = []
         for first in range(0, len(paths), at_once):
             self.watch(Progress("features" + " of mirrored pictures" * mirrored, first, len(paths)))
             pictures = self.pictures.batch(paths[first : first + at_once])
-            found.append(features(self.net, head, pictures.flip(3) if mirrored else pictures).cpu())
+            found.append(features(self.net, self.head, pictures.flip(3) if mirrored else pictures).cpu())
         return torch.cat(found)
 
     def _network(self, fresh: Network, parts: Parts, plan: Plan, frozen: str) -> Learner:
         return NetworkLearner(
             fresh,
-            head_of(fresh),
+            self.head,
             self.pictures.by_number([item.path for item in parts.train]),
             self.pictures.by_number([item.path for item in parts.held_out]),
-            frozen=[] if frozen == NONE else frozen_up_to(fresh, frozen),
+            frozen=Frozen() if frozen == NONE else frozen_up_to(fresh, frozen),
             seed=plan.seed,
             augment=plan.augment,
         )
@@ -242,16 +252,21 @@ class _Job:
         saved = time.monotonic()
         try:
             for state in trainer.run():
-                epochs = len(state.history)
-                self.done = (
-                    f"stopped after {state.step} of {trainer.total} steps ({epochs} of {trainer.plan.epochs} epochs); "
-                    "the same command goes on from there"
-                )
                 if time.monotonic() - saved > SAVED_EVERY:
-                    trainer.save(file, key)
+                    self._save(trainer, file, key)
                     saved = time.monotonic()
+                epochs = len(state.history)
                 accuracy = f"accuracy {100 * state.history[-1].held_accuracy:.1f} %" if epochs else ""
                 self.watch(Progress("training", state.step, trainer.total, accuracy))
         finally:
             if trainer.between:
-                trainer.save(file, key)
+                self._save(trainer, file, key)
+
+    def _save(self, trainer: Trainer, file: Path, key: str) -> None:
+        """Write down where training is; `done` tells the step that is written, whatever comes after it."""
+        trainer.save(file, key)
+        state = trainer.state
+        self.done = (
+            f"stopped after {state.step} of {trainer.total} steps ({len(state.history)} of {trainer.plan.epochs} "
+            "epochs); the same command goes on from there"
+        )

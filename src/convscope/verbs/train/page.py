@@ -51,7 +51,7 @@ def page_of(result: Training, judged: Judged, data: Path, watch: Watch) -> str:
 def _shown(judged: Judged, row: dict[str, Any], data: Path) -> dict[str, Any]:
     """A picture with what spoke for the class that it was taken for."""
     net = judged.net
-    picture = net.photograph(row["path"])
+    picture = judged.pictures.photograph(row["path"])
     label = net.labels.names.index(row["predicted"])
     shown = {**row, "path": relative(row["path"], data), "image": pixels_uri(_bytes(picture.pixels), quality=88)}
     try:
@@ -92,6 +92,6 @@ def _pairs(result: Training, judged: Judged, data: Path) -> list[dict[str, Any]]
 
 
 def _thumbnail(judged: Judged, path: str) -> str:
-    picture = Image.fromarray(_bytes(judged.net.photograph(path).pixels))
+    picture = Image.fromarray(_bytes(judged.pictures.photograph(path).pixels))
     picture.thumbnail((SIDE // 2, SIDE // 2))
     return data_uri(picture, quality=85)

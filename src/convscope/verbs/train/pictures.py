@@ -9,6 +9,7 @@ from torch import Tensor
 
 from convscope.models.fitting import Fit
 from convscope.models.network import Network
+from convscope.models.photograph import Photograph
 
 KEPT_BYTES = 3_000_000_000
 """Of pictures that are kept; those beyond are opened each time."""
@@ -26,10 +27,14 @@ class Pictures:
         """One picture. Raises ImageError."""
         if path in self._kept:
             return self._kept[path]
-        pixels = (self.net.photograph(path, fit=self.fit).pixels * 255).round().astype(np.uint8)
+        pixels = (self.photograph(path).pixels * 255).round().astype(np.uint8)
         if self._bytes + pixels.nbytes <= KEPT_BYTES:
             self._kept[path], self._bytes = pixels, self._bytes + pixels.nbytes
         return pixels
+
+    def photograph(self, path: str) -> Photograph:
+        """One picture as the network was shown it."""
+        return self.net.photograph(path, fit=self.fit)
 
     def batch(self, paths: Sequence[str]) -> Float[Tensor, "b c h w"]:
         """Several, in [0,1]."""

@@ -1,7 +1,8 @@
 """What a training leaves in its folder: the network, its labels, its answers, and a page of all this."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import numpy as np
 from convscope.datasets.labelled import relative
 from convscope.errors import ConvscopeError
 from convscope.models.card import Card
+from convscope.models.find import kind_of
+from convscope.models.load import load_model
 from convscope.models.network import Network
 from convscope.models.saving import exported, weights_file
 from convscope.progress import Watch
@@ -30,14 +33,17 @@ def written(
     """All files, and the result. began: the network that training began with."""
     net = judged.net
     card = _card(net, began, options)
-    files = [weights_file(net, folder / f"{NETWORK}.safetensors", card)] if net.adapter.trains_whole else []
     notes = list(judged.notes)
-    if not card.architecture:
-        notes.append("the network is known to this process alone: its weights load with the code that made it")
+    files = []
+    if net.adapter.trains_whole:
+        written, note = _weights(net, folder, card)
+        files.append(written)
+        notes += [note] if note else []
     try:
         files.append(exported(net, folder / NETWORK, card))
     except ConvscopeError as error:
         notes.append(str(error))
+    _remove_others(folder, files)
     files.append(_labels_file(net, folder))
     rows = [row | {"path": relative(row["path"], data)} for row in judged.rows()]
     files.append(write_table(folder / PREDICTIONS, rows, list(rows[0])))
@@ -60,8 +66,9 @@ def written_so_far(
     """The network of a training that was stopped, and the result as far as it is. counts: of the pictures to train by
     and of those held out."""
     card = _card(net, began, options)
-    written = weights_file(net, folder / f"{NETWORK}.safetensors", card) if net.adapter.trains_whole else None
-    files = [written or exported(net, folder / NETWORK, card), _labels_file(net, folder)]
+    network = _weights(net, folder, card)[0] if net.adapter.trains_whole else exported(net, folder / NETWORK, card)
+    _remove_others(folder, [network])
+    files = [network, _labels_file(net, folder)]
     k = len(net.labels.names)
     return Training(
         {
@@ -86,9 +93,44 @@ def written_so_far(
     )
 
 
+def _weights(net: Network, folder: Path, card: Card) -> tuple[Path, str]:
+    """The weights, in a file that builds the network again where that can be done, and what has to be known of it."""
+    path = folder / f"{NETWORK}.safetensors"
+    why = "the network is known to this process alone"
+    if card.architecture:
+        weights_file(net, path, card)
+        try:
+            again = load_model(path, trust=True)  # code that it is made by was run here before
+            same = again.weights_hash() == net.weights_hash()
+            why = "what it is made by gives another network"
+            if same:
+                return path, ""
+        except ConvscopeError as error:
+            why = str(error)
+    weights_file(net, path, replace(card, architecture=""))
+    return path, f"{path.name} holds weights alone, which load with the code that made the network ({why})"
+
+
+def _remove_others(folder: Path, files: Sequence[Path]) -> None:
+    """Remove the networks of an earlier training in this folder, which would be taken for this one."""
+    for ending in (".safetensors", ".pt2", ".keras"):
+        other = folder / f"{NETWORK}{ending}"
+        if other not in files:
+            other.unlink(missing_ok=True)
+
+
 def _card(net: Network, began: Network, options: Mapping[str, Any]) -> Card:
-    source = began.source or ""
-    return Card(architecture=source, labels=net.labels, input=net.spec, note=net.note, training=dict(options))
+    source = began.architecture
+    if kind_of(source) == "code" and source.rpartition(":")[0].endswith(".py"):
+        source = str(Path(source).absolute())  # so that it is found from another folder, too
+    return Card(
+        architecture=source,
+        labels=net.labels,
+        input=net.spec,
+        output=net.output,
+        note=net.note,
+        training=dict(options),
+    )
 
 
 def _labels_file(net: Network, folder: Path) -> Path:

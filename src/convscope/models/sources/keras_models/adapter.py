@@ -182,10 +182,10 @@ class KerasAdapter:
             text = " ".join(str(error).split())[:160]
             raise NetworkError(f"the last layer {name!r} is not at the end of the Keras model itself: {text}") from None
 
-    def set_head(self, name: str, weight: Tensor, bias: Tensor) -> None:
+    def set_head(self, name: str, weight: Tensor, bias: Tensor | None) -> None:
         layer: Any = self._modules[name]
         layer.kernel.assign(weight.T)
-        if layer.bias is not None:
+        if bias is not None:
             layer.bias.assign(bias)
 
     @property
