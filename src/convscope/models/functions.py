@@ -19,6 +19,16 @@ _FUNCTIONS: dict[Any, str] = {
 _IN_PLACE = {Tensor.add_}
 
 
+def terms(args: Any, kwargs: Any) -> tuple[Any, ...]:
+    """What a function is given by place or as `other=`."""
+    return (*args, kwargs["other"]) if kwargs and "other" in kwargs else tuple(args)
+
+
+def is_sum(func: Any) -> bool:
+    """Whether a function adds two tensors."""
+    return _FUNCTIONS.get(func) == SUM
+
+
 class Calls(TorchFunctionMode):
     """While active, this thread's sums and concatenations are told to `listen(kind, inputs, output)`; what it returns,
     unless None, goes on in place of the output."""
@@ -30,7 +40,9 @@ class Calls(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         kind = _FUNCTIONS.get(func)
-        changed = self._listen(kind, args, result) if kind is not None and isinstance(result, Tensor) else None
+        changed = (
+            self._listen(kind, terms(args, kwargs), result) if kind is not None and isinstance(result, Tensor) else None
+        )
         if changed is None:
             return result
         return result.copy_(changed) if func in _IN_PLACE else changed

@@ -118,9 +118,10 @@ class Network:
         listeners: Mapping[str, Listener] | None = None,
         *,
         folding: Folding = PLAIN,
+        branches: float = 1.0,
     ) -> Any | None:
         """One forward pass of pictures in [0,1], with listeners on modules; see Runner.run."""
-        return self._runner.run(images, listeners, folding=folding)
+        return self._runner.run(images, listeners, folding=folding, branches=branches)
 
     def native(self, prepared: Float[Tensor, "b c h w"]) -> Any:
         """What the framework itself answers to preprocessed pictures: to compare with `run`."""
@@ -246,6 +247,11 @@ class Network:
     def probabilities(self, scores: Float[Tensor, "b k"]) -> Float[Tensor, "b k"]:
         """Softmax of the logits; their sigmoids where there is one score, or where the network ends in sigmoids."""
         return self._scores.probabilities(scores)
+
+    @property
+    def branches(self) -> tuple[int | None, ...]:
+        """Of each sum of a forward pass, in order, which of its two terms is the branch of a residual, if one is."""
+        return self._runner.trace.branches
 
     @property
     def independent(self) -> bool:

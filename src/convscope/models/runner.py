@@ -20,6 +20,7 @@ from convscope.models.fingerprint import Fingerprint, State, hash_of
 from convscope.models.folding import PLAIN, Folding, fold_norms
 from convscope.models.functions import KINDS, Calls
 from convscope.models.layers import PICTURES
+from convscope.models.residual import damped
 from convscope.models.spec import InputSpec
 from convscope.models.trace import Trace, trace
 from convscope.models.untouched import untouched
@@ -90,12 +91,14 @@ class Runner:
         listeners: Mapping[str, Listener] | None = None,
         *,
         folding: Folding = PLAIN,
+        branches: float = 1.0,
     ) -> Any | None:
         """One forward pass of pictures in [0,1], with listeners on modules; the network is left as it was found.
 
         Returns what the network returns, logits in place of softmaxed outputs, or None where a listener stopped it.
         Whether gradients are recorded is the caller's affair. The listener of PICTURES is given the preprocessed
-        pictures. folding: batch norms folded, which gives the same to rounding; see `folding`.
+        pictures. folding: batch norms folded, which gives the same to rounding; see `folding`. branches: how much of
+        the gradient will go back through residual branches.
         """
         self._check(images)
         listeners = dict(listeners or {})
@@ -119,7 +122,7 @@ class Runner:
                     if PICTURES in listeners:
                         replaced = listeners[PICTURES]((), prepared)
                         prepared = prepared if replaced is None else replaced
-                    with functions if told else nullcontext():
+                    with functions if told else nullcontext(), damped(self.trace.branches, branches):
                         return self.adapter.forward(folding.prepared(prepared))
             except StopForward:
                 return None

@@ -12,11 +12,12 @@ from convscope.models.adapter import Adapter, Squash
 from convscope.models.axes import unknown
 from convscope.models.draws import Source, changed, repeatable, restore, states
 from convscope.models.flow import Flow, Graph, Known
-from convscope.models.functions import KINDS, Calls
+from convscope.models.functions import KINDS, SUM, Calls
 from convscope.models.heads import Squashers, head_of
 from convscope.models.layers import INPUT, PICTURES, RESERVED, Layer, Port, has_positions, is_feature, ports
 from convscope.models.layout import MAP, MOST_ROWS, Layout, layout_of
 from convscope.models.receptive import Field
+from convscope.models.residual import branches
 from convscope.models.untouched import Watched, Written, overwrite, untouched
 
 
@@ -51,6 +52,7 @@ class Trace:
     random: where the pass drew random numbers from. mixes: whether it did anything across the pictures of the batch.
     written: what of its own the network writes when it runs.
     nodes: which tensor of the graph each layer gave; ends: which each output is.
+    branches: of each sum of the pass, in order, which of its terms is the branch of a residual.
     """
 
     layers: tuple[Layer, ...]
@@ -64,6 +66,7 @@ class Trace:
     nodes: Mapping[str, int]
     ends: Mapping[Port, int]
     graph: Graph
+    branches: tuple[int | None, ...] = ()
 
 
 def trace(adapter: Adapter, sample: Tensor) -> Trace:
@@ -120,6 +123,7 @@ def trace(adapter: Adapter, sample: Tensor) -> Trace:
         nodes={layer.name: firing.known.node for layer, firing in named if firing.known is not None},
         ends=ends,
         graph=flow.graph,
+        branches=branches(flow.graph, listening.sums),
     )
 
 
@@ -152,6 +156,7 @@ class _Listening:
         self.adapter, self.batch = adapter, len(sample)
         self.flow, self.squashers = Flow(sample, own), Squashers()
         self.firings: list[_Firing] = []
+        self.sums: list[tuple[int, ...] | None] = []
         self.squashing: list[tuple[tuple[str, int], Squash, Tensor, Tensor]] = []
         self.calls: dict[str, int] = dict.fromkeys([*adapter.modules(), *KINDS], 0)
 
@@ -167,6 +172,20 @@ class _Listening:
         """A sum or concatenation was made."""
         self._note(kind, None, output, inputs)
         self.calls[kind] += 1
+        if kind == SUM:
+            self.sums.append(self._terms(inputs, output))
+
+    def _terms(self, inputs: Any, output: Tensor) -> tuple[int, ...] | None:
+        """The numbers of a sum's tensor and of its two terms in the graph; None where these are not known."""
+        known = self.flow.known(output)
+        if known is None or len(inputs) < 2:
+            return None
+        found = [self.flow.known(one) if isinstance(one, Tensor) else None for one in inputs[:2]]
+        nodes = [None if one is None else one.node for one in found]
+        if known.node in nodes:  # added in place: that term was another tensor before
+            others = [node for node in self.flow.graph.parents[known.node] if node not in nodes]
+            nodes[nodes.index(known.node)] = others[0] if others else None
+        return None if None in nodes else (known.node, *(node for node in nodes if node is not None))
 
     def _note(self, name: str, port: Port, tensor: Tensor, inputs: Any) -> None:
         known = self.flow.known(tensor)

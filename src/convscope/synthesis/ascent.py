@@ -85,6 +85,7 @@ def ascend(
     redirect: bool = False,
     folding: Folding = PLAIN,
     side: SideInputs = NO_SIDE_INPUTS,
+    branches: float = 1.0,
 ) -> Iterator[Step]:
     """Maximise the objective of each picture of `image` (bound to `net`), all pictures as one batch.
 
@@ -92,10 +93,11 @@ def ascend(
     redirect: in the first steps, let the gradient pass activations that block it, for pictures that get none.
     folding: the batch norms to fold, from Network.folding.
     side: images that objectives read beside the pictures.
+    branches: how much of the gradient goes back through residual branches.
 
     Raises NotFiniteError where a value is no longer finite, OutOfMemoryError where a step does not fit.
     """
-    closure = _Closure(net, objectives, image, transform, generator, change, folding, side)
+    closure = _Closure(net, objectives, image, transform, generator, change, folding, side, branches)
     silent = torch.zeros(len(objectives), dtype=torch.bool)
     for index in range(steps):
         redirecting = redirect and 0 < index <= REDIRECT_STEPS and bool(silent.any())
@@ -122,6 +124,7 @@ class _Closure:
     change: GradientChange | None
     folding: Folding
     side: SideInputs
+    branches: float
     index: int = 0
     redirect: Tensor | None = None
     result: tuple[Tensor, Tensor] | None = None
@@ -137,7 +140,15 @@ class _Closure:
         with torch.inference_mode(False), torch.enable_grad(), memory_watched(work):
             pictures = self.image()
             values, gradient = value_and_gradient(
-                self.net, self.objectives, pictures, self.transform, self.generator, rules, self.folding, self.side
+                self.net,
+                self.objectives,
+                pictures,
+                self.transform,
+                self.generator,
+                rules,
+                self.folding,
+                self.side,
+                self.branches,
             )
             if not bool(torch.isfinite(values).all()):
                 when = "no longer finite; try a smaller lr" if self.index else "not finite from the start"
@@ -160,18 +171,20 @@ def value_and_gradient(
     rules: AbstractContextManager[None] | None = None,
     folding: Folding = PLAIN,
     side: SideInputs = NO_SIDE_INPUTS,
+    branches: float = 1.0,
 ) -> tuple[Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
     """The objective of each picture, and its gradient with respect to the picture.
 
     Each part of the transform has its own forward and backward pass, so that memory holds one part at a time.
     Objectives that need statistics of the whole picture get them from a forward pass before; each part then adds the
-    gradient of its share in them. rules: gradient rules that the passes run under.
+    gradient of its share in them. rules: gradient rules that the passes run under. branches: how much of it goes
+    back through residual branches.
     """
     leaf = pictures.detach().requires_grad_()
     values: Tensor | None = None
     gradient: Tensor | None = None
     with rules or nullcontext():
-        for part in _parts(net, objectives, leaf, transform, generator, folding, side):
+        for part in _parts(net, objectives, leaf, transform, generator, folding, side, branches):
             if not part.requires_grad:
                 raise no_gradient(net, leaf, objectives[0])
             with backward_watched(net.name):
@@ -203,6 +216,7 @@ def _parts(
     generator: torch.Generator,
     folding: Folding,
     side: SideInputs,
+    branches: float = 1.0,
 ) -> Iterator[Float[Tensor, " n"]]:
     """What each part of the transform contributes to the value of each picture."""
     taps = taps_of(objectives)
@@ -211,7 +225,8 @@ def _parts(
     def recorded(views: Views, means: dict[Objective, Tensor], compared: bool = True) -> Recording:
         end = len(views.images) - guides * views.each
         own = len(pictures) * views.each
-        activations = dict(record(net, views.images[:own], taps, folding=folding)) if taps else {}
+        seen = views.images[:own]
+        activations = dict(record(net, seen, taps, folding=folding, branches=branches)) if taps else {}
         companion: dict[Tap, Tensor] = {}
         if compared and taps and own < end:
             with torch.no_grad():

@@ -58,6 +58,7 @@ class Dream:
             options["steps"],
             _transform_at(net, objective, options["tile"]),
             parse_changes(options["gradient"]),
+            branches=options["branches"],
         )
         frames = Frames(options["frames"], self.making.total, self.hw)
         total = self.making.total + options["zoom"] * ZOOM_STEPS

@@ -46,6 +46,7 @@ class Making:
     sizes: (height, width) of each stage, each of `steps` steps. transform_at: the transform of a stage, by its size.
     change: applied to gradients. redirect: whether the gradient of silent units passes what blocks it, at first.
     magnitudes: for "phase", photographs `m c h w` whose Fourier magnitudes the pictures have; 1/f without.
+    branches: how much of the gradient goes back through residual branches.
     """
 
     parameterisation: Parameterisation
@@ -57,6 +58,7 @@ class Making:
     change: Changes | None = None
     redirect: bool = True
     magnitudes: Float[Tensor, "m c h w"] | None = None
+    branches: float = 1.0
 
     def image_of(self, count: int, channels: int, size: Size) -> Image:
         """A blank image of the parameterisation."""
@@ -169,6 +171,7 @@ def run_stages(
             redirect=making.redirect,
             folding=folding,
             side=side,
+            branches=making.branches,
         ):
             done += 1
             yield Moment(done, step, image)

@@ -136,6 +136,7 @@ def record(
     gradients: bool = False,
     replaced: "Mapping[Tap, Tensor] | None" = None,
     folding: Folding = PLAIN,
+    branches: float = 1.0,
 ) -> Recording:
     """Run pictures in [0,1] through the network and keep what flows through the taps.
 
@@ -148,7 +149,8 @@ def record(
 
     replaced: by tap, tensors `b c h w` that flow on from there in place of the network's own.
 
-    folding: the batch norms to fold, from Network.folding, which gives the same to rounding.
+    folding: the batch norms to fold, from Network.folding, which gives the same to rounding. branches: how much of the
+    gradient will go back through residual branches.
 
     Raises UnknownNameError for a layer that is not there. The network is left as it was found, whatever happens.
     """
@@ -157,7 +159,7 @@ def record(
         raise InputError("nothing to record: name at least one layer")
     changed = dict(replaced or {})
     if net.takes_one and len(images) > 1 and not gradients and not changed:
-        return _one_by_one(net, images, wanted, folding)
+        return _one_by_one(net, images, wanted, folding, branches)
     layers = {tap: tap.resolve(net) for tap in [*wanted, *changed] if tap != SCORES_TAP}
     for layer in layers.values():
         check_axes(layer)
@@ -177,7 +179,7 @@ def record(
     }
     wanted_on = torch.is_grad_enabled() or gradients  # asked before: leaving inference mode switches gradients on
     with torch.inference_mode(False), torch.set_grad_enabled(wanted_on):
-        output = net.run(images, listeners, folding=folding)
+        output = net.run(images, listeners, folding=folding, branches=branches)
         missing = [str(tap) for tap in layers if tap not in kept]
         if missing:
             raise InputError(f"the layers {', '.join(missing)} did not run for this picture")
@@ -186,9 +188,9 @@ def record(
     return Recording(net, {tap: kept[tap] for tap in wanted}, images)
 
 
-def _one_by_one(net: Network, images: Tensor, taps: Iterable[Tap], folding: Folding) -> Recording:
+def _one_by_one(net: Network, images: Tensor, taps: Iterable[Tap], folding: Folding, branches: float) -> Recording:
     """What `record` gives, for a network that takes one picture at once."""
-    alone = [record(net, image, taps, folding=folding) for image in torch.split(images, 1)]
+    alone = [record(net, image, taps, folding=folding, branches=branches) for image in torch.split(images, 1)]
     return Recording(net, {tap: torch.cat([one[tap] for one in alone]) for tap in taps}, images)
 
 

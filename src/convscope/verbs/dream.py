@@ -53,6 +53,9 @@ def dream(
     ] = None,
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
+    branches: Annotated[
+        float | None, About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's")
+    ] = None,
     tile: Annotated[
         int, About("pixels on the side of a tile; memory goes with it, not with the picture", 64, 4096)
     ] = 512,
@@ -90,6 +93,7 @@ def dream(
         "parameterisation": parameterisation,
         "optimiser": optimiser,
         "gradient": gradient,
+        "branches": branches,
         "keep": keep,
     }
     options = filled(LUCID if lucid else DREAM, preset, given)

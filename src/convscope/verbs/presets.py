@@ -21,7 +21,7 @@ class Preset:
 
 _VISUALIZE: dict[str, Any] = {
     "start": "noise", "steps": 96, "lr": 0.05, "views": "auto", "parameterisation": "fourier", "optimiser": "adam",
-    "gradient": "plain", "schedule": "single", "penalty": "",
+    "gradient": "plain", "branches": 1.0, "schedule": "single", "penalty": "",
 }  # fmt: skip
 
 VISUALIZE: Mapping[str, Preset] = {
@@ -76,7 +76,7 @@ VISUALIZE: Mapping[str, Preset] = {
 
 _DREAM: dict[str, Any] = {
     "schedule": "octaves(4,1.4)", "steps": 12, "lr": 0.012, "parameterisation": "raw", "optimiser": "sgd",
-    "gradient": "rms", "keep": 0.0,
+    "gradient": "rms", "branches": 1.0, "keep": 0.0,
 }  # fmt: skip
 
 DREAM: Mapping[str, Preset] = {
@@ -94,7 +94,7 @@ DREAM: Mapping[str, Preset] = {
 
 _LUCID: dict[str, Any] = {
     "schedule": "single", "steps": 96, "lr": 0.03, "parameterisation": "fourier", "optimiser": "adam",
-    "gradient": "plain", "keep": 1.0,
+    "gradient": "plain", "branches": 1.0, "keep": 1.0,
 }  # fmt: skip
 
 LUCID: Mapping[str, Preset] = {

@@ -63,6 +63,9 @@ def visualize(
     ] = None,
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
+    branches: Annotated[
+        float | None, About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's")
+    ] = None,
     schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
     penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
     magnitude: Annotated[
@@ -90,6 +93,8 @@ def visualize(
     "auto" takes crops for classes and for units that see more than half of the picture.
     parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
     [0,1]), "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
+    branches: below 1, more of the gradient comes back through what goes past the branches of a residual network, and
+    the pictures are recognised by more other networks. Nothing changes in networks without.
     magnitude: for "phase", photographs whose magnitude (their mean) the pictures have; 1/f unless given.
     real: photographs, or a folder of them, to say of each target what it reaches on these: facts `real_most`,
     `real_middle` (the greatest and the median) and `above_real`, the share of them that the picture is above.
@@ -103,6 +108,7 @@ def visualize(
 
     Source: Olah, Mordvintsev and Schubert, "Feature Visualization" (Distill, 2017); random crops after Fel et al.,
     "Unlocking Feature Visualization for Deeper Networks with MAgnitude Constrained Optimization" (NeurIPS 2023).
+    Damped branches after Wu et al., "Skip Connections Matter" (ICLR 2020).
     Departs from both: crops of an unconstrained Fourier image, as those were recognised best by other networks.
     """
     objectives = [objective.bind(net) for objective in _targets(target)]
@@ -118,6 +124,7 @@ def visualize(
             "parameterisation": parameterisation,
             "optimiser": optimiser,
             "gradient": gradient,
+            "branches": branches,
             "schedule": schedule,
             "penalty": penalty,
         },
@@ -147,6 +154,7 @@ def visualize(
         partial(transform_at, net, objectives, plans[0]),
         parse_changes(options["gradient"]),
         magnitudes=torch.cat([photograph.tensor() for photograph in magnitudes]) if magnitudes else None,
+        branches=options["branches"],
     )
     compared = Real(net, _real(real), objectives) if real is not None else None
     taken_off = parse_target(options["penalty"]).bind(net) if options["penalty"] else None
