@@ -1,6 +1,6 @@
 """Class pictures that a network they were not made for recognises: rates, and seconds a class.
 
-Pictures of classes drawn by a seed are made on efficientnet_lite0 with a preset, and shown to it, lite1 and lite2.
+Pictures of classes drawn by a seed are made on efficientnet_lite0 with a preset, and shown to it, lite1, lite2 and mobilenet_v2 (`convscope models fetch mobilenet_v2`).
 `python -m benchmarks.transfer [classes] [preset]` makes another number of classes than the table.
 """
 
@@ -10,10 +10,10 @@ import time
 import torch
 
 import convscope as cs
-from convscope.synthesis.schedule import resized
+from convscope.images.filters import resized
 
 CLASSES, SEED = 100, 7
-JUDGES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+JUDGES = ("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2")
 
 
 def rows(count: int = CLASSES, preset: str = "default") -> list[tuple[str, ...]]:
@@ -29,7 +29,7 @@ def rows(count: int = CLASSES, preset: str = "default") -> list[tuple[str, ...]]
     for name in JUDGES:
         first, five = rates(cs.load_model(name), pictures, classes)
         found.append(f"{first:.2f} / {five:.2f}")
-    return [("how", "s a class", *(f"{name[13:]}: 1st / 5" for name in JUDGES)), tuple(found)]
+    return [("how", "s a class", *(f"{name.removeprefix('efficientnet_')}: 1st / 5" for name in JUDGES)), tuple(found)]
 
 
 @torch.no_grad()

@@ -26,7 +26,8 @@ class About:
     """What an option means, in the words that every front end shows; with bounds where it is a number.
 
     unset: what stands in where it is not given, such as "an eighth of the side". was: the name that it had before, by
-    which it may still be given. choices: words that it takes, where its type does not say them.
+    which it may still be given. choices: words that it takes, where its type does not say them. before: what recipes
+    did that were made before there was this option; replaying them does the same.
     """
 
     text: str
@@ -35,6 +36,7 @@ class About:
     unset: str = ""
     was: str = ""
     choices: tuple[str, ...] = ()
+    before: Any = None
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ def dream(
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     branches: Annotated[
-        float | None, About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's")
+        float | None,
+        About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's", before=1.0),
     ] = None,
     tile: Annotated[
         int, About("pixels on the side of a tile; memory goes with it, not with the picture", 64, 4096)

@@ -89,6 +89,9 @@ def checked(recipe: Recipe, verb: Callable[..., Any]) -> Call:
         options = by_present_name(fields_of(verb), call.options)
     except InputError as error:
         raise ResultError(f"the recipe cannot be followed: {error}") from None
+    for name, field in fields_of(verb).items():
+        if field.about.before is not None:
+            options.setdefault(name, field.about.before)
     call = Call(call.verb, call.networks, call.inputs, options)
     places = _check_options(call, verb, takes)
     _check_inputs(call, takes, places)

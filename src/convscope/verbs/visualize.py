@@ -64,7 +64,8 @@ def visualize(
     optimiser: Annotated[OptimiserName | None, About("what moves the picture")] = None,
     gradient: Annotated[str | None, About("plain, or some of rms, clip(1), smooth(1)")] = None,
     branches: Annotated[
-        float | None, About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's")
+        float | None,
+        About("how much of the gradient goes back through residual branches", 0, 1, unset="the preset's", before=1.0),
     ] = None,
     schedule: Annotated[str | None, About("single, octaves(4,1.4), grow(64,1.2) or zoom(3,1.2)")] = None,
     penalty: Annotated[str | None, About("taken off the target, such as '10*tv() + 10*lp(6)'")] = None,
