@@ -1,6 +1,7 @@
 """Class pictures that a network they were not made for recognises: rates, and seconds a class.
 
-Pictures of classes drawn by a seed are made on efficientnet_lite0 with a preset, and shown to it, lite1, lite2 and mobilenet_v2 (`convscope models fetch mobilenet_v2`).
+Pictures of classes drawn by a seed are made on efficientnet_lite0 with a preset, and shown to it, lite1,
+lite2 and mobilenet_v2 (`convscope models fetch mobilenet_v2`).
 `python -m benchmarks.transfer [classes] [preset]` makes another number of classes than the table.
 """
 

@@ -397,3 +397,15 @@ def test_ctrl_c_before_any_work_is_one_line(loaded: str, photograph: str, tmp_pa
     assert rest[-1] == "stopped\n"
     assert not any("Traceback" in line for line in rest)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("given", "near"), [("visualise", "visualize"), ("expalin", "explain"), ("layer", "layers")])
+def test_a_wrong_command_names_the_near_ones(given: str, near: str) -> None:
+    done = CliRunner().invoke(app, [given])
+    assert done.exit_code == 2
+    assert f"near matches: {near}" in " ".join(done.output.replace("│", " ").split())
+
+
+def test_an_address_of_the_web_is_told_as_one() -> None:
+    done = CliRunner().invoke(app, ["explain", "https://example.com/cat.jpg"])
+    assert "an address of the web was given" in " ".join(done.output.split())

@@ -83,7 +83,7 @@ class Blocked(nn.Module):
 def test_a_silent_unit_is_told() -> None:
     net = cs.load_model(seeded(Blocked), input=SPEC)
     result = cs.visualize(net, ["act:0", "conv:1"], steps=2)
-    assert [note for note in result.notes if "act:0 was silent at the start" in note and "redirected" in note]
+    assert [note for note in result.notes if "act:0: silent at the start" in note and "redirected" in note]
     assert not [note for note in result.notes if "conv:1" in note]
 
 

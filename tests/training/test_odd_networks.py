@@ -231,3 +231,12 @@ def test_a_step_of_one_picture_with_a_batch_norm_of_vectors(colours: Path, tmp_p
     net = cs.load_model(seeded(lambda: module), input=SPEC)
     with pytest.raises(InputError, match="a batch of at least 2"):
         cs.train(net, colours, tmp_path / "out", frozen="none", batch=1, epochs=1)
+
+
+def test_two_equal_trainings_leave_the_same_bytes(colours: Path, tmp_path: Path) -> None:
+    files = ["network.safetensors", "network.pt2", "predictions.csv", "labels.txt"]
+    for i in range(2):
+        cs.train(odd("plain"), colours, tmp_path / str(i) / "out", epochs=1)
+    for name in files:
+        first, second = ((tmp_path / str(i) / "out" / name).read_bytes() for i in range(2))
+        assert first == second, name

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from convscope import __version__
+from convscope.errors import near_matches
 from convscope.verbs.table import VERBS
 
 SUMMARIES = {
@@ -40,6 +41,10 @@ class LazyGroup(TyperGroup):
         return typer.core.TyperCommand(cmd_name, help=SUMMARIES[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and not args[0].startswith("-") and args[0] not in SUMMARIES:
+            near = near_matches(args[0], SUMMARIES)
+            hint = f"near matches: {', '.join(near)}" if near else f"there are: {', '.join(SUMMARIES)}"
+            ctx.fail(f"No such command {args[0]!r}; {hint}")
         name, command, rest = super().resolve_command(ctx, args)
         if name in SUMMARIES:
             command = command_named(name)

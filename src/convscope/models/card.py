@@ -59,7 +59,7 @@ def card_from(text: str | None) -> Card | None:
         return None
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict) or not all(fits(told.get(key), kind) for key, kind in _KINDS.items()):
         return None

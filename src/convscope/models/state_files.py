@@ -97,7 +97,7 @@ def metadata(path: Path) -> dict[str, str]:
             header = json.loads(file.read(min(length, MOST_HEADER)))
         told = header.get("__metadata__", {})
         return {str(key): str(value) for key, value in told.items()}
-    except (OSError, ValueError, struct.error, AttributeError) as error:
+    except (OSError, ValueError, RecursionError, struct.error, AttributeError) as error:
         raise NetworkError(f"{str(path)!r} cannot be read as safetensors: {error}") from None
 
 
@@ -150,9 +150,10 @@ def put(module: nn.Module, path: Path, name: str) -> nn.Module:
 def _fitted(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
     """The weights by the module's names, where theirs have something before them."""
     own = module.state_dict().keys()
-    for before in _BEFORE:
-        if state and not own & state.keys() and all(key.startswith(before) for key in state):
-            state = {key.removeprefix(before): value for key, value in state.items()}
+    for _ in range(len(_BEFORE)):  # in whatever order they were put there
+        for before in _BEFORE:
+            if state and not own & state.keys() and all(key.startswith(before) for key in state):
+                state = {key.removeprefix(before): value for key, value in state.items()}
     return state
 
 

@@ -101,7 +101,7 @@ class LayerL2(Objective):
             return replace(self, layer=net.layer(self.layer).name)
         except UnknownNameError as error:
             if any(self.layer.lower() == name.lower() for name in net.labels.names):
-                raise TargetError(f"{error} A class is asked for as class:{self.layer}") from None
+                raise TargetError(f"{error}. A class is asked for as class:{self.layer}") from None
             raise
 
     def value(self, recording: Recording) -> Float[Tensor, " n"]:

@@ -1,5 +1,6 @@
 """The size of the pictures for a target, and the random transforms that suit it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +16,9 @@ from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 
 VIEWS = ("auto", "crops", "wobble", "plain")
+_CROPS = re.compile(r"crops\((\d{1,3}), ?(\d{1,4})\)")
+CROPS_OF_CLASSES = "crops(2,192)"
+"""What "auto" is for classes: few and large crops cost less, and lose little."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,13 @@ class Plan:
 def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> Plan:
     """Crops for units that see most of the picture, wobble for those that see a part or have a position.
 
-    views: one of VIEWS, or a chain of transforms as text. Raises InputError.
+    views: one of VIEWS, "crops(2,192)" (so many, of so many pixels), or a chain of transforms as text. Raises
+    InputError.
     """
-    links = () if views in VIEWS else parse_chain(views)
+    given = _CROPS.fullmatch(views)
+    links = () if views in VIEWS or given else parse_chain(views)
+    if given:
+        return _crops(net, objectives, int(given[1]), int(given[2]), size, views)
     if views not in VIEWS and not links:
         raise InputError(f"views is {views!r}; expected one of {', '.join(VIEWS)}, or transforms such as {ROBUST!r}")
     taps = taps_of(objectives)
@@ -42,6 +50,8 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     kind = views if views != "auto" else "crops" if whole and not placed else "wobble"
     classes = SCORES_TAP in taps
     spec = net.spec.hw
+    if views == "auto" and kind == "crops" and classes:
+        return plan_for(net, objectives, CROPS_OF_CLASSES, size)
     natural = spec if classes or placed else smallest_side(spec, 192 if kind == "crops" else 128)
     if size is not None:
         natural = _sized(spec, size)
@@ -59,6 +69,15 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
         held = spec if placed or runs_at(net, taps, half(spec)) == spec else None
         return Plan(natural, Chain(links, size=held), held or natural, views)
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural, kind)
+
+
+def _crops(net: Network, objectives: Sequence[Objective], count: int, side: int, size: int | None, views: str) -> Plan:
+    """So many crops in each step, of so many pixels on the short side, at most the picture's own."""
+    taps = taps_of(objectives)
+    placed = any(objective.has_place for objective in objectives)
+    natural = net.spec.hw if size is None else _sized(net.spec.hw, size)
+    crop = net.spec.hw if placed else runs_at(net, taps, smallest_side(net.spec.hw, side))
+    return Plan(natural, Crops(views=count, size=crop), crop, views)
 
 
 def plans_for(

@@ -18,6 +18,9 @@ from convscope.synthesis.measure import Real, reached
 from convscope.synthesis.stages import Making, as_array
 from convscope.verbs.calls import counted, recipe_of
 
+MOST_NAMED = 8
+"""How many targets a note names; of more it tells the number."""
+
 
 @dataclass(frozen=True)
 class Visualization:
@@ -87,18 +90,28 @@ def target_caption(net: Network, objective: Objective) -> str:
     return in_words(net, objective) if isinstance(objective, Logit) else str(objective)
 
 
+def _pictures_of(texts: Sequence[str]) -> str:
+    """One picture, or several in one breath."""
+    if len(texts) == 1:
+        return f"the picture of {texts[0]}"
+    shown = ", ".join(texts[:MOST_NAMED])
+    return f"{len(texts)} pictures ({shown}{', …' if len(texts) > MOST_NAMED else ''})"
+
+
 def _notes(batches: Batches) -> list[str]:
     """What a reader of the pictures has to know."""
-    notes = [
-        f"no gradient ever reached the picture of {text}: the unit was silent throughout, so this is only the start"
-        for text in batches.silent
-    ]
-    notes += [
-        f"{text} was silent at the start: in the first {REDIRECT_STEPS} steps its gradient was let through the "
-        "activations that blocked it (rule: redirected)"
-        for text in batches.redirected
-        if text not in batches.silent
-    ]
+    silent = list(batches.silent)
+    late = [text for text in batches.redirected if text not in silent]
+    notes = []
+    if silent:
+        notes.append(
+            f"no gradient ever reached {_pictures_of(silent)}: silent throughout, so what is shown is only the start"
+        )
+    if late:
+        notes.append(
+            f"{_pictures_of(late)}: silent at the start, so in the first {REDIRECT_STEPS} steps the gradient was let "
+            "through the activations that blocked it (rule: redirected)"
+        )
     notes += batches.skipped
     if batches.halved:
         notes.append(f"memory ran out: made {batches.halved} at a time, which may change the last digits")

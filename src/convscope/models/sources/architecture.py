@@ -23,7 +23,8 @@ class Architecture:
 
     build: makes it for so many classes, for its usual number where None is given. spec: its input contract.
     trained: makes it with its trained weights; None where there are none to be had, and it stays random. labels: of
-    the classes that it was trained for. about: its weights and their licence. package: whose code it is, if not ours.
+    the classes that it was trained for. about: its weights and their licence. of_file:
+    what has to be known where weights come from a file. package: whose code it is, if not ours.
     aliases: other names that the field has for layers, with their own.
     """
 
@@ -32,6 +33,7 @@ class Architecture:
     trained: Callable[[], nn.Module] | None
     labels: Labels = field(default_factory=Labels)
     about: str = ""
+    of_file: str = ""
     package: str = ""
     aliases: Mapping[str, str] = field(default_factory=dict)
 
@@ -49,7 +51,9 @@ def assembled(name: str, source: str, wanted: Wanted, known: Architecture) -> Ne
             module = known.build(None) if weights == RANDOM or known.trained is None else known.trained()
     else:
         module, own = with_weights(known.build, Path(weights), name), Labels()
-    about = {None: known.about, RANDOM: "random weights"}.get(weights, f"weights of {weights}")
+    about = {None: known.about, RANDOM: "random weights"}.get(
+        weights, f"weights of {weights}" + f"; {known.of_file}" * bool(known.of_file)
+    )
     return Network(
         TorchAdapter(module.eval(), packages=(known.package,) if known.package else ()),
         name=name,

@@ -1,9 +1,12 @@
 """A network from a function of the user's own: `file.py:function` or `package.module:function`."""
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,9 +29,18 @@ def load(name: str, wanted: Wanted) -> Network:
     place, _, function = name.rpartition(":")
     if not wanted.trust:
         raise NetworkError(f"{name!r} is code, which is run to make the network: say --trust (trust=True)")
-    module = _imported(place)
-    made = _made(getattr(module, function, None), name, [key for key in vars(module) if not key.startswith("_")])
+    with _own_modules(place):
+        module = _imported(place)
+        made = _made(getattr(module, function, None), name, [key for key in vars(module) if not key.startswith("_")])
     if isinstance(made, Network):
+        said = {
+            "weights": wanted.weights,
+            "labels": wanted.labels,
+            "input": wanted.input or None,
+            "output": wanted.output,
+        }
+        if given := [key for key, value in said.items() if value is not None]:
+            raise InputError(f"{name!r} gives a whole network: say {', '.join(given)} where it is made, not beside it")
         made.source, made.name = name, function
         return made
     weights = {} if wanted.weights is None else {"weights": wanted.weights}
@@ -48,20 +60,53 @@ def _imported(place: str) -> ModuleType:
         path = Path(place).resolve()
         if not path.is_file():
             raise InputError(f"no file {place!r}")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None
-        assert spec.loader is not None
-        result = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = result
-        if str(path.parent) not in sys.path:  # what lies beside it can be imported, as where it is run
-            sys.path.insert(0, str(path.parent))
-        spec.loader.exec_module(result)
-        return result
+        return _module_of(path)
     except ConvscopeError:
         raise
     except Exception as error:
         text = " ".join(str(error).split())[:200]
         raise NetworkError(f"{place!r} cannot be imported ({type(error).__name__}: {text})") from error
+
+
+def _module_of(path: Path) -> ModuleType:
+    """A file as a module. What lies beside it can be imported, as where it is run, and is its own: files of another
+    folder that are called the same are not taken for it."""
+    folder = str(path.parent)
+    name = f"_convscope_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    result = importlib.util.module_from_spec(spec)
+    sys.modules[name] = result
+    while folder in sys.path:
+        sys.path.remove(folder)
+    sys.path.insert(0, folder)
+    spec.loader.exec_module(result)
+    return result
+
+
+_BROUGHT: dict[Path, list[str]] = {}
+"""By the folders of files that were run: the modules beside them that they imported."""
+
+
+@contextmanager
+def _own_modules(place: str) -> Iterator[None]:
+    """While a file is run and makes its network: modules that files of other folders brought are not taken for its
+    own, though they are called the same."""
+    if not place.endswith(".py"):
+        yield
+        return
+    folder = Path(place).resolve().parent
+    for other, names in _BROUGHT.items():
+        for name in names if other != folder else ():
+            sys.modules.pop(name, None)
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        found = {name: getattr(sys.modules[name], "__file__", None) for name in set(sys.modules) - before}
+        beside = [name for name, file in found.items() if file and Path(file).is_relative_to(folder)]
+        _BROUGHT[folder] = [*_BROUGHT.get(folder, []), *beside]
 
 
 def _made(value: Any, name: str, known: list[str]) -> Any:

@@ -126,10 +126,14 @@ def _call_functions(module: nn.Module) -> None:
 
 
 _IN_FUNCTIONAL = (
-    "adaptive_avg_pool2d", "adaptive_max_pool2d", "avg_pool2d", "gelu", "hardsigmoid", "hardswish", "hardtanh",
+    "adaptive_avg_pool2d", "avg_pool2d", "gelu", "hardsigmoid", "hardswish", "hardtanh",
     "hardtanh_", "leaky_relu", "linear", "mish", "pad", "relu6", "scaled_dot_product_attention", "silu", "softplus",
 )  # fmt: skip
 """Functions of torch.nn.functional that take what the operation of their name takes, in that order."""
+
+
+_OTHERWISE = ("tensordot", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
+"""Functions of torch that take or give something else than the operation of their name."""
 
 
 def _function(operation: Any) -> Any:
@@ -139,5 +143,7 @@ def _function(operation: Any) -> Any:
     name = operation.overloadpacket.__name__
     if name in _IN_FUNCTIONAL:
         return getattr(F, name)
+    if name in _OTHERWISE:
+        return None
     result = getattr(torch, name, None) or (getattr(Tensor, name, None) if name.endswith("_") else None)
     return result if callable(result) else None

@@ -1,7 +1,7 @@
 """Image classifiers of Hugging Face transformers: of the hub, or a folder that save_pretrained wrote."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +89,51 @@ def _spec(told: Mapping[str, Any], config: Any) -> InputSpec | None:
     size = size or _size(getattr(config, "image_size", None))
     if size is None:
         return None
-    rescales, normalises = told.get("do_rescale", bool(told)), told.get("do_normalize", bool(told))
-    scale = 255 * float(told.get("rescale_factor", 1 / 255))
+    channels = int(getattr(config, "num_channels", 3))
+    if not told:
+        return InputSpec(size=size, channels=channels)
+    own = _of_its_kind(told)
+    normalises = bool(own("do_normalize", True))
+    mean, std = (own(name, None) if normalises else None for name in ("image_mean", "image_std"))
+    divided: Any = None if std is None else tuple(std)
+    if own("include_top", False) and own("image_std", None) is not None:  # EfficientNet's: once more by the deviation
+        divided = tuple(
+            one * (again if divided else 1)
+            for one, again in zip(own("image_std", ()), std or own("image_std", ()), strict=True)
+        )
     return InputSpec(
         size=size,
-        channels=int(getattr(config, "num_channels", 3)),
-        range=((0.0, round(scale, 6)) if rescales else (0.0, 255.0)) if told else None,
-        mean=tuple(told["image_mean"]) if normalises and "image_mean" in told else 0.0 if told else None,
-        std=tuple(told["image_std"]) if normalises and "image_std" in told else 1.0 if told else None,
+        channels=channels,
+        range=_range(own),
+        mean=0.0 if mean is None else tuple(mean),
+        std=1.0 if divided is None else divided,
+        order="BGR" if own("do_flip_channel_order", False) and channels == 3 else "RGB",
     )
+
+
+def _range(own: Callable[[str, Any], Any]) -> tuple[float, float]:
+    """What black and white become before mean and deviation."""
+    if not own("do_rescale", True):
+        return 0.0, 255.0
+    low = -1.0 if own("rescale_offset", False) else 0.0
+    return low, round(low + 255 * float(own("rescale_factor", 1 / 255)), 6)
+
+
+def _of_its_kind(told: Mapping[str, Any]) -> Callable[[str, Any], Any]:
+    """What an image processor does: as its file says, or else as its class in transformers does."""
+    import transformers
+
+    name = str(told.get("image_processor_type") or told.get("feature_extractor_type") or "")
+    name = name.replace("FeatureExtractor", "ImageProcessor").removesuffix("Fast")
+    with quiet_hub():
+        kind = getattr(transformers, name, None) if name else None
+
+    def own(option: str, otherwise: Any) -> Any:
+        if option in told:
+            return told[option]
+        return getattr(kind, option, otherwise) if kind is not None else otherwise
+
+    return own
 
 
 def _size(told: Any) -> tuple[int, int] | None:

@@ -75,5 +75,8 @@ def _is_script(path: Path) -> bool:
     """Whether it is TorchScript: an archive with code in it."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any("/code/" in name for name in archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any("/code/" in name for name in archive.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise NetworkError(f"{str(path)!r} cannot be read as an archive: {error}") from None

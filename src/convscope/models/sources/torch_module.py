@@ -1,6 +1,7 @@
 """Any torch.nn.Module as a network."""
 
 import copy
+import io
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -123,7 +124,9 @@ class TorchAdapter:
         batch = ({0: torch.export.Dim("batch", min=1)},)
         with warnings.catch_warnings(action="ignore"), torch.no_grad():
             program = torch.export.export(self._root.eval(), (example,), dynamic_shapes=batch)
-            torch.export.save(program, path, extra_files={CARD: card})
+            whole = io.BytesIO()  # a file's own name, here a temporary one, would become part of what is in it
+            torch.export.save(program, whole, extra_files={CARD: card})
+            path.write_bytes(whole.getbuffer())
 
 
 def _children(module: nn.Module) -> Iterator[nn.Module]:

@@ -8,11 +8,14 @@ import torch
 from convscope.errors import MissingExtraError, NetworkError, NotFetchedError, UnknownNameError
 from convscope.models.labels import Labels
 from convscope.models.network import Network
-from convscope.models.sources.architecture import Architecture, assembled
+from convscope.models.sources.architecture import RANDOM, Architecture, assembled
 from convscope.models.sources.wanted import Wanted
 from convscope.models.spec import IMAGENET_MEAN, IMAGENET_STD, InputSpec
+from convscope.models.state_files import read_state
 from convscope.models.vgg import BLOCKS, DEEPER, relu_names
 
+OF_FILE = "pictures are transformed as for its published weights (transform_input)"
+"""What weights of googlenet and inception_v3 from a file were most probably trained with: a file does not tell."""
 SIZE = 224
 """Of a network without published weights, as the papers have it."""
 ONLY_WITH_INITIAL = {"googlenet", "inception_v3"}
@@ -29,6 +32,10 @@ def load(name: str, wanted: Wanted) -> Network:
     default = published.DEFAULT if len(published) else None
     more: dict[str, Any] = {"init_weights": False} if name in ONLY_WITH_INITIAL else {}
 
+    if name in ONLY_WITH_INITIAL and wanted.weights not in (None, RANDOM):
+        keys = read_state(Path(str(wanted.weights))).keys()
+        more |= {"transform_input": True, "aux_logits": any("aux" in key.lower() for key in keys)}
+
     def build(classes: int | None) -> torch.nn.Module:
         chosen = more | ({} if classes is None else {"num_classes": classes})
         module: torch.nn.Module = models.get_model(name, weights=None, **chosen)
@@ -44,6 +51,7 @@ def load(name: str, wanted: Wanted) -> Network:
             trained=(lambda: _trained(name, default, wanted.download)) if default else None,
             spec=_spec(default),
             labels=Labels(tuple(meta.get("categories", ()))),
+            of_file=OF_FILE if name in ONLY_WITH_INITIAL else "",
             about="ImageNet weights as torchvision publishes them" if default else "random weights",
             package="torchvision",
             aliases=_aliases(name),

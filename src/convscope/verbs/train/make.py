@@ -15,6 +15,7 @@ from convscope.datasets.split import Parts, split, weights_of
 from convscope.datasets.table import from_table
 from convscope.errors import ImageError, InputError, ResultError
 from convscope.memory import memory_watched
+from convscope.models.find import kind_of
 from convscope.models.fitting import Fit
 from convscope.models.labels import Labels
 from convscope.models.network import Network
@@ -37,6 +38,8 @@ RESUME = "resume.state"
 SAVED_EVERY = 20.0
 """Seconds between writing that down."""
 ALL, NONE = "all", "none"
+TAKEN = "taken for a trained network, so its last layer alone was trained: frozen='none' trains all"
+"""Of a network of which nobody says whether its weights were trained."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def train(
         "group": group, "augment": augment, "balanced": balanced, "seed": seed, "fit": fit,
     }  # fmt: skip
     check_given(train, options)
+    taken_for_trained = frozen is None and net.trained and (net.source is None or kind_of(net.source) == "code")
     frozen = frozen or (ALL if net.trained else NONE)
     if frozen != ALL and not net.adapter.trains_whole:
         raise InputError(f"frozen is {frozen!r}; of {net.name} the last layer alone can be trained here: 'all'")
@@ -126,6 +130,8 @@ def train(
         trained, state = job.train(dataset, parts, plan, frozen, _key(net, dataset, settled))
         job.done = "stopped when it was trained, before all was written; the same command writes it"
         notes, broken = job.notes(dataset, parts), dict(dataset.broken)
+        if taken_for_trained:
+            notes = (*notes, TAKEN)
         result = judged(trained, state, frozen, parts, job.pictures, notes, broken, watch)
         return written(result, net, folder, Path(data), settled, watch)
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -122,7 +123,9 @@ def _labels_beside(path: Path, model: Any) -> Labels | None:
         labels = labels_from(beside)
     except InputError:
         return None
-    return labels if len(labels.names) == getattr(model, "output_shape", (0,))[-1] else None
+    scores = getattr(model, "output_shape", (0,))[-1]
+    fits = len(labels.names) == scores or (scores == 1 and len(labels.names) == 2)  # against it, and for it
+    return labels if fits else None
 
 
 def _teachable_contract(path: Path, model: Any) -> InputSpec | None:
@@ -132,7 +135,7 @@ def _teachable_contract(path: Path, model: Any) -> InputSpec | None:
     shape: Any = getattr(model, "input_shape", ())
     if path.name != TEACHABLE or not labels.is_file() or len(shape) != 4 or None in shape[1:]:
         return None
-    lines = labels.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = labels.read_text(encoding="utf-8-sig", errors="replace").rstrip().splitlines()
     if not all(line.split()[:1] == [str(i)] for i, line in enumerate(lines)):
         return None
     return InputSpec(size=(shape[1], shape[2]), channels=shape[3], range=(-1.0, 1.0), mean=0.0, std=1.0)
@@ -167,6 +170,6 @@ def _member(path: Path, name: str, *, whole: bool = False) -> Any:
                     with archive.open(info) as file:
                         data = file.read(MOST_OF_MEMBER)
                     return data if whole else data.decode("utf-8", errors="replace")
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError) as error:
         raise NetworkError(f"{str(path)!r} cannot be read as an archive: {error}") from None
     return None
