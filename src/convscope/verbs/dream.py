@@ -97,7 +97,8 @@ def dream(
         "branches": branches,
         "keep": keep,
     }
-    options = filled(LUCID if lucid else DREAM, preset, given)
+    residual = any(branch is not None for branch in net.branches)
+    options = filled(LUCID if lucid else DREAM, preset, given, residual=residual)
     options |= {
         "preset": preset,
         "target": str(objective),

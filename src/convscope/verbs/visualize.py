@@ -89,9 +89,10 @@ def visualize(
 
     preset: fills in what is left open; `convscope.verbs.presets` lists what each says and costs.
     Targets of several depths each get the transforms that suit them, at the size of the largest.
-    views: "crops" shows four random crops of all scales in each step, which makes pictures that other networks
-    recognise too; "wobble" shifts, scales and turns the whole a little, which suits units that see a small part;
-    "auto" takes crops for classes and for units that see more than half of the picture.
+    views: "crops(2,192)" shows two random crops of all scales, of 192 pixels, in each step, which makes pictures that
+    other networks recognise too ("crops" are four of 128); "wobble" shifts, scales and turns the whole a little, which
+    suits units that see a small part; "auto" takes crops for classes and for units that see more than half of the
+    picture.
     parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
     [0,1]), "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
     branches: below 1, more of the gradient comes back through what goes past the branches of a residual network, and
@@ -129,6 +130,7 @@ def visualize(
             "schedule": schedule,
             "penalty": penalty,
         },
+        residual=any(branch is not None for branch in net.branches),
     )
     options |= {"preset": preset, "size": size, "variants": variants, "frames": frames, "seed": seed}
     options = {name: plain_number(value) for name, value in options.items()}
