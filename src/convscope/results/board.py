@@ -13,10 +13,12 @@ from PIL import Image
 
 from convscope.images.ranks import ranks
 from convscope.render.board import Row, board
-from convscope.render.colour import MapName, colourise
+from convscope.render.colour import MapName, colourise, themed
 from convscope.render.colour_bar import Bar
+from convscope.render.figure import Figure
 from convscope.render.overlay import overlay
 from convscope.render.page import page, pixels_uri
+from convscope.render.style import Style, ThemeName
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending, write_whole
@@ -59,19 +61,20 @@ class Board(Result, kind="board", facts=BoardFacts):
         data["highest"] = self.arrays["maps"].max((3, 4)).tolist()
         return Summary(data, [self.facts.title])
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The photograph, then a row for each method and network with its scale beside it."""
         rows = [
             Row(
                 self._name(n, m),
-                [self._tile(n, m, t) for t in range(len(self.facts.titles))],
-                self._bar(n, m),
+                [self._tile(n, m, t, style.theme) for t in range(len(self.facts.titles))],
+                self._bar(n, m, style.theme),
                 self._ends(n, m),
             )
             for m, n in self._order()
         ]
         columns = [f"{title}\n{more}" for title, more in zip(self.facts.titles, self._under(), strict=True)]
-        return board(self.arrays["image"], columns, rows, side=SIDE, title=self.facts.title, subtitle=self._told())
+        title, subtitle = style.named(self.facts.title), style.named(self._told())
+        return board(self.arrays["image"], columns, rows, side=SIDE, title=title, subtitle=subtitle)
 
     def _order(self) -> list[tuple[int, int]]:
         """The rows: for each method its networks, one below the other."""
@@ -152,9 +155,14 @@ class Board(Result, kind="board", facts=BoardFacts):
         low, high, colours = scale_of_maps(shared, fine)
         return float(shared.min()) if self.facts.methods[m]["from_lowest"] else low, high, colours
 
-    def _bar(self, n: int, m: int) -> Bar:
+    def _bar(self, n: int, m: int, theme: ThemeName = "dark") -> Bar:
         """The scale of a row."""
-        return Bar(*self._scales[n][m][0])
+        low, high, colours = self._scales[n][m][0]
+        return Bar(low, high, themed(colours, theme, laid=self._laid(m)))
+
+    def _laid(self, m: int) -> bool:
+        """Whether the maps of a method are laid on the photograph."""
+        return self._display(m) == "region" and self._ranked is None
 
     def _ends(self, n: int, m: int) -> tuple[str, str]:
         """What stands at the lower and the upper end of a row's scale: numbers, unless each map has its own."""
@@ -164,12 +172,12 @@ class Board(Result, kind="board", facts=BoardFacts):
         lowest = "least" if self.facts.methods[m]["from_lowest"] else "0"
         return ("-most" if bar.low < 0 else lowest), "most"
 
-    def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
+    def _tile(self, n: int, m: int, t: int, theme: ThemeName = "dark") -> UInt8[np.ndarray, "h w 3"]:
         low, high, colours = self._scales[n][m][t]
         values = self._drawn(n, m, t)
-        if self._display(m) != "region" or self._ranked is not None:
-            return colourise(values, low, high, colours)
-        return overlay(self.arrays["image"], values, low, high, map=colours)
+        if not self._laid(m):
+            return colourise(values, low, high, themed(colours, theme))
+        return overlay(self.arrays["image"], values, low, high, map=colours, theme=theme)
 
     def page(self) -> str:
         """The board as a page that stands alone: what the pointer is on is marked in every map, with its values, and

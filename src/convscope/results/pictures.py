@@ -8,13 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from convscope.errors import ResultError
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_bytes, check_video
 from convscope.render.colour import as_rgb
+from convscope.render.figure import Figure
 from convscope.render.grid import columns_for, sheet
+from convscope.render.raster import raster
+from convscope.render.style import PLAIN, Style
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending, write_whole
@@ -50,6 +52,7 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
     frames were kept `frames` (`f n h w c`, bytes)."""
 
     facts: PicturesFacts
+    in_tiles = True
 
     needs: ClassVar[Axes] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
 
@@ -76,27 +79,26 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         """Each picture as `h w 3` bytes."""
         return [as_rgb(picture) for picture in self.arrays["images"]]
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """One picture stands alone, pixel for pixel; several make a sheet with captions, frames a contact sheet."""
         if "frames" in self.arrays:
-            return self.contact_sheet()
+            return self.contact_sheet(style)
         tiles = self.tiles()
         if len(tiles) == 1:
-            return Image.fromarray(np.ascontiguousarray(tiles[0]))
+            return Figure.of(tiles[0])
         size = tiles[0].shape[0], tiles[0].shape[1]
         values = [figure(float(value)) for value in self.arrays["values"]]
         captions = [f"{name}\n{value}" for name, value in zip(self.facts.captions, values, strict=True)]
-        columns = columns_for(len(tiles), size)
         return sheet(
             tiles,
             tile=size,
-            columns=columns,
+            columns=style.across(columns_for(len(tiles), size)),
             captions=captions,
-            title=self.facts.title,
-            subtitle=self.facts.subtitle,
+            title=style.named(self.facts.title),
+            subtitle=style.named(self.facts.subtitle),
         )
 
-    def contact_sheet(self) -> Image.Image:
+    def contact_sheet(self, style: Style) -> Figure:
         """The frames of every picture, a row (or more) each, with the step below."""
         frames = self.arrays["frames"]
         steps = self.facts.frames
@@ -107,21 +109,23 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))
-        columns = min(len(steps), max(1, MOST_WIDE // (size[1] + 3)))
-        title = names[0] if not several else self.facts.title
-        return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle="after so many steps")
+        columns = style.across(min(len(steps), max(1, MOST_WIDE // (size[1] + 3))))
+        title = style.named(names[0] if not several else self.facts.title)
+        told = style.named("after so many steps")
+        return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle=told)
 
-    def film(self) -> list[UInt8[np.ndarray, "h w 3"]]:
+    def film(self, style: Style = PLAIN) -> list[UInt8[np.ndarray, "h w 3"]]:
         """The frames as pictures for an animation; several pictures stand side by side."""
         if "frames" not in self.arrays:
             raise ResultError("an animation needs frames: ask for them, as in frames='all'")
         frames = self.arrays["frames"]
         size = frames.shape[2], frames.shape[3]
-        columns = columns_for(frames.shape[1], size)
+        columns = style.across(columns_for(frames.shape[1], size))
         result = []
         for frame in frames:
             tiles = [as_rgb(picture / 255) for picture in frame]
-            result.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
+            figure = Figure.of(tiles[0]) if len(tiles) == 1 else sheet(tiles, tile=size, columns=columns)
+            result.append(np.asarray(raster(figure, style.theme, style.scale)))
         return result
 
     def save(self, path: str | Path, picture: str | None = None) -> Path:
@@ -140,10 +144,10 @@ def preview_png(pictures: Float[np.ndarray, "n h w c"]) -> bytes:
     """Unfinished pictures as a PNG without a recipe; several side by side."""
     tiles = [as_rgb(picture) for picture in pictures]
     size = tiles[0].shape[0], tiles[0].shape[1]
-    one = Image.fromarray(np.ascontiguousarray(tiles[0]))
-    shown = one if len(tiles) == 1 else sheet(tiles, tile=size, columns=columns_for(len(tiles), size))
+    one = len(tiles) == 1
+    shown = Figure.of(tiles[0]) if one else sheet(tiles, tile=size, columns=columns_for(len(tiles), size))
     buffer = io.BytesIO()
-    shown.save(buffer, "PNG", compress_level=1)
+    raster(shown).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

@@ -12,8 +12,11 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from convscope.errors import ResultError
+from convscope.errors import InputError, ResultError
 from convscope.memory import memory_watched
+from convscope.render.figure import Figure
+from convscope.render.raster import raster
+from convscope.render.style import Style, ThemeName
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import check_ending, write_whole
 from convscope.results.npz import npz_bytes
@@ -24,6 +27,14 @@ Axes = Mapping[str, tuple[str, ...]]
 """The names of the axes of arrays, by the arrays' names."""
 FACTS_IN_PNG = 100_000
 """Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
+
+
+def no_tiles(kind: str) -> InputError:
+    """What is raised where columns are given for what has none to choose."""
+    return InputError(
+        f"columns is of sheets of tiles; a result of kind {kind!r} is none, or one whose rows mean something: "
+        "leave it out"
+    )
 
 
 KINDS: dict[str, type["Result"]] = {}
@@ -49,6 +60,8 @@ class Result(ABC):
     """The arrays that a result of this kind has, with their axes; `n`, `h` and `w` are the same in all of them."""
     facts_kind: ClassVar[type[Facts]] = Facts
     """The class of its facts."""
+    in_tiles: ClassVar[bool] = False
+    """Whether results of this kind are drawn as sheets of tiles."""
 
     def __init_subclass__(cls, *, kind: str = "", facts: type[Facts] | None = None) -> None:
         super().__init_subclass__()
@@ -65,12 +78,44 @@ class Result(ABC):
                 raise ResultError(f"the array {name!r} has {array.ndim} axes, named {self.axes.get(name)}")
 
     @abstractmethod
-    def image(self) -> Image.Image:
-        """The result as one picture."""
+    def figure(self, style: Style) -> Figure:
+        """The result as one picture, laid out."""
 
-    def pictures(self) -> dict[str, Image.Image]:
-        """The result as pictures with names; most results are one, named "picture"."""
-        return {"picture": self.image()}
+    def figures(self, style: Style) -> dict[str, Figure]:
+        """The result as pictures with names, laid out; most results are one, named "picture"."""
+        return {"picture": self.figure(style)}
+
+    def image(
+        self, *, theme: ThemeName = "dark", columns: int | None = None, scale: float = 1.0, title: bool = True
+    ) -> Image.Image:
+        """The result as one picture.
+
+        theme: "dark" or "light". columns: tiles in a row, of a result that is a sheet of tiles. scale: how many times
+        as large; words stay sharp. title: with title and subtitle.
+        """
+        return self.drawn(Style(theme, columns, scale, title))
+
+    def drawn(self, style: Style) -> Image.Image:
+        """The result as one picture in a style."""
+        return raster(self.figure(self.fitting(style)), style.theme, style.scale)
+
+    def pictures(
+        self, *, theme: ThemeName = "dark", columns: int | None = None, scale: float = 1.0, title: bool = True
+    ) -> dict[str, Image.Image]:
+        """The result as pictures with names; most results are one, named "picture". The options are those of image."""
+        style = self.fitting(Style(theme, columns, scale, title))
+        return {name: raster(one, theme, scale) for name, one in self.figures(style).items()}
+
+    def fitting(self, style: Style) -> Style:
+        """The style. Raises InputError where this result cannot be drawn in it."""
+        if style.columns is not None and not self.tiled:
+            raise no_tiles(self.kind)
+        return style
+
+    @property
+    def tiled(self) -> bool:
+        """Whether it is drawn as a sheet of tiles, of which `columns` may say how many stand in a row."""
+        return self.in_tiles
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -11,15 +11,19 @@ from convscope.errors import ConvscopeError, ResultError
 from convscope.plain import shown
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_text, last_picture
+from convscope.render.figure import Figure
+from convscope.render.style import Style
 from convscope.results import (  # noqa: F401  (each says there which kinds of results there are)
     activations,
     assessment,
     board,
+    difference,
     heatmap,
     inversion,
     page,
     pictures,
     predictions,
+    training,
     variations,
     weights,
 )
@@ -34,9 +38,9 @@ from convscope.results.result import KINDS, Result
 class SavedPicture(Result, kind="picture"):
     """A result read from a PNG: the picture itself, array `picture` (`h w 3`, bytes), and its recipe."""
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The picture, pixel for pixel."""
-        return Image.fromarray(self.arrays["picture"])
+        return Figure.of(self.arrays["picture"])
 
 
 _PICTURE = {"picture": ("h", "w", "c")}
