@@ -35,6 +35,17 @@ class Picture:
         how = Image.Resampling.BICUBIC if self.smooth or picture.width > width else Image.Resampling.NEAREST
         return picture.resize((width, height), how)
 
+    @property
+    def in_cells(self) -> bool:
+        """Whether it is enlarged with its cells visible."""
+        return not self.smooth and self.size[0] > self.pixels.shape[1]
+
+    def kept(self, finest: float) -> Image.Image:
+        """The pixels, at most `finest` of them for one of the figure."""
+        height, width = self.pixels.shape[:2]
+        factor = min(1.0, finest * max(self.size[0] / width, self.size[1] / height))
+        return self.resized(max(1, round(width * factor)), max(1, round(height * factor)))
+
 
 @dataclass(frozen=True)
 class Text:

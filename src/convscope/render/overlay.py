@@ -49,7 +49,7 @@ def overlay(
     weight = (strength * weight**0.7)[..., None]
     light = photograph.astype(np.float64)
     grey = (light @ LUMA)[..., None]
-    calm = 0.45 * light + 0.35 * grey if theme == "dark" else 255 - FADED * (255 - 0.5 * light - 0.5 * grey)
+    calm = 0.45 * light + 0.35 * grey if theme == "dark" else 255 - FADED * (255 - 0.2 * light - 0.8 * grey)
     glow = colourise(heat, low, high, themed(map, theme, laid=True))
     mixed = calm * (1 - weight) + glow * weight
     rounded: UInt8[np.ndarray, "h w 3"] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)

@@ -21,9 +21,9 @@ from convscope.render.page import page, pixels_uri
 from convscope.render.style import Style, ThemeName
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
-from convscope.results.files import ENDINGS, check_ending, write_whole
+from convscope.results.files import ENDINGS, check_ending
 from convscope.results.heatmap import CLIPPED, scale_of_maps
-from convscope.results.result import Axes, Result
+from convscope.results.result import Axes, Result, check_unstyled
 
 SIDE, ON_PAGE = 224, 112
 """Pixels on the long side of a tile in the picture; of a map's values on the page."""
@@ -49,6 +49,7 @@ class Board(Result, kind="board", facts=BoardFacts):
     `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
 
     facts: BoardFacts
+    endings = (*ENDINGS, ".html")
 
     needs: ClassVar[Axes] = {
         "maps": ("networks", "methods", "targets", "h", "w"),
@@ -228,16 +229,17 @@ class Board(Result, kind="board", facts=BoardFacts):
             "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
         }
 
-    def save(self, path: str | Path, picture: str | None = None) -> Path:
-        """Write the result: `.html` is the page, `.png` and `.npz` as any result."""
-        if Path(path).suffix.lower() != ".html":
-            return super().save(path, picture)
-        return write_whole(path, self.page().encode())
+    def _file(self, suffix: str, picture: str | None, style: Style) -> bytes:
+        """`.html` is the page, the others as of any result."""
+        if suffix != ".html":
+            return super()._file(suffix, picture, style)
+        check_unstyled(suffix, style)
+        return self.page().encode()
 
 
 def check_board_ending(path: str | Path) -> None:
     """Raises ResultError, before any work, for a file that a board cannot be saved as."""
-    check_ending(path, (*ENDINGS, ".html"))
+    check_ending(path, Board.endings)
 
 
 def _shares(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

@@ -19,7 +19,7 @@ from convscope.render.raster import raster
 from convscope.render.style import PLAIN, Style
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
-from convscope.results.files import ENDINGS, check_ending, write_whole
+from convscope.results.files import ENDINGS, check_ending
 from convscope.results.result import Axes, Result, recipe_text
 
 MOST_WIDE = 1440
@@ -52,6 +52,7 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
     frames were kept `frames` (`f n h w c`, bytes)."""
 
     facts: PicturesFacts
+    endings = ENDINGS + MOVING
     in_tiles = True
 
     needs: ClassVar[Axes] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
@@ -128,16 +129,14 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
             result.append(np.asarray(raster(figure, style.theme, style.scale)))
         return result
 
-    def save(self, path: str | Path, picture: str | None = None) -> Path:
-        """Write the result: `.npz` and `.png` as any result; `.gif`, `.webp` and `.mp4` show the frames in motion.
+    def _file(self, suffix: str, picture: str | None, style: Style) -> bytes:
+        """`.gif`, `.webp` and `.mp4` show the frames in motion, the others are as of any result.
 
-        Raises ResultError for another ending, where no frames were kept, and where the file cannot be written.
+        Raises ResultError where no frames were kept.
         """
-        suffix = Path(path).suffix.lower()
         if suffix not in MOVING:
-            return super().save(path, picture)
-        check_ending(path, ENDINGS + MOVING)
-        return write_whole(path, animation_bytes(self.film(), suffix, recipe_text(self)))
+            return super()._file(suffix, picture, style)
+        return animation_bytes(self.film(style), suffix, recipe_text(self, style))
 
 
 def preview_png(pictures: Float[np.ndarray, "n h w c"]) -> bytes:
