@@ -1,5 +1,6 @@
 """Colour bars: the legend of a heatmap, lying below pictures or standing beside them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,8 +26,13 @@ class Bar:
     label: str = ""
 
 
-def draw_bar(figure: Figure, bar: Bar, at: tuple[int, int], length: int) -> None:
-    """A bar that lies, with its ends' values and its label beside it."""
+def room_beside(bar: Bar, left: int, length: int, width: int) -> int:
+    """How many pixels the label has beside a bar that lies, on a figure so wide."""
+    return width - EDGE_ROOM - left - width_of(number(bar.low), SMALL) - width_of(number(bar.high), SMALL) - length - 28
+
+
+def draw_bar(figure: Figure, bar: Bar, at: tuple[int, int], length: int, below: Sequence[str] = ()) -> None:
+    """A bar that lies, with its ends' values, and its label beside it or, given as lines, below."""
     low, high = number(bar.low), number(bar.high)
     x = at[0] + width_of(low, SMALL) + 7
     figure.text((at[0], at[1] + 8), low, SMALL, anchor="lm")
@@ -36,8 +42,11 @@ def draw_bar(figure: Figure, bar: Bar, at: tuple[int, int], length: int) -> None
     after = x + length + 7
     figure.text((after, at[1] + 8), high, SMALL, anchor="lm")
     start = after + width_of(high, SMALL) + 14
-    text = shortened(bar.label, SMALL, figure.width - EDGE_ROOM - start)
-    figure.text((start, at[1] + 8), text, SMALL, "faint", "lm")
+    if not below:
+        text = shortened(bar.label, SMALL, figure.width - EDGE_ROOM - start)
+        figure.text((start, at[1] + 8), text, SMALL, "faint", "lm")
+    for line, text in enumerate(below):
+        figure.text((at[0], at[1] + 20 + line * (SMALL + 4)), text, SMALL, "faint")
 
 
 def draw_upright_bar(figure: Figure, bar: Bar, ends: tuple[str, str], at: tuple[int, int], length: int) -> None:

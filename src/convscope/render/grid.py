@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from convscope.render.colour_bar import Bar, draw_bar
+from convscope.render.colour_bar import Bar, draw_bar, room_beside
 from convscope.render.figure import Figure, Paint
 from convscope.render.text import shortened, width_of
 
@@ -67,8 +67,10 @@ def sheet(
     foot = SMALL + 24 if bar else 0
     needed = max(width_of(title, TITLE), width_of(subtitle, SMALL)) + 2 * MARGIN if title or subtitle else 0
     full_w = max(left + columns * cell_w - GAP + MARGIN, min(needed, 1440), MIN_WIDTH if bar or title else 0)
-    figure = Figure(full_w, body_top + rows * cell_h - GAP + foot + MARGIN)
     room = full_w - 2 * MARGIN
+    below = _legend(bar, room, full_w) if bar else []
+    foot += len(below) * (SMALL + 4)
+    figure = Figure(full_w, body_top + rows * cell_h - GAP + foot + MARGIN)
     if title:
         figure.text((MARGIN, MARGIN - 3), shortened(title, TITLE, room), TITLE)
     if subtitle:
@@ -82,8 +84,17 @@ def sheet(
             at = (x, y + height + 4 + line * (SMALL + 3))
             figure.text(at, shortened(text, SMALL, width), SMALL, "faint" if line else "ink")
     if bar:
-        draw_bar(figure, bar, (MARGIN, figure.height - MARGIN - SMALL - 8), min(220, room // 2))
+        y = figure.height - MARGIN - SMALL - 8 - len(below) * (SMALL + 4)
+        draw_bar(figure, bar, (MARGIN, y), min(220, room // 2), below)
     return figure
+
+
+def _legend(bar: Bar, room: int, width: int) -> list[str]:
+    """The lines of a bar's label that stand below it; none where it has room beside it."""
+    beside = room_beside(bar, MARGIN, min(220, room // 2), width)
+    if width_of(bar.label, SMALL) <= beside:
+        return []
+    return [shortened(line, SMALL, room) for line in broken([bar.label], SMALL, room)]
 
 
 def _numbers(
@@ -106,19 +117,25 @@ def _numbers(
         figure.text((left - 8, y), str(first + row * columns), SMALL, "ink", "rm")
 
 
-def paragraph(lines: Sequence[str], width: int, paint: Paint = "ink") -> Figure:
-    """Lines of text, broken where they are too long."""
-    broken: list[str] = []
+def broken(lines: Sequence[str], size: int, room: int, indent: str = "") -> list[str]:
+    """Lines of text, broken where they are wider than `room`; what goes on is indented."""
+    result: list[str] = []
     for line in lines:
         rest = ""
         for word in line.split():
-            if rest and width_of(f"{rest} {word}", WORDS) > width - 2 * MARGIN:
-                broken.append(rest)
-                rest = f"   {word}"
+            if rest and width_of(f"{rest} {word}", size) > room:
+                result.append(rest)
+                rest = f"{indent}{word}"
             else:
                 rest = f"{rest} {word}" if rest else word
-        broken.append(rest)
-    figure = Figure(width, len(broken) * (WORDS + 8) + 2 * MARGIN)
-    for number, line in enumerate(broken):
+        result.append(rest)
+    return result
+
+
+def paragraph(lines: Sequence[str], width: int, paint: Paint = "ink") -> Figure:
+    """Lines of text, broken where they are too long."""
+    shown = broken(lines, WORDS, width - 2 * MARGIN, indent="   ")
+    figure = Figure(width, len(shown) * (WORDS + 8) + 2 * MARGIN)
+    for number, line in enumerate(shown):
         figure.text((MARGIN, MARGIN + number * (WORDS + 8)), line, WORDS, paint)
     return figure

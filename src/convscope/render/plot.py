@@ -7,9 +7,12 @@ from convscope.render.figure import Figure, Paint
 from convscope.render.text import figure, shortened, width_of
 
 COLOURS: tuple[Paint, ...] = ("series0", "series1", "series2", "series3")
+FEW = 6
+"""Places that are all named, as far as they have room."""
 SMALL, HEIGHT, LEFT, RIGHT, TOP, FOOT = 13, 240, 56, 24, 44, 40
-LEAST = 56
-"""Pixels that the name of a place has, at least; where places are closer, only some are named."""
+LEAST, MOST = 56, 132
+"""Pixels that the name of a place has, at least, and at most where it is long; where places are closer, only some are
+named."""
 
 
 def line_plot(
@@ -32,8 +35,10 @@ def line_plot(
         plot.line([(LEFT, y), (width - RIGHT, y)], "edge")
         plot.text((LEFT - 8, y), f"{tick:g}", SMALL, "faint", "rm")
     every = max(1, math.ceil(LEAST / step))
-    for i in range(0, len(places), every):
-        text = shortened(places[i], SMALL, int(step * every) - 6)
+    wide = min(MOST, max([LEAST, *(width_of(place, SMALL) + 10 for place in places)]))
+    named = every if len(places) <= FEW else max(1, math.ceil(wide / step))
+    for i in range(0, len(places), named):
+        text = shortened(places[i], SMALL, int(step * named) - 6)
         plot.text((at(i, 0)[0], TOP + HEIGHT + 8), text, SMALL, "ink", "ma")
     end, first = width - RIGHT, next(iter(lines), "")
     for (name, values), paint in reversed(list(zip(lines.items(), COLOURS, strict=False))):

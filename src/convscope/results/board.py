@@ -22,7 +22,7 @@ from convscope.render.style import Style, ThemeName
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending
-from convscope.results.heatmap import CLIPPED, scale_of_maps
+from convscope.results.heatmap import CLIPPED, SIDES, scale_of_maps
 from convscope.results.result import Axes, Result, check_unstyled
 
 SIDE, ON_PAGE = 224, 112
@@ -107,6 +107,8 @@ class Board(Result, kind="board", facts=BoardFacts):
         }
         told = words[self.facts.scale]
         told = told if self._ranked is not None else f"unscaled; {told}"
+        signed = any(self._bar(n, m).map == "signed" for m, n in self._order())
+        told = f"{told}; {SIDES}" if signed else told
         fine = any(self._display(m) != "region" for m in range(len(self.facts.methods)))
         return f"{told}; pixel maps are {CLIPPED}" if fine and self._ranked is None else told
 

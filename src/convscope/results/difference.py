@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from convscope.render.captions import apart
 from convscope.render.figure import Figure
 from convscope.render.grid import sheet
 from convscope.render.overlay import overlay
@@ -89,12 +90,12 @@ class Difference(Result, kind="difference", facts=DifferenceFacts):
             for heat, guess, name in zip(maps, guesses, self.facts.networks, strict=True):
                 low, high, _ = scale_of_maps(heat, False)
                 tiles.append(overlay(picture, heat, low, high, theme=style.theme))
-                captions.append(f"{name}: {guess['label']}\n{100 * guess['probability']:.1f} %")
+                captions.append(f"{name}\n{guess['label']} · {100 * guess['probability']:.1f} %")
         return sheet(tiles, tile=(SIDE, SIDE), columns=3, title=style.named("what each looked at"), captions=captions)
 
     def _units(self, style: Style) -> Figure:
         pictures = (self.arrays["pictures"] * 255).round().astype(np.uint8)
         tiles = [one for pair in pictures for one in pair]
         captions = [f"{unit}\n{name}" for unit in self.facts.pictured for name in self.facts.networks]
-        title = style.named("what units look for")
-        return sheet(tiles, tile=(SIDE, SIDE), columns=4, title=title, captions=captions)
+        title, under = apart(style.named("what units look for"), captions)
+        return sheet(tiles, tile=(SIDE, SIDE), columns=4, title=title, captions=under)

@@ -26,12 +26,17 @@ LEAST = 12
 """Pixels on the short side of such a part, at least."""
 CLIP = 99.5
 """Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
+SIDES = "blue: against, orange: for"
+"""What the colours of a signed map say, in both themes."""
+OF_CLASSES = ("logit", "probability")
+"""The quantities that are of a class."""
 CLIPPED = f"clipped at the {CLIP:g}th percentile"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HeatmapFacts(Facts):
-    """target: as text; name: the same with classes by their names. value: of the target. method, method_title: its name
+    """target: as text; name: the same with classes by their names. value: of the target; quantity: what kind of value.
+    method, method_title: its name
     and title. display: how the map is shown: "region", "fine" or "coloured". about: what the map tells. from_lowest:
     whether its scale begins at the least value. layer: that was looked at; channels, made_of: of it, where not all.
     class_index, label, probability: of a target that is a class. guess: the class named first, where the scores were
@@ -42,6 +47,7 @@ class HeatmapFacts(Facts):
     target: str = ""
     name: str = ""
     value: float | None = None
+    quantity: str | None = None
     method: str = ""
     method_title: str = ""
     display: str = "region"
@@ -78,8 +84,11 @@ class HeatmapFacts(Facts):
 
     def _title(self) -> str:
         if self.probability is not None:
-            return f"{self.label}  {100 * self.probability:.1f} %"
-        return f"the layer {self.target}" if self.value is None else f"{self.name}  {number(self.value)}"
+            return f"class {self.label} · {100 * self.probability:.1f} %"
+        if self.value is None:
+            return f"the layer {self.target}"
+        named = f"class {self.name}" if self.quantity in OF_CLASSES else self.name
+        return f"{named} · {self.quantity or 'value'} {number(self.value)}"
 
 
 class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
@@ -158,8 +167,7 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
     ) -> Figure:
         """Photograph and map side by side with a colour bar, laid out."""
         least, most, colours = self._between(low, high)
-        unit = "unscaled" + (f"; {CLIPPED}" if self.display != "region" else "")
-        bar = Bar(least, most, themed(colours, style.theme, laid=self.display == "region"), unit)
+        bar = Bar(least, most, themed(colours, style.theme, laid=self.display == "region"), self._legend(colours))
         shown = self._shown(style.theme, low, high, strength)
         tiles = [self.arrays["image"], shown]
         names = ["the photograph", "the map"]
@@ -182,6 +190,12 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         if not self.notes:
             return figure
         return Figure.stacked([figure, paragraph([f"Note: {note}." for note in self.notes], figure.width, "faint")])
+
+    def _legend(self, colours: MapName) -> str:
+        """What the colours say."""
+        of = f"{self.facts.method_title}, unscaled".removeprefix(", ")
+        told = of if self.display == "region" else f"attribution, {CLIPPED}"
+        return f"{told}; {SIDES}" if colours == "signed" else told
 
     def seen_part(self) -> tuple[int, int, int, int] | None:
         """Top, bottom, left and right of the part of the picture that a target sees which does not see all of it, as a
@@ -266,6 +280,11 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         least, most, colours = self._between(low, high)
         pixels = overlay(self.arrays["image"], self.arrays["map"], least, most, map=colours, strength=strength)
         return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def class_name(label: str) -> str:
+    """A class as it is called where nothing else says that it is one: by its name, or as "class 6"."""
+    return f"class {label}" if label.isdigit() else label
 
 
 def scale_of_maps(maps: Float[np.ndarray, "*shape"], fine: bool) -> tuple[float, float, MapName]:

@@ -12,6 +12,7 @@ from jaxtyping import Float, UInt8
 from convscope.errors import ResultError
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_bytes, check_video
+from convscope.render.captions import apart
 from convscope.render.colour import as_rgb
 from convscope.render.figure import Figure
 from convscope.render.grid import columns_for, sheet
@@ -90,12 +91,13 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         size = tiles[0].shape[0], tiles[0].shape[1]
         values = [figure(float(value)) for value in self.arrays["values"]]
         captions = [f"{name}\n{value}" for name, value in zip(self.facts.captions, values, strict=True)]
+        title, under = apart(style.named(self.facts.title), captions)
         return sheet(
             tiles,
             tile=size,
             columns=style.across(columns_for(len(tiles), size)),
-            captions=captions,
-            title=style.named(self.facts.title),
+            captions=under,
+            title=title,
             subtitle=style.named(self.facts.subtitle),
         )
 
@@ -105,13 +107,13 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         steps = self.facts.frames
         several = frames.shape[1] > 1
         tiles = [as_rgb(frames[f, n] / 255) for n in range(frames.shape[1]) for f in range(len(frames))]
-        names = self.facts.captions
+        title, names = apart(style.named(self.facts.title), self.facts.captions)
         captions = [f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps]
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))
         columns = style.across(min(len(steps), max(1, MOST_WIDE // (size[1] + 3))))
-        title = style.named(names[0] if not several else self.facts.title)
+        title = title if several else style.named(names[0])
         told = style.named("after so many steps")
         return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle=told)
 
