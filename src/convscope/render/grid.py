@@ -13,6 +13,8 @@ from convscope.render.text import shortened, width_of
 MARGIN, GAP = 16, 3
 TITLE, SMALL, WORDS = 19, 13, 14
 MIN_WIDTH = 360
+CAPTION = 60
+"""Pixels that a caption has, at least, as far as it needs them: a number that is cut is another number."""
 
 
 def columns_for(count: int, tile: tuple[int, int], width: int = 1440) -> int:
@@ -35,6 +37,11 @@ def tile_size(shape: tuple[int, int], count: int) -> tuple[int, int]:
     if side >= wanted:
         factor = wanted / side if count > 32 else min(1.0, 160 / side)
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
+
+
+def widest(captions: Sequence[str]) -> int:
+    """How many pixels the widest line of captions takes."""
+    return max((width_of(line, SMALL) for caption in captions for line in caption.split("\n")), default=0)
 
 
 def sheet(
@@ -60,7 +67,7 @@ def sheet(
     height, width = tile
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     cell_h = height + GAP + (lines * (SMALL + 3) + 12 if lines else 0)
-    cell_w = width + GAP
+    cell_w = max(width, min(CAPTION, widest(captions))) + GAP
     left = MARGIN + (width_of(str(first_number + (rows - 1) * columns), SMALL) + 8 if numbered else 0)
     top = MARGIN + (TITLE + 8 if title else 0) + (SMALL + 8 if subtitle else 0)
     body_top = top + (SMALL + 5 if numbered else 0)
@@ -82,7 +89,7 @@ def sheet(
         figure.picture(pixels, (x, y), (width, height), smooth)
         for line, text in enumerate(captions[i].split("\n") if captions else ()):
             at = (x, y + height + 4 + line * (SMALL + 3))
-            figure.text(at, shortened(text, SMALL, width), SMALL, "faint" if line else "ink")
+            figure.text(at, shortened(text, SMALL, cell_w - GAP), SMALL, "faint" if line else "ink")
     if bar:
         y = figure.height - MARGIN - SMALL - 8 - len(below) * (SMALL + 4)
         draw_bar(figure, bar, (MARGIN, y), min(220, room // 2), below)

@@ -39,7 +39,8 @@ def line_plot(
     named = every if len(places) <= FEW else max(1, math.ceil(wide / step))
     for i in range(0, len(places), named):
         text = shortened(places[i], SMALL, int(step * named) - 6)
-        plot.text((at(i, 0)[0], TOP + HEIGHT + 8), text, SMALL, "ink", "ma")
+        half = width_of(text, SMALL) / 2 + 2
+        plot.text((min(max(at(i, 0)[0], half), width - half), TOP + HEIGHT + 8), text, SMALL, "ink", "ma")
     end, first = width - RIGHT, next(iter(lines), "")
     for (name, values), paint in reversed(list(zip(lines.items(), COLOURS, strict=False))):
         points = [at(i, min(1.0, max(0.0, value))) for i, value in enumerate(values)]

@@ -1,5 +1,7 @@
 """A figure as pixels."""
 
+import math
+
 from PIL import Image, ImageDraw
 
 from convscope.render.figure import Dot, Figure, Line, Picture, Rectangle, Text
@@ -56,10 +58,15 @@ def _rectangle(draw: ImageDraw.ImageDraw, item: Rectangle, colours: Theme, scale
 
 
 def _write(draw: ImageDraw.ImageDraw, item: Text, colours: Theme, scale: float) -> None:
-    """Write a line, no wider than it was measured: letters of another size are not exactly as much wider."""
-    size = max(SMALLEST, item.size * scale)
-    room = length_of(item.text, item.size) * scale
-    if scale != 1 and (taken := length_of(item.text, size)) > room > 0:
-        size = max(SMALLEST, int(STEPS * size * room / taken) / STEPS)
     at = item.at[0] * scale, item.at[1] * scale
-    draw.text(at, item.text, fill=colours.colour(item.paint), font=font(size), anchor=item.anchor)
+    face = font(fitted(item.text, item.size, scale))
+    draw.text(at, item.text, fill=colours.colour(item.paint), font=face, anchor=item.anchor)
+
+
+def fitted(text: str, size: int, scale: float) -> float:
+    """The size of letters with which a text is no wider than was measured, times the scale: letters of another size
+    are not exactly as much wider."""
+    room, result = length_of(text, size) * scale, size * scale
+    while scale != 1 and result > SMALLEST and length_of(text, result) > room:
+        result = math.ceil(STEPS * result - 1) / STEPS
+    return max(SMALLEST, result)

@@ -9,7 +9,7 @@ from convscope.errors import InputError
 
 ThemeName = Literal["dark", "light"]
 Colour = tuple[int, int, int]
-MOST_SCALE, MOST_PIXELS = 16.0, 150_000_000
+MOST_SCALE, MOST_PIXELS = 8.0, 150_000_000
 """How much a picture is enlarged at most, and the pixels that it has at most."""
 
 
@@ -77,11 +77,14 @@ class Style:
         """The title or subtitle, unless there is to be none."""
         return title if self.title else ""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The style as options of what draws a result."""
+        return {name: getattr(self, name) for name in ("theme", "columns", "scale", "title")}
+
     def told(self) -> dict[str, Any]:
         """What is not as usual, as plain JSON."""
-        usual = Style()
-        own = {name: getattr(self, name) for name in ("theme", "columns", "scale", "title")}
-        return {name: value for name, value in own.items() if value != getattr(usual, name)}
+        return {name: value for name, value in self.options.items() if value != getattr(PLAIN, name)}
 
     def across(self, usual: int) -> int:
         """How many tiles stand in a row."""

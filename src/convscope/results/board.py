@@ -231,10 +231,10 @@ class Board(Result, kind="board", facts=BoardFacts):
             "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
         }
 
-    def _file(self, suffix: str, picture: str | None, style: Style) -> bytes:
+    def file_bytes(self, suffix: str, picture: str | None, style: Style) -> bytes:
         """`.html` is the page, the others as of any result."""
         if suffix != ".html":
-            return super()._file(suffix, picture, style)
+            return super().file_bytes(suffix, picture, style)
         check_unstyled(suffix, style)
         return self.page().encode()
 

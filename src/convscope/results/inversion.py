@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from convscope.render.colour import as_rgb
 from convscope.render.figure import Figure
-from convscope.render.grid import sheet
+from convscope.render.grid import MIN_WIDTH, sheet
 from convscope.render.plot import line_plot
 from convscope.render.style import Style
 from convscope.render.text import figure
@@ -75,7 +75,9 @@ class Inversion(Pictures, kind="inversion", facts=InversionFacts):
             ]
             for weight in weights
         }
-        return Figure.stacked([grid, line_plot(layers, lines, width=grid.width, title="similarity to the photograph")])
+        return Figure.stacked(
+            [grid, line_plot(layers, lines, width=max(grid.width, MIN_WIDTH), title="similarity to the photograph")]
+        )
 
 
 def _named(weight: float) -> str:

@@ -15,7 +15,7 @@ from convscope.render.animation import animation_bytes, check_video
 from convscope.render.captions import apart
 from convscope.render.colour import as_rgb
 from convscope.render.figure import Figure
-from convscope.render.grid import columns_for, sheet
+from convscope.render.grid import CAPTION, columns_for, sheet
 from convscope.render.raster import raster
 from convscope.render.style import PLAIN, Style
 from convscope.render.text import figure
@@ -95,7 +95,7 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         return sheet(
             tiles,
             tile=size,
-            columns=style.across(columns_for(len(tiles), size)),
+            columns=style.across(columns_for(len(tiles), (size[0], max(size[1], CAPTION)))),
             captions=under,
             title=title,
             subtitle=style.named(self.facts.subtitle),
@@ -112,7 +112,7 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))
-        columns = style.across(min(len(steps), max(1, MOST_WIDE // (size[1] + 3))))
+        columns = style.across(min(len(steps), max(1, MOST_WIDE // (max(size[1], CAPTION) + 3))))
         title = title if several else style.named(names[0])
         told = style.named("after so many steps")
         return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle=told)
@@ -131,13 +131,13 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
             result.append(np.asarray(raster(figure, style.theme, style.scale)))
         return result
 
-    def _file(self, suffix: str, picture: str | None, style: Style) -> bytes:
+    def file_bytes(self, suffix: str, picture: str | None, style: Style) -> bytes:
         """`.gif`, `.webp` and `.mp4` show the frames in motion, the others are as of any result.
 
         Raises ResultError where no frames were kept.
         """
         if suffix not in MOVING:
-            return super()._file(suffix, picture, style)
+            return super().file_bytes(suffix, picture, style)
         return animation_bytes(self.film(style), suffix, recipe_text(self, style))
 
 

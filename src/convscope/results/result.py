@@ -39,6 +39,10 @@ def no_tiles(kind: str) -> InputError:
     )
 
 
+UNDRAWN = (".npz", ".html")
+"""The endings of files that are no picture of a result."""
+
+
 def check_unstyled(suffix: str, style: Style) -> None:
     """Raises InputError where a style is given for a file that is not drawn in it."""
     if told := style.told():
@@ -178,9 +182,9 @@ class Result(ABC):
         """
         check_ending(path, self.endings)
         style = self.fitting(Style(theme, columns, scale, title))
-        return write_whole(path, self._file(Path(path).suffix.lower(), picture, style))
+        return write_whole(path, self.file_bytes(Path(path).suffix.lower(), picture, style))
 
-    def _file(self, suffix: str, picture: str | None, style: Style) -> bytes:
+    def file_bytes(self, suffix: str, picture: str | None, style: Style) -> bytes:
         """The result as a file of that ending."""
         if suffix != ".npz":
             return self._picture(suffix, picture, style)

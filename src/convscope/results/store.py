@@ -1,5 +1,6 @@
 """Results back from files."""
 
+import io
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from convscope.errors import ConvscopeError, ResultError
+from convscope.errors import ConvscopeError, InputError, ResultError
 from convscope.plain import shown
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_text, last_picture
 from convscope.render.pdf import pdf_metadata
+from convscope.render.style import Style
 from convscope.render.svg import svg_metadata
 from convscope.results import (  # noqa: F401  (each says there which kinds of results there are)
     activations,
@@ -121,6 +123,25 @@ def load_picture(path: str | Path) -> SavedPicture:
         known = ", ".join((*ENDINGS, *MOVING[:-1]))
         raise ResultError(f"{str(path)!r} ends in {suffix!r}; expected a result, {known} or {MOVING[-1]}")
     return _saved(None if pixels is None else np.asarray(pixels), about, path)
+
+
+def pixels_in(data: bytes, suffix: str) -> np.ndarray | None:
+    """The picture in the bytes of a file of that ending, the last of an animation; None of what holds no pixels."""
+    if suffix in MOVING:
+        return last_picture(data, suffix)
+    if suffix in DRAWN:
+        return None
+    with Image.open(io.BytesIO(data)) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def style_of(saved: SavedPicture, path: Path) -> Style:
+    """How the picture in a file was drawn. Raises ResultError where that cannot be read."""
+    told = saved.facts.get("style", {})
+    try:
+        return Style(**told)
+    except (TypeError, InputError):
+        raise ResultError(f"how the picture in {str(path)!r} was drawn cannot be read") from None
 
 
 DRAWN: Mapping[str, Callable[[bytes], str | None]] = {".svg": svg_metadata, ".pdf": pdf_metadata}

@@ -31,6 +31,7 @@ class Weights(Result, kind="weights", facts=WeightsFacts):
     """Arrays: `weights` (`out in kh kw`; a dense layer's have kh = kw = 1)."""
 
     facts: WeightsFacts
+    in_tiles = True
 
     needs: ClassVar[Axes] = {"weights": ("out", "in", "kh", "kw")}
 

@@ -153,8 +153,8 @@ def heatmap_of(
 
 SPREAD = "where the cells of {!r} lie is not known exactly: the map is spread evenly over the picture"
 EMPTY = (
-    "the map is zero everywhere: nothing in the picture speaks for it by this method; a signed map may show what speaks "
-    "against it"
+    "the map is zero everywhere: nothing in the picture speaks for it by this method; a signed map may show what "
+    "speaks against it"
 )
 
 

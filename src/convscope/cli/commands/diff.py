@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.command import NETWORK, Common, Outcome, command
-from convscope.cli.telling import saved
+from convscope.cli.arguments import Saved
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.results.files import check_ending
 from convscope.verbs.diff import diff
 
@@ -14,7 +14,7 @@ from convscope.verbs.diff import diff
 @command(
     "diff",
     verb=diff,
-    shares=NETWORK[1:],
+    shares=DRAWN[1:],
     examples=[
         "diff efficientnet_lite0 trained/ photos/",
         "diff before.pt2 after.pt2 cat.jpg coffee.jpg --trust --out moved.png",
@@ -25,11 +25,11 @@ def main(
     before: Annotated[str, typer.Argument(help="A network: a name, a file, or a folder of train.")],
     after: Annotated[str, typer.Argument(help="Another, of the same plan.")],
     images: Annotated[list[str], typer.Argument(help="Pictures, folders or patterns.")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     **options: object,
 ) -> Outcome:
     """How two networks see the same pictures: layers, channels, heatmaps, and what channels look for."""
     file = out or Path("diff.png")
     check_ending(file)
     nets = [common.load(name) for name in (before, after)]
-    return common.made(diff, *nets, images, save=lambda result: saved(result, file), **options)
+    return common.made(diff, *nets, images, save=lambda result: common.saved(result, file), **options)
