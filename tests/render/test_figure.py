@@ -13,6 +13,7 @@ from convscope.errors import InputError, MissingExtraError
 from convscope.render import pdf as home
 from convscope.render.captions import apart
 from convscope.render.figure import Figure, Text
+from convscope.render.overlay import overlay
 from convscope.render.pdf import pdf, pdf_metadata
 from convscope.render.raster import fitted, raster
 from convscope.render.style import PLAIN, THEMES, Style, extent
@@ -96,6 +97,19 @@ def test_placing_moves_all_items() -> None:
     figure.place(everything(), (30, 40))
     alone, moved = np.asarray(raster(everything())), np.asarray(raster(figure))
     np.testing.assert_array_equal(moved[40:160, 30:230], alone)
+
+
+@THEME
+def test_thin_strokes_stay_visible_where_it_is_cold(theme: Any) -> None:
+    drawing = np.full((20, 20, 3), 255, np.uint8)
+    drawing[:, 10] = 0
+    heat = np.zeros((20, 20))
+    heat[:5] = 1.0
+    shown = overlay(drawing, heat, 0.0, 1.0, strength=1.0, theme=theme).astype(int)
+    assert abs(shown[15, 5] - shown[15, 10]).min() > 120, "where it is cold"
+    assert shown[15, 5].min() >= 200 if theme == "light" else shown[15, 5].max() <= 210
+    end = (116, 15, 0) if theme == "light" else (252, 255, 164)
+    assert abs(shown[2, 5] - end).max() <= 1, "where it is hot, it has the colour of the scale's end"
 
 
 # --- formats ----------------------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import typer
 
 from convscope.cli.telling import Outcome, told
 from convscope.render.style import MOST_SCALE, PLAIN, Style, ThemeName
-from convscope.results.result import UNDRAWN, Result, check_unstyled, no_tiles
+from convscope.results.result import Result
+from convscope.results.styled import UNDRAWN, check_unstyled, no_tiles
 
 PICTURE = ("theme", "columns", "picture_scale", "no_title")
 """What commands share that write pictures."""

@@ -23,7 +23,8 @@ from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
 from convscope.results.files import ENDINGS, check_ending
 from convscope.results.heatmap import CLIPPED, SIDES, scale_of_maps
-from convscope.results.result import Axes, Result, check_unstyled
+from convscope.results.result import Axes, Result
+from convscope.results.styled import check_unstyled
 
 SIDE, ON_PAGE = 224, 112
 """Pixels on the long side of a tile in the picture; of a map's values on the page."""

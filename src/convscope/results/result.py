@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from convscope.errors import InputError, ResultError
+from convscope.errors import ResultError
 from convscope.memory import memory_watched
 from convscope.render.figure import Figure
 from convscope.render.raster import raster
@@ -22,6 +22,7 @@ from convscope.results.files import ENDINGS, PICTURES, check_ending, write_whole
 from convscope.results.formats import picture_file
 from convscope.results.npz import npz_bytes, npz_within
 from convscope.results.recipe import Recipe
+from convscope.results.styled import check_unstyled, no_tiles
 
 Axes = Mapping[str, tuple[str, ...]]
 """The names of the axes of arrays, by the arrays' names."""
@@ -29,25 +30,6 @@ NUMBERS_IN_PNG = 4_000_000
 """Arrays that take more bytes than this, packed, stay out of PNG files."""
 FACTS_IN_PNG = 100_000
 """Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
-
-
-def no_tiles(kind: str) -> InputError:
-    """What is raised where columns are given for what has none to choose."""
-    return InputError(
-        f"columns is of sheets of tiles; a result of kind {kind!r} is none, or one whose rows mean something: "
-        "leave it out"
-    )
-
-
-UNDRAWN = (".npz", ".html")
-"""The endings of files that are no picture of a result."""
-
-
-def check_unstyled(suffix: str, style: Style) -> None:
-    """Raises InputError where a style is given for a file that is not drawn in it."""
-    if told := style.told():
-        names = ", ".join(told)
-        raise InputError(f"{names}: of pictures; a {suffix} file is written as it is, leave out what was given")
 
 
 KINDS: dict[str, type["Result"]] = {}
@@ -156,9 +138,9 @@ class Result(ABC):
         return Summary({"verb": self.recipe.verb, "arrays": {name: list(a.shape) for name, a in self.arrays.items()}})
 
     @memory_watched("drawing the result")
-    def png(self, name: str | None = None, style: Style = PLAIN) -> bytes:
-        """The picture (or that one of `pictures`) as PNG, with the recipe and which one it is inside."""
-        return self._picture(".png", name, self.fitting(style))
+    def png(self) -> bytes:
+        """The picture as PNG, with the recipe inside, but not the arrays."""
+        return picture_file(".png", self.figure(PLAIN), PLAIN, recipe_and_facts(self))
 
     @memory_watched("drawing the result")
     def save(

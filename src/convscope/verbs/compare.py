@@ -19,7 +19,8 @@ from convscope.objectives.units import Logit
 from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.board import Board
-from convscope.results.heatmap import Heatmap, class_name
+from convscope.results.heatmap import Heatmap
+from convscope.results.heatmap_facts import class_name
 from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.explain import COARSE, explain
 from convscope.verbs.question import GivenMethod, Question, Target, question_of

@@ -11,7 +11,7 @@ from convscope.models.photograph import Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.objectives.words import in_words
-from convscope.results.heatmap import class_name
+from convscope.results.heatmap_facts import class_name
 from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import REDIRECT_STEPS
 from convscope.synthesis.batches import Batches

@@ -10,7 +10,8 @@ from convscope.cli.many import BatchOf, Many, Table, check_many, is_many
 from convscope.cli.telling import told
 from convscope.errors import InputError
 from convscope.results.files import ENDINGS, check_ending, check_place
-from convscope.results.result import Result, check_unstyled
+from convscope.results.result import Result
+from convscope.results.styled import check_unstyled
 from convscope.verbs.activations import activations
 
 NO_FOLDERS = (

@@ -11,9 +11,10 @@ from convscope.cli.progress import Watcher
 from convscope.errors import ResultError
 from convscope.render.style import PLAIN, Style
 from convscope.results.pictures import check_picture_ending
-from convscope.results.result import UNDRAWN, Result
+from convscope.results.result import Result
 from convscope.results.saved import SavedPicture
 from convscope.results.store import DRAWN, load_picture, load_result, picture_of, pixels_in, style_of
+from convscope.results.styled import UNDRAWN
 from convscope.verbs.replay import replay
 
 
