@@ -16,7 +16,7 @@ $(VENV)/.core: pyproject.toml constraints.txt
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing what the tests and checks need"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25.1"
-	@$(PIP) -e ".[keras,hdf5,hf,lite,video]" --group dev
+	@$(PIP) -e ".[keras,hdf5,hf,lite,video,pdf]" --group dev
 	@touch $@
 
 setup: $(VENV)/.dev

@@ -12,6 +12,7 @@ from convscope.models.sources.vgg16_hed import fetch
 from convscope.render.colour import as_rgb
 from convscope.render.effects import EFFECTS
 from convscope.render.grid import sheet
+from convscope.render.raster import raster
 
 PHOTO, ROCKET = "examples/photographs/cat.jpg", "examples/photographs/rocket.jpg"
 STYLE = "examples/styles/strokes.jpg"
@@ -131,10 +132,11 @@ def _explanations(net: cs.Network) -> None:
             early.image().convert("RGB").save(OUT / "explain" / f"{method}.jpg", quality=86)
         tiles.append(made.shown())  # type: ignore[attr-defined]
         names.append(kind.title)
-    sheet(
+    explained = sheet(
         tiles, tile=(224, 224), columns=5, captions=names, title="one answer, explained in fifteen ways",
         subtitle="efficientnet_lite0 on the cat; each on its own scale, maps by the pixel beside the photograph",
-    ).save(OUT / "explanations.png")  # fmt: skip
+    )  # fmt: skip
+    raster(explained).save(OUT / "explanations.png")
     cs.explain(net, ROCKET, "class:missile", method="occlusion", patch=24, stride=8).save(OUT / "occlusion.png")
     ways = ["grad_cam", "integrated_gradients", "occlusion patch=32 stride=16", "rise"]
     cs.compare(net, PHOTO, methods=ways).save(OUT / "board.png")
@@ -166,7 +168,7 @@ def _trained(net: cs.Network) -> None:
 def _sheet(results: list[cs.Result], captions: list[str], columns: int, name: str) -> None:
     tiles = [as_rgb(result.arrays["images"][0]) for result in results]
     size = tiles[0].shape[0], tiles[0].shape[1]
-    sheet(tiles, tile=size, columns=columns, captions=captions).save(OUT / name)
+    raster(sheet(tiles, tile=size, columns=columns, captions=captions)).save(OUT / name)
 
 
 if __name__ == "__main__":

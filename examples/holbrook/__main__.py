@@ -12,6 +12,7 @@ import numpy as np
 import convscope as cs
 from convscope.render.colour import as_rgb, colourise
 from convscope.render.grid import sheet
+from convscope.render.raster import raster
 from examples.shared import PHOTOGRAPHS, example
 
 CHANNELS, SIDE = 2, 192
@@ -39,10 +40,8 @@ def main() -> None:
         )
         tiles += [as_rgb(picture) for picture in made.arrays["images"]]
         names += ["what it looks for"] * len(chosen)
-        run.save(
-            sheet(tiles, tile=(SIDE, SIDE), columns=len(depths), captions=names, title=f"{net.name} on the cat"),
-            f"maps-over-pictures-{row + 1}.png",
-        )
+        laid_out = sheet(tiles, tile=(SIDE, SIDE), columns=len(depths), captions=names, title=f"{net.name} on the cat")
+        run.save(raster(laid_out), f"maps-over-pictures-{row + 1}.png")
 
 
 if __name__ == "__main__":

@@ -270,11 +270,12 @@ def test_which_class_wins_is_drawn_where_the_window_was(
 
 def test_colours_of_classes_and_a_legend_that_does_not_overflow() -> None:
     from convscope.render.overlay import KINDS, class_figure
+    from convscope.render.raster import raster
 
     picture = np.full((20, 30, 3), 255, dtype=np.uint8)
     ranks = np.arange(20 * 30).reshape(20, 30) % (len(KINDS) + 2) - 1
     legend = [(f"class {i}", 0.1) for i in range(10)]
-    drawn = np.asarray(class_figure(picture, ranks, legend, title="t", subtitle="s"))
+    drawn = np.asarray(raster(class_figure(picture, ranks, legend, title="t", subtitle="s")))
     for colour in (*KINDS, (150, 150, 150)):
         assert (drawn == colour).all(2).any(), colour
     with pytest.raises(cs.ConvscopeError, match="occlusion of a class alone"):

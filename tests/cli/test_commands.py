@@ -301,8 +301,8 @@ def test_replay_without_the_photograph_says_what_to_do(tmp_path: Path, photograp
         (["weights", "stem.act"], "has no kernels; layers that have: stem.conv"),
         (["activations", "PHOTO", "blocks.99.*"], "no layer matches 'blocks.99.*'"),
         (["activations", "PHOTO", "blocks.4", "--channels", "3-x"], "cannot be read; expected such as 3,7,10-15"),
-        (["replay", "PHOTO", "--out", "x.png"], "expected a result, .png, .npz"),
-        (["explain", "PHOTO", "--out", "cam.jpg"], "results are saved as .png or .npz"),
+        (["replay", "PHOTO", "--out", "x.png"], "holds no recipe of convscope"),
+        (["explain", "PHOTO", "--out", "cam.bmp"], "results are saved as .png, .jpg, .jpeg, .svg, .pdf or .npz"),
     ],
 )
 def test_errors_are_one_line_and_leave_nothing(

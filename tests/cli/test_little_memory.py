@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 import convscope as cs
+from convscope.render.figure import Figure
+from convscope.render.style import Style
 from tests.contracts.verbs import VERBS
 from tests.networks import network
 
@@ -41,10 +43,10 @@ def test_every_verb_tells_of_memory_in_one_line(verb: str, tmp_path: Path, monke
 def test_drawing_a_result_tells_of_memory(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = cs.weights(network("plain"), "conv1")
 
-    def failing(self: object) -> Image.Image:
+    def failing(self: object, style: Style) -> Figure:
         raise error
 
-    monkeypatch.setattr(type(result), "image", failing)
+    monkeypatch.setattr(type(result), "figure", failing)
     with pytest.raises(cs.ConvscopeError, match=r"^memory ran out \(drawing the result\)"):
         result.save(tmp_path / "w.png")
     assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from convscope.render.colour import MAPS, as_rgb, colourise, own_scale, scale_of, to_bytes
+from convscope.render.colour import MAPS, as_rgb, colourise, own_scale, scale_of, themed, to_bytes
 from convscope.render.text import width_of
 from convscope.results.activations import Activations
 from convscope.results.recipe import Call, Recipe
@@ -16,6 +16,8 @@ ENDS: dict[Any, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "signed": ((213, 246, 255), (255, 233, 184)),
     "grey": ((0, 0, 0), (255, 255, 255)),
     "jet": ((0, 0, 127), (127, 0, 0)),
+    "signed_light": ((4, 51, 142), (116, 15, 0)),
+    "warm": ((255, 255, 255), (116, 15, 0)),
 }
 DARK = 32
 """No channel of what is shown as nothing is brighter than this."""
@@ -68,6 +70,27 @@ def test_signed_is_cold_below_zero_warm_above_and_dark_between() -> None:
     assert luma(colours).argmin() in range(98, 103)
     for half in (luma(colours)[:101][::-1], luma(colours)[100:]):
         assert (np.diff(half) >= -1).all()
+
+
+def test_on_white_paper_nothing_is_white_and_both_sides_darken_by_even_steps() -> None:
+    colours = colourise(np.linspace(-1, 1, 201), -1.0, 1.0, "signed_light").astype(float)
+    assert (colours[100] >= 250).all()
+    linear = np.where(colours <= 10.31475, colours / 3294.6, ((colours / 255 + 0.055) / 1.055) ** 2.4)
+    to_cones = [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566]]
+    to_cones.append([0.0883024619, 0.2817188376, 0.6299787005])
+    lightness = np.cbrt(linear @ np.array(to_cones).T) @ [0.2104542553, 0.7936177850, -0.0040720468]  # of OKLab
+    expected = 1 - 0.64 * np.abs(np.linspace(-1, 1, 201))
+    assert np.abs(lightness - expected).max() < 0.03
+    assert (colours[:90, 2] > colours[:90, 0]).all()
+    assert (colours[111:, 0] > colours[111:, 2]).all()
+    np.testing.assert_array_equal(colourise(np.linspace(0, 1, 11), 0.0, 1.0, "warm")[5:6, 0] > 200, True)
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_maps_have_a_counterpart_on_white_paper(name: Any) -> None:
+    assert themed(name, "dark") == themed(name, "dark", laid=True) == name
+    assert themed(name, "light") == {"signed": "signed_light"}.get(name, name)
+    assert themed(name, "light", laid=True) == {"signed": "signed_light", "inferno": "warm"}.get(name, name)
 
 
 def test_signed_gives_equal_room_to_both_sides() -> None:

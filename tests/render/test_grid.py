@@ -9,11 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from convscope.render import colour_bar, grid
 from convscope.render.colour import colourise
 from convscope.render.colour_bar import Bar
-from convscope.render.grid import columns_for, sheet, stacked, tile_size
-from convscope.render.text import PAPER, figure, shortened, width_of
+from convscope.render.figure import Figure
+from convscope.render.grid import columns_for, tile_size
+from convscope.render.grid import sheet as laid_out
+from convscope.render.raster import raster
+from convscope.render.style import THEMES
+from convscope.render.text import figure, shortened, width_of
+
+PAPER = THEMES["dark"].paper
 
 laws = settings(deadline=None, derandomize=True, database=None, max_examples=100)
 
@@ -31,17 +36,21 @@ def tiles(count: int, height: int = 10, width: int = 20) -> list[np.ndarray]:
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     """Everything that is written on sheets from here on."""
     found: Written = []
-    real = grid.write
+    real = Figure.text
 
-    def write(draw: Any, at: Any, text: str, size: int, colour: Any = (226, 228, 233), anchor: str = "la") -> None:
+    def text(self: Figure, at: Any, text: str, size: int, paint: Any = "ink", anchor: str = "la") -> None:
         width = width_of(text, size)
         left = at[0] - {"l": 0, "m": width / 2, "r": width}[anchor[0]]
         found.append((text, left, left + width))
-        real(draw, at, text, size, colour, anchor)
+        real(self, at, text, size, paint, anchor)
 
-    for module in (grid, colour_bar):
-        monkeypatch.setattr(module, "write", write)
+    monkeypatch.setattr(Figure, "text", text)
     return found
+
+
+def sheet(*given: Any, **options: Any) -> Image.Image:
+    """A sheet as it is drawn."""
+    return raster(laid_out(*given, **options))
 
 
 def texts(written: Written) -> list[str]:
@@ -105,8 +114,11 @@ def test_a_tile_is_averaged_when_it_shrinks() -> None:
 
 
 def test_pictures_one_below_the_other() -> None:
-    one, two = Image.new("RGB", (10, 5), (255, 0, 0)), Image.new("RGB", (20, 7), (0, 255, 0))
-    pixels = np.asarray(stacked([one, two]))
+    one, two = (
+        Figure.of(np.full((*size, 3), colour, np.uint8))
+        for size, colour in (((5, 10), (255, 0, 0)), ((7, 20), (0, 255, 0)))
+    )
+    pixels = np.asarray(raster(Figure.stacked([one, two])))
     assert pixels.shape == (12, 20, 3)
     assert (pixels[:5, :10] == (255, 0, 0)).all()
     assert (pixels[:5, 10:] == PAPER).all()

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 import convscope as cs
 from convscope.cli.main import app
-from convscope.render import grid
+from convscope.render.figure import Figure
 from convscope.results.activations import OVERVIEW_CHANNELS, OVERVIEW_LAYERS, Activations
 from convscope.results.recipe import Call, Recipe
 from convscope.results.weights import Weights
@@ -30,8 +30,8 @@ def activations(layers: int, channels: int = 3) -> Activations:
 def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Everything that is written on pictures from here on."""
     found: list[str] = []
-    real = grid.write
-    monkeypatch.setattr(grid, "write", lambda *given, **more: found.append(given[2]) or real(*given, **more))
+    real = Figure.text
+    monkeypatch.setattr(Figure, "text", lambda *given, **more: found.append(given[2]) or real(*given, **more))
     return found
 
 

@@ -22,6 +22,7 @@ from convscope.results.pictures import Pictures
 from convscope.results.png import KEY, png_bytes
 from convscope.results.recipe import FORMAT, Call, Recipe
 from convscope.results.result import FACTS_IN_PNG, Result, file_name
+from convscope.results.store import load_picture
 from convscope.results.weights import Weights
 
 RECIPE = Recipe(
@@ -157,7 +158,7 @@ def test_the_same_result_gives_the_same_bytes(suffix: str, tmp_path: Path) -> No
 
 
 def test_png_gives_back_the_picture_and_the_recipe(tmp_path: Path) -> None:
-    loaded = load_result(pictures().save(tmp_path / "x.png"))
+    loaded = load_picture(pictures().save(tmp_path / "x.png"))
     assert (loaded.recipe, loaded.facts) == (RECIPE, FACTS)
     assert loaded.notes == ("a note – with a dash", "another")
     np.testing.assert_array_equal(loaded.arrays["picture"], np.arange(60).reshape(5, 4, 3) * 4)
@@ -173,9 +174,12 @@ def test_a_long_recipe_fits_into_a_png(tmp_path: Path) -> None:
     assert load_result(pictures(recipe=recipe).save(tmp_path / "x.png")).recipe == recipe
 
 
+READ: list[tuple[Callable[[Path], Result], str]] = [(load_picture, ".png"), (load_result, ".npz")]
+
+
 def test_long_facts_stay_out_of_a_png_but_not_of_an_npz(tmp_path: Path) -> None:
     facts = FACTS | {"long": "x" * FACTS_IN_PNG}
-    png, npz = (load_result(pictures(facts).save(tmp_path / f"x{suffix}")) for suffix in (".png", ".npz"))
+    png, npz = (read(pictures(facts).save(tmp_path / f"x{suffix}")) for read, suffix in READ)
     assert (png.recipe, png.facts) == (RECIPE, {})
     assert npz.facts == facts
 
@@ -241,6 +245,13 @@ def png(text: str | None) -> bytes:
         info.add_itxt(KEY, text)
     buffer = io.BytesIO()
     Image.new("RGB", (3, 3)).save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def jpeg(comment: bytes) -> bytes:
+    """A JPEG whose recipe is any text."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(buffer, "JPEG", comment=comment)
     return buffer.getvalue()
 
 
@@ -314,8 +325,21 @@ NO_RESULTS: dict[str, tuple[str, Callable[[Path], bytes], str]] = {
     "npz, facts a list": ("x.npz", lambda _: npz({**ABOUT, "facts": [1]}), ""),
     "npz, options a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "options": 1}}), "cannot be read"),
     "npz, notes a number": ("x.npz", lambda _: npz({"recipe": {**GOOD, "notes": 1}}), ""),
-    "another ending": ("x.jpg", lambda _: b"hello", "ends in '.jpg'; expected a result, .png, .npz"),
-    "no ending": ("x", lambda _: b"hello", "ends in ''; expected a result, .png, .npz"),
+    "jpg, text": ("x.jpg", lambda _: b"hello", "not a picture that can be read"),
+    "jpg, a png": ("x.jpeg", lambda folder: saved(".png", folder), "not a picture that can be read"),
+    "jpg, half of it": ("x.jpg", lambda folder: cut(saved(".jpg", folder), 0.5), "can"),
+    "jpg without a recipe": ("x.jpg", lambda _: jpeg(b""), "holds no recipe of convscope: it was made by another"),
+    "jpg with words": ("x.jpg", lambda _: jpeg(b"no json"), "the recipe in"),
+    "svg, text": ("x.svg", lambda _: b"hello", "holds no recipe"),
+    "svg with words": ("x.svg", lambda _: b'<metadata id="convscope">no json</metadata>', "the recipe in"),
+    "svg with brackets": (
+        "x.svg", lambda _: b'<metadata id="convscope">' + b"[" * 99_999 + b"</metadata>", "cannot be read",
+    ),
+    "pdf, text": ("x.pdf", lambda _: b"hello", "holds no recipe"),
+    "pdf with words": ("x.pdf", lambda _: b"(convscope:bm8ganNvbg==)", "the recipe in"),
+    "pdf with no base64": ("x.pdf", lambda _: b"(convscope:=a=)", "holds no recipe"),
+    "another ending": ("x.bmp", lambda _: b"hello", "ends in '.bmp'; expected a result, .png, .jpg"),
+    "no ending": ("x", lambda _: b"hello", "ends in ''; expected a result, .png, .jpg"),
 }  # fmt: skip
 
 
@@ -355,9 +379,13 @@ def test_paths_that_cannot_be_opened(suffix: str, tmp_path: Path) -> None:
 # --- writing whole or not at all --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.txt", ".png", "folder/"])
+@pytest.mark.parametrize("name", ["x.bmp", "x", "x.png.txt", ".png", "folder/"])
 def test_other_endings_are_refused_before_anything_is_made(name: str, tmp_path: Path) -> None:
-    assert "results are saved as .png or .npz" in refused(lambda: pictures().save(tmp_path / "new" / name))
+    result = Weights({"weights": np.zeros((1, 1, 1, 1))}, Weights.needs, RECIPE)
+    known = ".png, .jpg, .jpeg, .svg, .pdf"
+    assert f"results are saved as {known} or .npz" in refused(lambda: result.save(tmp_path / "new" / name))
+    known += ", .npz, .gif, .webp or .mp4"
+    assert f"results are saved as {known}" in refused(lambda: pictures().save(tmp_path / "new" / name))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -100,7 +100,7 @@ def test_scripted_modules_are_refused_by_name() -> None:
 
 def test_titles_have_the_names_of_classes() -> None:
     result = cs.explain(shared("plain"), noise(), "class:bee - 0.5*class:tiger cat", signed=True)
-    assert result.facts["title"].rpartition("  ")[0] == "bee - 0.5*tiger cat"
+    assert result.facts["title"].partition(" · value ")[0] == "bee - 0.5*tiger cat"
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")
@@ -173,7 +173,7 @@ def test_titles_are_made_of_the_expression_and_not_of_its_text() -> None:
     )
     net = cs.load_model(module, input=SPEC, labels=["a", "b", "c", "d"])
     made = cs.explain(net, noise()[0], "stem.p:3 - 2*class:1 + p:d", layer="stem.p")
-    assert made.facts["title"].rpartition("  ")[0] == "stem.p:3 - 2*b + d"
+    assert made.facts["title"].partition(" · value ")[0] == "stem.p:3 - 2*b + d"
 
 
 class Total2(nn.Module):

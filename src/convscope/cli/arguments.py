@@ -7,7 +7,7 @@ import typer
 
 from convscope.verbs.table import METHODS
 
-Saved = Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")]
+Saved = Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png, .jpg, .svg, .pdf or .npz.")]
 Photo = Annotated[str, typer.Argument(help="A picture file.")]
 Explained = Annotated[
     str | None,

@@ -8,24 +8,29 @@ from typing import Annotated, Any, Literal, TypeVar, cast, get_origin
 
 import typer
 
+from convscope.cli.look import OPTIONS, OTHERWISE, Look
+from convscope.cli.look import PICTURE as PICTURE
 from convscope.cli.progress import Watcher
 from convscope.cli.telling import Outcome as Outcome
 from convscope.cli.telling import carry_out
 from convscope.errors import InputError, Stopped
 from convscope.models.catalogue import known_sources
 from convscope.options import Field, fields_of, numbers_of
+from convscope.results.result import Result
 from convscope.verbs.presets import Preset
 
 DEFAULT_MODEL = "efficientnet_lite0"
 NETWORK = ("model", "weights", "labels", "input", "range", "mean", "std", "order", "scores", "device", "trust")
 """What commands share that load a network."""
-MADE = (*NETWORK, "preview")
+DRAWN = (*NETWORK, *PICTURE)
+"""What commands share that load a network and write a picture."""
+MADE = (*DRAWN, "preview")
 """What commands share that make pictures step by step."""
 Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Common:
+class Common(Look):
     """The options that the commands share, as far as a command takes them."""
 
     model: str = DEFAULT_MODEL
@@ -104,6 +109,7 @@ def _of_network(help: str, *names: str, **more: Any) -> Any:
 
 
 _SHARED: Mapping[str, tuple[Any, Any]] = {
+    **OPTIONS,
     "model": (
         Annotated[
             str,
@@ -168,6 +174,7 @@ def command(
         taken = {parameter.name for parameter in own}
         options = {key: value for key, value in _fields(verb, methods).items() if key not in taken}
         before = {given.field.about.was: key for key, given in options.items() if given.field.about.was}
+        kind = _kind(verb)
         shared: dict[str, tuple[Any, Any]] = {key: _SHARED[key] for key in shares} | {
             "json": (_JSON, False),
             "debug": (_DEBUG, False),
@@ -176,10 +183,18 @@ def command(
         def call(**given: Any) -> None:
             debug, as_json = given.pop("debug"), given.pop("json")
             common = Common(json=as_json, **{key: given.pop(key) for key in shares})
+            file = given.get("out")
             old = {before[key]: given.pop(key) for key in before}
             given |= {key: value for key, value in old.items() if value is not None}
-            carry_out(lambda: handler(common, **_parsed(given, options, methods)), as_json, debug)
 
+            def work() -> Outcome:
+                common.check_look(kind, file)
+                return handler(common, **_parsed(given, options, methods))
+
+            carry_out(work, as_json, debug)
+
+        if "picture_scale" in shared and "scale" in options:  # which is the verb's own, and means another thing
+            shared["picture_scale"] = OTHERWISE
         typed: dict[str, tuple[Any, Any]] = {key: (given.option(), given.default) for key, given in options.items()}
         typed |= {
             old: (replace(options[key], methods=options[key].methods or ["-"]).option(hidden=True), None)
@@ -204,6 +219,14 @@ def command(
         return typer.main.get_command(app)
 
     return decorate
+
+
+def _kind(verb: Callable[..., Any] | None) -> type[Result] | None:
+    """The kind of result that a verb gives."""
+    if verb is None:
+        return None
+    told = inspect.signature(verb).return_annotation
+    return told if isinstance(told, type) and issubclass(told, Result) else Result
 
 
 def _fields(verb: Callable[..., Any] | None, methods: bool) -> dict[str, "Given"]:

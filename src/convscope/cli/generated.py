@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import Saved
-from convscope.cli.command import MADE, NETWORK, Common, Given, Outcome, command
-from convscope.cli.telling import saved
+from convscope.cli.command import DRAWN, MADE, Common, Given, Outcome, command
 from convscope.options import NEEDED, Field, fields_of
 from convscope.results.files import check_ending
 from convscope.results.result import file_name
@@ -32,8 +31,8 @@ def command_of(name: str) -> Any:
         check_ending(file)
         net = common.load()
         if watched:
-            return common.made(verb, net, *by_place.values(), save=lambda result: saved(result, file), **options)
-        return saved(verb(net, *by_place.values(), **options), file)
+            return common.made(verb, net, *by_place.values(), save=lambda result: common.saved(result, file), **options)
+        return common.saved(verb(net, *by_place.values(), **options), file)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = [inspect.Parameter("common", keyword)]
@@ -48,7 +47,7 @@ def command_of(name: str) -> Any:
     own.append(inspect.Parameter("options", inspect.Parameter.VAR_KEYWORD))
     handler.__signature__ = inspect.Signature(own)  # type: ignore[attr-defined]
     handler.__doc__ = VERBS[name].summary
-    shares = MADE if watched else NETWORK
+    shares = MADE if watched else DRAWN
     return command(name, verb=verb, shares=shares, examples=VERBS[name].examples)(handler)
 
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.command import Outcome
-from convscope.cli.telling import saved
+from convscope.cli.command import Common, Outcome
 from convscope.results.pictures import check_picture_ending, showable
 from convscope.results.result import Result
 
-Out = Annotated[Path | None, typer.Option("--out", "-o", help=".png, .npz, or in motion .gif, .webp, .mp4.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help=".png, .jpg, .svg, .pdf, .npz, or in motion .gif, .webp, .mp4.")
+]
 
 
 def framed(out: Path | None, usual: str, options: dict[str, Any]) -> Path:
@@ -21,6 +22,6 @@ def framed(out: Path | None, usual: str, options: dict[str, Any]) -> Path:
     return file
 
 
-def save_pictures(result: Result, target: Path) -> Outcome:
+def save_pictures(common: Common, result: Result, target: Path) -> Outcome:
     """Write pictures to a file, and say what each reached."""
-    return saved(result, showable(result, target))
+    return common.saved(result, showable(result, target))

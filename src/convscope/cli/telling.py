@@ -19,7 +19,6 @@ from rich.table import Table
 from convscope.errors import ConvscopeError, Stopped
 from convscope.memory import memory_watched
 from convscope.results.facts import Summary
-from convscope.results.result import Result
 
 EXIT_ERROR, EXIT_STOPPED = 1, 130
 MOST_NAMED = 6
@@ -36,11 +35,6 @@ class Outcome:
     shown: Iterable[RenderableType] = ()
     notes: Sequence[str] = ()
     stopped: str = ""
-
-
-def saved(result: Result, file: Path) -> Outcome:
-    """A result written to a file, and what it says in short."""
-    return told(result.summary(), [result.save(file)], result.notes)
 
 
 def told(summary: Summary, files: Sequence[Path], notes: Sequence[str] = ()) -> Outcome:

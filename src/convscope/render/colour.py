@@ -9,13 +9,18 @@ from jaxtyping import Float, UInt8
 
 from convscope.errors import InputError
 from convscope.render.colour_tables import TABLES
+from convscope.render.style import ThemeName
 
-MapName = Literal["inferno", "viridis", "signed", "grey", "jet"]
+MapName = Literal["inferno", "viridis", "signed", "grey", "jet", "signed_light", "warm"]
 
 # jet: the rainbow of older programs, which draws edges where there are none; for pictures, not for reading.
 # signed: dark in the middle, so that "nothing" is dark on every sheet; cold below zero, warm above.
+# signed_light: white in the middle, for white paper; lightness falls by even steps (in OKLab) to both sides.
+# warm: its upper half, for what is laid on photographs that fade to white.
 _STOPS: dict[str, str] = {
     "signed": "d5f6ff 6fd3f2 2f9bdc 2460b0 1c3270 0d0d14 701c22 b1332a e2622c f5a04a ffe9b8",
+    "signed_light": "04338e 015cbd 2487e3 5ab3fd acdcfe ffffff fec8a3 f78c4a d85701 a63200 740f00",
+    "warm": "ffffff fec8a3 f78c4a d85701 a63200 740f00",
     "grey": "000000 ffffff",
     "jet": "00007f 0000ff 007fff 00ffff 7fff7f ffff00 ff7f00 ff0000 7f0000",
 }
@@ -48,15 +53,22 @@ def colourise(
     """Colours of values between `low` and `high`; what lies outside gets the end colours.
 
     Where `low` equals `high` nothing is above anything, and what is no number has no place on a scale: both are
-    dark, which is the middle of the signed map and the low end of the others.
+    dark (white on light maps), which is the middle of the signed maps and the low end of the others.
     """
-    dark = 0.5 if name == "signed" else 0.0
+    dark = 0.5 if name in ("signed", "signed_light") else 0.0
     span = high - low
     values = np.asarray(values, dtype=np.float64)
     at = (values - low) / span if span > 0 else np.full_like(values, dark)
     index = np.rint(np.clip(np.nan_to_num(at, nan=dark), 0, 1) * 255).astype(np.intp)
     colours: UInt8[np.ndarray, "*shape 3"] = np.rint(_TABLES[name][index]).astype(np.uint8)
     return colours
+
+
+def themed(name: MapName, theme: ThemeName, *, laid: bool = False) -> MapName:
+    """The colour map that stands for another in a theme. laid: over a photograph, which fades to the paper."""
+    if theme == "light":
+        return "signed_light" if name == "signed" else "warm" if laid and name == "inferno" else name
+    return name
 
 
 def scale_of(values: Float[np.ndarray, "*shape"]) -> tuple[float, float, MapName]:

@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageDraw
 
-from convscope.render.colour_bar import Bar, draw_bar
-from convscope.render.text import FAINT, INK, PAPER, shortened, width_of, write
+from convscope.render.colour_bar import Bar, draw_bar, room_beside
+from convscope.render.figure import Figure, Paint
+from convscope.render.text import shortened, width_of
 
 MARGIN, GAP = 16, 3
 TITLE, SMALL, WORDS = 19, 13, 14
 MIN_WIDTH = 360
+CAPTION = 60
+"""Pixels that a caption has, at least, as far as it needs them: a number that is cut is another number."""
 
 
 def columns_for(count: int, tile: tuple[int, int], width: int = 1440) -> int:
@@ -37,6 +39,11 @@ def tile_size(shape: tuple[int, int], count: int) -> tuple[int, int]:
     return max(1, round(shape[0] * factor)), max(1, round(shape[1] * factor))
 
 
+def widest(captions: Sequence[str]) -> int:
+    """How many pixels the widest line of captions takes."""
+    return max((width_of(line, SMALL) for caption in captions for line in caption.split("\n")), default=0)
+
+
 def sheet(
     tiles: Sequence[UInt8[np.ndarray, "_ _ 3"]],
     *,
@@ -49,8 +56,8 @@ def sheet(
     first_number: int = 0,
     bar: Bar | None = None,
     smooth: bool = False,
-) -> Image.Image:
-    """One picture of many tiles, each drawn at `tile` = (height, width) pixels.
+) -> Figure:
+    """One figure of many tiles, each drawn at `tile` = (height, width) pixels.
 
     captions: a line below each tile (a line break makes a second, fainter line). numbered: rows and columns carry
     numbers, so that a tile's own is the sum of both. smooth: interpolate when a tile is enlarged; otherwise its
@@ -60,40 +67,45 @@ def sheet(
     height, width = tile
     lines = max((caption.count("\n") + 1 for caption in captions), default=0)
     cell_h = height + GAP + (lines * (SMALL + 3) + 12 if lines else 0)
-    cell_w = width + GAP
+    cell_w = max(width, min(CAPTION, widest(captions))) + GAP
     left = MARGIN + (width_of(str(first_number + (rows - 1) * columns), SMALL) + 8 if numbered else 0)
     top = MARGIN + (TITLE + 8 if title else 0) + (SMALL + 8 if subtitle else 0)
     body_top = top + (SMALL + 5 if numbered else 0)
     foot = SMALL + 24 if bar else 0
     needed = max(width_of(title, TITLE), width_of(subtitle, SMALL)) + 2 * MARGIN if title or subtitle else 0
     full_w = max(left + columns * cell_w - GAP + MARGIN, min(needed, 1440), MIN_WIDTH if bar or title else 0)
-    canvas = Image.new("RGB", (full_w, body_top + rows * cell_h - GAP + foot + MARGIN), PAPER)
-    draw = ImageDraw.Draw(canvas)
     room = full_w - 2 * MARGIN
+    below = _legend(bar, room, full_w) if bar else []
+    foot += len(below) * (SMALL + 4)
+    figure = Figure(full_w, body_top + rows * cell_h - GAP + foot + MARGIN)
     if title:
-        write(draw, (MARGIN, MARGIN - 3), shortened(title, TITLE, room), TITLE)
+        figure.text((MARGIN, MARGIN - 3), shortened(title, TITLE, room), TITLE)
     if subtitle:
-        write(draw, (MARGIN, top - SMALL - 9), shortened(subtitle, SMALL, room), SMALL, FAINT)
+        figure.text((MARGIN, top - SMALL - 9), shortened(subtitle, SMALL, room), SMALL, "faint")
     if numbered:
-        _numbers(draw, (left, top), rows, columns, (cell_h, cell_w), body_top, first_number)
+        _numbers(figure, (left, top), rows, columns, (cell_h, cell_w), body_top, first_number)
     for i, pixels in enumerate(tiles):
         x, y = left + i % columns * cell_w, body_top + i // columns * cell_h
-        picture = Image.fromarray(np.ascontiguousarray(pixels))
-        if picture.size != (width, height):
-            shrinking = picture.size[0] > width
-            how = Image.Resampling.BICUBIC if smooth or shrinking else Image.Resampling.NEAREST
-            picture = picture.resize((width, height), how)
-        canvas.paste(picture, (x, y))
+        figure.picture(pixels, (x, y), (width, height), smooth)
         for line, text in enumerate(captions[i].split("\n") if captions else ()):
             at = (x, y + height + 4 + line * (SMALL + 3))
-            write(draw, at, shortened(text, SMALL, width), SMALL, FAINT if line else INK)
+            figure.text(at, shortened(text, SMALL, cell_w - GAP), SMALL, "faint" if line else "ink")
     if bar:
-        draw_bar(canvas, draw, bar, (MARGIN, canvas.height - MARGIN - SMALL - 8), min(220, room // 2))
-    return canvas
+        y = figure.height - MARGIN - SMALL - 8 - len(below) * (SMALL + 4)
+        draw_bar(figure, bar, (MARGIN, y), min(220, room // 2), below)
+    return figure
+
+
+def _legend(bar: Bar, room: int, width: int) -> list[str]:
+    """The lines of a bar's label that stand below it; none where it has room beside it."""
+    beside = room_beside(bar, MARGIN, min(220, room // 2), width)
+    if width_of(bar.label, SMALL) <= beside:
+        return []
+    return [shortened(line, SMALL, room) for line in broken([bar.label], SMALL, room)]
 
 
 def _numbers(
-    draw: ImageDraw.ImageDraw,
+    figure: Figure,
     at: tuple[int, int],
     rows: int,
     columns: int,
@@ -105,38 +117,32 @@ def _numbers(
     left, top = at
     every = max(1, math.ceil(width_of(f"+{columns}", SMALL) * 1.3 / cell[1]))
     for column in range(0, columns, every):
-        write(draw, (left + column * cell[1] + cell[1] / 2, top), f"+{column}", SMALL, FAINT, "ma")
+        figure.text((left + column * cell[1] + cell[1] / 2, top), f"+{column}", SMALL, "faint", "ma")
     each = max(1, math.ceil((SMALL + 2) / cell[0]))
     for row in range(0, rows, each):
         y = body_top + row * cell[0] + (cell[0] - GAP) / 2
-        write(draw, (left - 8, y), str(first + row * columns), SMALL, INK, "rm")
+        figure.text((left - 8, y), str(first + row * columns), SMALL, "ink", "rm")
 
 
-def stacked(pictures: Sequence[Image.Image]) -> Image.Image:
-    """Pictures one below the other."""
-    width = max(picture.width for picture in pictures)
-    canvas = Image.new("RGB", (width, sum(picture.height for picture in pictures)), PAPER)
-    y = 0
-    for picture in pictures:
-        canvas.paste(picture, (0, y))
-        y += picture.height
-    return canvas
-
-
-def paragraph(lines: Sequence[str], width: int, colour: tuple[int, int, int] = INK) -> Image.Image:
-    """Lines of text, broken where they are too long."""
-    broken: list[str] = []
+def broken(lines: Sequence[str], size: int, room: int, indent: str = "") -> list[str]:
+    """Lines of text, broken where they are wider than `room`; what goes on is indented."""
+    result: list[str] = []
     for line in lines:
         rest = ""
         for word in line.split():
-            if rest and width_of(f"{rest} {word}", WORDS) > width - 2 * MARGIN:
-                broken.append(rest)
-                rest = f"   {word}"
+            if rest and width_of(f"{rest} {word}", size) > room:
+                result.append(rest)
+                rest = f"{indent}{word}"
             else:
                 rest = f"{rest} {word}" if rest else word
-        broken.append(rest)
-    canvas = Image.new("RGB", (width, len(broken) * (WORDS + 8) + 2 * MARGIN), PAPER)
-    draw = ImageDraw.Draw(canvas)
-    for number, line in enumerate(broken):
-        write(draw, (MARGIN, MARGIN + number * (WORDS + 8)), line, WORDS, colour)
-    return canvas
+        result.append(rest)
+    return result
+
+
+def paragraph(lines: Sequence[str], width: int, paint: Paint = "ink") -> Figure:
+    """Lines of text, broken where they are too long."""
+    shown = broken(lines, WORDS, width - 2 * MARGIN, indent="   ")
+    figure = Figure(width, len(shown) * (WORDS + 8) + 2 * MARGIN)
+    for number, line in enumerate(shown):
+        figure.text((MARGIN, MARGIN + number * (WORDS + 8)), line, WORDS, paint)
+    return figure

@@ -8,10 +8,12 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image, ImageDraw
 
 from convscope.images.luma import LUMA
-from convscope.render.colour import MapName, colourise
+from convscope.render.colour import MapName, colourise, themed
 from convscope.render.colour_bar import Bar
+from convscope.render.figure import Figure
 from convscope.render.grid import MARGIN, SMALL, sheet
-from convscope.render.text import PAPER, shortened, write
+from convscope.render.style import ThemeName
+from convscope.render.text import shortened
 
 KINDS = (
     (245, 160, 74), (111, 211, 242), (160, 210, 120), (220, 130, 200), (240, 220, 110), (130, 150, 240),
@@ -19,6 +21,8 @@ KINDS = (
 )  # fmt: skip
 """Colours of kinds that have no order; what there are more of is grey."""
 OTHER, DARK = (150, 150, 150), (70, 70, 70)
+FADED = 0.6
+"""In the light theme, how much of a cold place is left."""
 LINE = 22
 """Pixels from one line of a legend to the next."""
 
@@ -31,11 +35,13 @@ def overlay(
     *,
     map: MapName = "inferno",
     strength: float = 0.75,
+    theme: ThemeName = "dark",
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The photograph, greyed and darkened where it is cold, glowing in the map's colours where it is hot.
 
-    heat: values shown between `low` and `high`; of a signed map both ends glow. strength: 0 leaves the photograph,
-    1 shows the colours alone where the heat is greatest.
+    In the light theme it fades to white in place of black, and the colours are those of white paper, so that thin dark
+    strokes stay visible. heat: values shown between `low` and `high`; of a signed map both ends glow. strength: 0
+    leaves the photograph, 1 shows the colours alone where the heat is greatest.
     """
     span = max(high - low, 1e-30)
     at = np.clip((heat - low) / span, 0, 1)
@@ -43,8 +49,9 @@ def overlay(
     weight = (strength * weight**0.7)[..., None]
     light = photograph.astype(np.float64)
     grey = (light @ LUMA)[..., None]
-    calm = 0.45 * light + 0.35 * grey
-    mixed = calm * (1 - weight) + colourise(heat, low, high, map) * weight
+    calm = 0.45 * light + 0.35 * grey if theme == "dark" else 255 - FADED * (255 - 0.2 * light - 0.8 * grey)
+    glow = colourise(heat, low, high, themed(map, theme, laid=True))
+    mixed = calm * (1 - weight) + glow * weight
     rounded: UInt8[np.ndarray, "h w 3"] = np.rint(np.clip(mixed, 0, 255)).astype(np.uint8)
     return rounded
 
@@ -66,7 +73,7 @@ def heat_figure(
     title: str,
     subtitle: str,
     captions: Sequence[str] = (),
-) -> Image.Image:
+) -> Figure:
     """The photograph and what was found side by side, with a colour bar that says the scale."""
     height, width = tiles[-1].shape[:2]
     factor = max(1.0, 336 / max(height, width))
@@ -108,7 +115,7 @@ def class_figure(
     title: str,
     subtitle: str,
     unknown: float = 0.0,
-) -> Image.Image:
+) -> Figure:
     """A photograph, coloured by kind, and a legend of names and shares.
 
     ranks: for each pixel the kind's place in the legend; len(KINDS) for all that have no colour, -1 for none. unknown:
@@ -124,11 +131,10 @@ def class_figure(
     colours_of = [*KINDS, OTHER][: len(rows)]
     if unknown:
         rows, colours_of = [*rows, ("not computed", unknown)], [*colours_of, DARK]
-    canvas = Image.new("RGB", (figure.width, figure.height + LINE * len(rows) + MARGIN), PAPER)
-    canvas.paste(figure, (0, 0))
-    draw = ImageDraw.Draw(canvas)
+    legend_at, figure.height = figure.height, figure.height + LINE * len(rows) + MARGIN
     for i, ((name, share), colour) in enumerate(zip(rows, colours_of, strict=True)):
-        y = figure.height + i * LINE
-        draw.rectangle((MARGIN, y + 2, MARGIN + 13, y + 15), fill=colour)
-        write(draw, (MARGIN + 24, y), shortened(f"{name}, {share:.0%} of positions", SMALL, figure.width - 72), SMALL)
-    return canvas
+        y = legend_at + i * LINE
+        figure.rectangle((MARGIN, y + 2, MARGIN + 14, y + 16), fill=colour)
+        told = shortened(f"{name}, {share:.0%} of positions", SMALL, figure.width - 72)
+        figure.text((MARGIN + 24, y), told, SMALL)
+    return figure

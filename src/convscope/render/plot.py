@@ -3,27 +3,27 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from PIL import Image, ImageDraw
+from convscope.render.figure import Figure, Paint
+from convscope.render.text import figure, shortened, width_of
 
-from convscope.render.text import EDGE, FAINT, INK, PAPER, figure, shortened, write
-
-COLOURS = ((245, 160, 74), (111, 211, 242), (160, 210, 120), (220, 130, 200))
+COLOURS: tuple[Paint, ...] = ("series0", "series1", "series2", "series3")
+FEW = 6
+"""Places that are all named, as far as they have room."""
 SMALL, HEIGHT, LEFT, RIGHT, TOP, FOOT = 13, 240, 56, 24, 44, 40
-LEAST = 56
-"""Pixels that the name of a place has, at least; where places are closer, only some are named."""
+LEAST, MOST = 56, 132
+"""Pixels that the name of a place has, at least, and at most where it is long; where places are closer, only some are
+named."""
 
 
 def line_plot(
     places: Sequence[str], lines: Mapping[str, Sequence[float]], *, width: int, title: str, figures: bool = True
-) -> Image.Image:
+) -> Figure:
     """Lines by name, each with one value for every place, drawn from 0 to 1: the title says where some lie beyond.
 
     figures: with its figure beside each point.
     """
-    canvas = Image.new("RGB", (width, HEIGHT + TOP + FOOT), PAPER)
-    draw = ImageDraw.Draw(canvas)
+    plot = Figure(width, HEIGHT + TOP + FOOT)
     beyond = any(value < -0.005 or value > 1.005 for values in lines.values() for value in values)
-    write(draw, (LEFT, 12), f"{title} (cut at 0 and 1)" if beyond else title, SMALL)
     room = width - LEFT - RIGHT
     step = room / max(1, len(places))
 
@@ -32,24 +32,30 @@ def line_plot(
 
     for tick in (0, 0.25, 0.5, 0.75, 1):
         y = at(0, tick)[1]
-        draw.line((LEFT, y, width - RIGHT, y), fill=EDGE)
-        write(draw, (LEFT - 8, y), f"{tick:g}", SMALL, FAINT, "rm")
+        plot.line([(LEFT, y), (width - RIGHT, y)], "edge")
+        plot.text((LEFT - 8, y), f"{tick:g}", SMALL, "faint", "rm")
     every = max(1, math.ceil(LEAST / step))
-    for i in range(0, len(places), every):
-        text = shortened(places[i], SMALL, int(step * every) - 6)
-        write(draw, (at(i, 0)[0], TOP + HEIGHT + 8), text, SMALL, INK, "ma")
+    wide = min(MOST, max([LEAST, *(width_of(place, SMALL) + 10 for place in places)]))
+    named = every if len(places) <= FEW else max(1, math.ceil(wide / step))
+    for i in range(0, len(places), named):
+        text = shortened(places[i], SMALL, int(step * named) - 6)
+        half = width_of(text, SMALL) / 2 + 2
+        plot.text((min(max(at(i, 0)[0], half), width - half), TOP + HEIGHT + 8), text, SMALL, "ink", "ma")
     end, first = width - RIGHT, next(iter(lines), "")
-    for (name, values), colour in reversed(list(zip(lines.items(), COLOURS, strict=False))):
+    for (name, values), paint in reversed(list(zip(lines.items(), COLOURS, strict=False))):
         points = [at(i, min(1.0, max(0.0, value))) for i, value in enumerate(values)]
-        draw.line([xy for point in points for xy in point], fill=colour, width=2)
+        plot.line(points, paint, 2)
         for number, ((x, y), value) in enumerate(zip(points, values, strict=True)):
             if every == 1:
-                draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour)
+                plot.dot((x, y), 3, paint)
             if not figures:
                 continue
             rivals = [other[number] for other in lines.values() if other is not values]
             below = any(value < other or (value == other and name != first) for other in rivals)
-            write(draw, (x + 6, y + 6 if below else y - 6), figure(value), SMALL - 1, colour, "la" if below else "ls")
-        write(draw, (end, 12), name, SMALL, colour, "ra")
-        end -= int(draw.textlength(name)) + 48
-    return canvas
+            place, anchor = (x + 6, y + 6 if below else y - 6), "la" if below else "ls"
+            plot.text(place, figure(value), SMALL - 1, paint, anchor)
+        plot.text((end, 12), name, SMALL, paint, "ra")
+        end -= width_of(name, SMALL) + 24
+    title = f"{title} (cut at 0 and 1)" if beyond else title
+    plot.text((LEFT, 12), shortened(title, SMALL, end - LEFT), SMALL)
+    return plot

@@ -1,25 +1,41 @@
 """Words on pictures, in the typeface that comes with Pillow."""
 
 from bisect import bisect_left
-from functools import cache
+from functools import lru_cache
 
-from PIL import ImageDraw, ImageFont
+from PIL import ImageFont
 
-INK = (226, 228, 233)
-FAINT = (139, 144, 155)
-PAPER = (17, 18, 22)
-EDGE = (44, 47, 55)
+TYPEFACE = "Aileron"
+"""What the typeface is called (by Sora Sagano, CC0)."""
 
 
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+@lru_cache(maxsize=64)
+def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The typeface at a height in pixels."""
     return ImageFont.load_default(size)
 
 
+def font_file() -> bytes | None:
+    """The typeface as a TrueType file; None where Pillow was built without FreeType."""
+    face = font(13)
+    return face.font_bytes if isinstance(face, ImageFont.FreeTypeFont) else None
+
+
+def heights(size: float) -> tuple[float, float]:
+    """How far the typeface reaches above and below its baseline."""
+    face = font(size)
+    ascent, descent = face.getmetrics() if isinstance(face, ImageFont.FreeTypeFont) else (size, 0)
+    return float(ascent), float(descent)
+
+
+def length_of(text: str, size: float) -> float:
+    """How many pixels a line of text takes across, with parts of pixels."""
+    return float(font(size).getlength(text))
+
+
 def width_of(text: str, size: int) -> int:
     """How many pixels a line of text takes across."""
-    return int(font(size).getlength(text) + 0.999)
+    return int(length_of(text, size) + 0.999)
 
 
 def shortened(text: str, size: int, room: int) -> str:
@@ -33,18 +49,6 @@ def shortened(text: str, size: int, room: int) -> str:
 
     fits = bisect_left(range(len(text)), True, lo=2, key=lambda kept: width_of(short(kept), size) > room) - 1
     return short(fits) if fits >= 2 else ""
-
-
-def write(
-    draw: ImageDraw.ImageDraw,
-    at: tuple[float, float],
-    text: str,
-    size: int,
-    colour: tuple[int, int, int] = INK,
-    anchor: str = "la",
-) -> None:
-    """Write one line; `anchor` as in Pillow (`la`: from the left, below the point)."""
-    draw.text(at, text, fill=colour, font=font(size), anchor=anchor)
 
 
 def figure(value: float) -> str:

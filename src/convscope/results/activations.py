@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from convscope.render.colour import colourise, own_scale, scale_of
+from convscope.render.colour import colourise, own_scale, scale_of, themed
 from convscope.render.colour_bar import Bar
-from convscope.render.grid import columns_for, paragraph, sheet, stacked, tile_size
+from convscope.render.figure import Figure
+from convscope.render.grid import columns_for, paragraph, sheet, tile_size
+from convscope.render.style import Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Result
 
@@ -30,6 +31,7 @@ class Activations(Result, kind="activations", facts=ActivationsFacts):
     (mean, max, share of zeros, where the maximum is)."""
 
     facts: ActivationsFacts
+    in_tiles = True
 
     def summary(self) -> Summary:
         rows = []
@@ -40,18 +42,19 @@ class Activations(Result, kind="activations", facts=ActivationsFacts):
         count = len(self.arrays)
         return Summary({"layers": rows}, [f"{count} layer{'s' * (count > 1)} of {self.recipe.network.get('name', '')}"])
 
-    def pictures(self) -> dict[str, Image.Image]:
-        """One labelled sheet per layer, all its channels side by side; what is inactive is dark."""
-        return {name: self.sheet(name) for name in self.arrays}
+    def figures(self, style: Style) -> dict[str, Figure]:
+        """One labelled sheet per layer, all its channels side by side; what is inactive is dark (on white paper, pale,
+        where there are values below zero)."""
+        return {name: self._sheet(style, name) for name in self.arrays}
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The sheet of the one layer; of several layers, the first channels of a selection through the depth."""
         names = list(self.arrays)
         if len(names) == 1:
-            return self.sheet(names[0])
-        rows = [self.sheet(name, most=OVERVIEW_CHANNELS) for name in self._shown()]
+            return self._sheet(style, names[0])
+        rows = [self._sheet(style, name, most=OVERVIEW_CHANNELS) for name in self._shown()]
         width = max(row.width for row in rows)
-        return stacked([*rows, *([paragraph(self.cuts, width)] if self.cuts else [])])
+        return Figure.stacked([*rows, *([paragraph(self.cuts, width)] if self.cuts else [])])
 
     def _shown(self) -> list[str]:
         """The layers of the picture: all, or of many some from the first to the last."""
@@ -78,8 +81,8 @@ class Activations(Result, kind="activations", facts=ActivationsFacts):
             )
         return tuple(told)
 
-    def sheet(self, name: str, most: int | None = None) -> Image.Image:
-        """One layer's channels (at most `most` of them) as a labelled picture."""
+    def _sheet(self, style: Style, name: str, most: int | None = None) -> Figure:
+        """One layer's channels (at most `most` of them) as a labelled picture; of several layers its name stays."""
         maps = self.arrays[name]
         count = len(maps) if most is None else min(most, len(maps))
         about = self.facts.layers[name]
@@ -87,21 +90,22 @@ class Activations(Result, kind="activations", facts=ActivationsFacts):
         vector = maps.shape[1:] == (1, 1)
         shared = self.facts.scale == "shared" or vector
         low, high, colours = scale_of(maps)
+        drawn = themed(colours, style.theme)
         tiles = []
         for index in range(count):
             own = (low, high) if shared else own_scale(maps[index], signed=low < 0)
-            tiles.append(colourise(maps[index], *own, colours))
+            tiles.append(colourise(maps[index], *own, drawn))
         tile = (24, 24) if vector else tile_size(maps.shape[1:], count)
-        columns = min(count, OVERVIEW_CHANNELS) if most else columns_for(count, tile)
+        columns = style.across(min(count, OVERVIEW_CHANNELS) if most else columns_for(count, tile))
         listed = channels[:count] == list(range(channels[0], channels[0] + count))
         label = "activation" if shared else f"activation; each channel on its own scale, 0 to {_top(colours)}"
-        bar = Bar(low, high, colours, label) if shared else Bar(_low(low), 1, colours, label)
+        bar = Bar(low, high, drawn, label) if shared else Bar(_low(low), 1, drawn, label)
         return sheet(
             tiles,
             tile=tile,
             columns=columns,
-            title=name,
-            subtitle=_subtitle(about, maps.shape, count),
+            title=name if most else style.named(name),
+            subtitle=style.named(_subtitle(about, maps.shape, count)),
             captions=() if listed else [str(channel) for channel in channels[:count]],
             numbered=listed and count > 1,
             first_number=channels[0],

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
-from PIL import Image
 
 from convscope.render.colour import colourise
-from convscope.render.grid import paragraph, sheet, stacked
+from convscope.render.figure import Figure
+from convscope.render.grid import paragraph, sheet
 from convscope.render.overlay import framed
 from convscope.render.plot import line_plot
+from convscope.render.style import Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.heatmap import CLIP
 from convscope.results.result import Axes, Result
@@ -47,6 +48,7 @@ class Assessment(Result, kind="assessment", facts=AssessmentFacts):
     figures."""
 
     facts: AssessmentFacts
+    in_tiles = True
 
     needs: ClassVar[Axes] = {
         **dict.fromkeys(("fractions", "deletion", "insertion", "moved_deletion", "moved_insertion"), ("points",)),
@@ -60,8 +62,15 @@ class Assessment(Result, kind="assessment", facts=AssessmentFacts):
         kept = ("target", "method", "areas", "randomised", "edges", "gap", "pointing", "words")
         return Summary({name: self.facts[name] for name in kept if name in self.facts}, list(self.facts.words))
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The map, the map as the network is randomised, the curves, and the verdict in words."""
+        top = self._maps(style)
+        width = max(top.width, 720)
+        words = paragraph([f"· {line}" for line in self.facts.words], width)
+        return Figure.stacked([top, *self._curves(width), words])
+
+    def _maps(self, style: Style) -> Figure:
+        """The photograph, the map, and the map after each stage of randomisation."""
         heat = self.arrays["map"]
         maps = [heat, *self.arrays["maps"]]
         tiles = [colourise(each, 0.0, float(np.percentile(each, CLIP)) or 1.0) for each in maps]
@@ -73,18 +82,21 @@ class Assessment(Result, kind="assessment", facts=AssessmentFacts):
             f"{stage}\n" + ("no map" if np.isnan(share) else f"rank correlation {share:.2f}")
             for stage, share in zip(self.facts.stages, self.arrays["randomised"], strict=True)
         ]
-        top = sheet(
+        said = f"{self.facts.subtitle}; maps as the weights are shuffled, each on its own scale"
+        return sheet(
             tiles,
             tile=(TILE, round(TILE * heat.shape[1] / heat.shape[0])),
-            columns=min(4, len(tiles)),
+            columns=style.across(min(4, len(tiles))),
             captions=captions,
-            title=self.facts.title,
+            title=style.named(self.facts.title),
             smooth=True,
-            subtitle=f"{self.facts.subtitle}; maps as the weights are shuffled, each on its own scale",
+            subtitle=style.named(said),
         )
-        width = max(top.width, 720)
+
+    def _curves(self, width: int) -> list[Figure]:
+        """How the score moves as the hottest pixels are covered, and as they are shown."""
         fractions = [f"{100 * share:.3g}%" for share in self.arrays["fractions"]]
-        plots = [
+        return [
             line_plot(
                 fractions,
                 {
@@ -100,4 +112,3 @@ class Assessment(Result, kind="assessment", facts=AssessmentFacts):
                 ("insertion", "score as the hottest pixels are shown"),
             )
         ]
-        return stacked([top, *plots, paragraph([f"· {line}" for line in self.facts.words], width)])

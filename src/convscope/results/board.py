@@ -13,15 +13,18 @@ from PIL import Image
 
 from convscope.images.ranks import ranks
 from convscope.render.board import Row, board
-from convscope.render.colour import MapName, colourise
+from convscope.render.colour import MapName, colourise, themed
 from convscope.render.colour_bar import Bar
+from convscope.render.figure import Figure
 from convscope.render.overlay import overlay
 from convscope.render.page import page, pixels_uri
+from convscope.render.style import Style, ThemeName
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
-from convscope.results.files import ENDINGS, check_ending, write_whole
-from convscope.results.heatmap import CLIPPED, scale_of_maps
+from convscope.results.files import ENDINGS, check_ending
+from convscope.results.heatmap import CLIPPED, SIDES, scale_of_maps
 from convscope.results.result import Axes, Result
+from convscope.results.styled import check_unstyled
 
 SIDE, ON_PAGE = 224, 112
 """Pixels on the long side of a tile in the picture; of a map's values on the page."""
@@ -47,6 +50,7 @@ class Board(Result, kind="board", facts=BoardFacts):
     `image` (`h w 3`, bytes). Facts: the names of all, and `scale`, which maps share one."""
 
     facts: BoardFacts
+    endings = (*ENDINGS, ".html")
 
     needs: ClassVar[Axes] = {
         "maps": ("networks", "methods", "targets", "h", "w"),
@@ -59,19 +63,20 @@ class Board(Result, kind="board", facts=BoardFacts):
         data["highest"] = self.arrays["maps"].max((3, 4)).tolist()
         return Summary(data, [self.facts.title])
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The photograph, then a row for each method and network with its scale beside it."""
         rows = [
             Row(
                 self._name(n, m),
-                [self._tile(n, m, t) for t in range(len(self.facts.titles))],
-                self._bar(n, m),
+                [self._tile(n, m, t, style.theme) for t in range(len(self.facts.titles))],
+                self._bar(n, m, style.theme),
                 self._ends(n, m),
             )
             for m, n in self._order()
         ]
         columns = [f"{title}\n{more}" for title, more in zip(self.facts.titles, self._under(), strict=True)]
-        return board(self.arrays["image"], columns, rows, side=SIDE, title=self.facts.title, subtitle=self._told())
+        title, subtitle = style.named(self.facts.title), style.named(self._told())
+        return board(self.arrays["image"], columns, rows, side=SIDE, title=title, subtitle=subtitle)
 
     def _order(self) -> list[tuple[int, int]]:
         """The rows: for each method its networks, one below the other."""
@@ -103,6 +108,8 @@ class Board(Result, kind="board", facts=BoardFacts):
         }
         told = words[self.facts.scale]
         told = told if self._ranked is not None else f"unscaled; {told}"
+        signed = any(self._bar(n, m).map == "signed" for m, n in self._order())
+        told = f"{told}; {SIDES}" if signed else told
         fine = any(self._display(m) != "region" for m in range(len(self.facts.methods)))
         return f"{told}; pixel maps are {CLIPPED}" if fine and self._ranked is None else told
 
@@ -152,9 +159,14 @@ class Board(Result, kind="board", facts=BoardFacts):
         low, high, colours = scale_of_maps(shared, fine)
         return float(shared.min()) if self.facts.methods[m]["from_lowest"] else low, high, colours
 
-    def _bar(self, n: int, m: int) -> Bar:
+    def _bar(self, n: int, m: int, theme: ThemeName = "dark") -> Bar:
         """The scale of a row."""
-        return Bar(*self._scales[n][m][0])
+        low, high, colours = self._scales[n][m][0]
+        return Bar(low, high, themed(colours, theme, laid=self._laid(m)))
+
+    def _laid(self, m: int) -> bool:
+        """Whether the maps of a method are laid on the photograph."""
+        return self._display(m) == "region" and self._ranked is None
 
     def _ends(self, n: int, m: int) -> tuple[str, str]:
         """What stands at the lower and the upper end of a row's scale: numbers, unless each map has its own."""
@@ -164,12 +176,12 @@ class Board(Result, kind="board", facts=BoardFacts):
         lowest = "least" if self.facts.methods[m]["from_lowest"] else "0"
         return ("-most" if bar.low < 0 else lowest), "most"
 
-    def _tile(self, n: int, m: int, t: int) -> UInt8[np.ndarray, "h w 3"]:
+    def _tile(self, n: int, m: int, t: int, theme: ThemeName = "dark") -> UInt8[np.ndarray, "h w 3"]:
         low, high, colours = self._scales[n][m][t]
         values = self._drawn(n, m, t)
-        if self._display(m) != "region" or self._ranked is not None:
-            return colourise(values, low, high, colours)
-        return overlay(self.arrays["image"], values, low, high, map=colours)
+        if not self._laid(m):
+            return colourise(values, low, high, themed(colours, theme))
+        return overlay(self.arrays["image"], values, low, high, map=colours, theme=theme)
 
     def page(self) -> str:
         """The board as a page that stands alone: what the pointer is on is marked in every map, with its values, and
@@ -220,16 +232,17 @@ class Board(Result, kind="board", facts=BoardFacts):
             "ramp": pixels_uri(colourise(ramp, bar.low, bar.high, bar.map)),
         }
 
-    def save(self, path: str | Path, picture: str | None = None) -> Path:
-        """Write the result: `.html` is the page, `.png` and `.npz` as any result."""
-        if Path(path).suffix.lower() != ".html":
-            return super().save(path, picture)
-        return write_whole(path, self.page().encode())
+    def file_bytes(self, suffix: str, picture: str | None, style: Style) -> bytes:
+        """`.html` is the page, the others as of any result."""
+        if suffix != ".html":
+            return super().file_bytes(suffix, picture, style)
+        check_unstyled(suffix, style)
+        return self.page().encode()
 
 
 def check_board_ending(path: str | Path) -> None:
     """Raises ResultError, before any work, for a file that a board cannot be saved as."""
-    check_ending(path, (*ENDINGS, ".html"))
+    check_ending(path, Board.endings)
 
 
 def _shares(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:

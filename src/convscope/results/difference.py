@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from PIL import Image
-
+from convscope.render.captions import apart
 from convscope.render.colour import as_rgb
-from convscope.render.grid import sheet, stacked
+from convscope.render.figure import Figure
+from convscope.render.grid import sheet
 from convscope.render.overlay import overlay
 from convscope.render.plot import line_plot
+from convscope.render.style import Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.heatmap import scale_of_maps
 from convscope.results.result import Axes, Result
@@ -64,34 +65,35 @@ class Difference(Result, kind="difference", facts=DifferenceFacts):
         }
         return Summary(data, said, ("changed most", "correlation"), rows)
 
-    def plot(self) -> Image.Image:
+    def _plot(self) -> Figure:
         """How alike the layers are, in order."""
         title = f"linear CKA of {' and '.join(self.facts.networks)}, from the first layer to the last"
         return line_plot(
             self.facts.layers, {"CKA": self.arrays["cka"].tolist()}, width=WIDE, title=title, figures=False
         )
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The plot, the heatmaps of both networks, and what the units that changed most look for in both."""
-        parts = [self.plot()] if len(self.arrays["cka"]) else []
+        parts = [self._plot()] if len(self.arrays["cka"]) else []
         if len(self.arrays["images"]):
-            parts.append(self._heatmaps())
+            parts.append(self._heatmaps(style))
         if "pictures" in self.arrays and len(self.arrays["pictures"]):
-            parts.append(self._units())
-        return stacked(parts)
+            parts.append(self._units(style))
+        return Figure.stacked(parts)
 
-    def _heatmaps(self) -> Image.Image:
+    def _heatmaps(self, style: Style) -> Figure:
         tiles, captions = [], []
         for picture, maps, guesses in zip(self.arrays["images"], self.arrays["maps"], self.facts.guesses, strict=True):
             tiles.append(picture)
             captions.append("the picture")
             for heat, guess, name in zip(maps, guesses, self.facts.networks, strict=True):
                 low, high, _ = scale_of_maps(heat, False)
-                tiles.append(overlay(picture, heat, low, high))
-                captions.append(f"{name}: {guess['label']}\n{100 * guess['probability']:.1f} %")
-        return sheet(tiles, tile=(SIDE, SIDE), columns=3, title="what each looked at", captions=captions)
+                tiles.append(overlay(picture, heat, low, high, theme=style.theme))
+                captions.append(f"{name}\n{guess['label']} · {100 * guess['probability']:.1f} %")
+        return sheet(tiles, tile=(SIDE, SIDE), columns=3, title=style.named("what each looked at"), captions=captions)
 
-    def _units(self) -> Image.Image:
+    def _units(self, style: Style) -> Figure:
         tiles = [as_rgb(one) for pair in self.arrays["pictures"] for one in pair]
         captions = [f"{unit}\n{name}" for unit in self.facts.pictured for name in self.facts.networks]
-        return sheet(tiles, tile=(SIDE, SIDE), columns=4, title="what units look for", captions=captions)
+        title, under = apart(style.named("what units look for"), captions)
+        return sheet(tiles, tile=(SIDE, SIDE), columns=4, title=title, captions=under)

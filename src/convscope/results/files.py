@@ -11,6 +11,7 @@ from typing import Any
 
 from convscope.errors import ResultError
 from convscope.reading import ReadError, regular_bytes
+from convscope.render.pdf import check_pdf
 from convscope.writing import fresh_file
 
 KEY = "convscope"
@@ -23,17 +24,21 @@ TRIED = 1 << 16
 """Bytes written to see whether there is room."""
 MOST_NESTED = 64
 """How deep the JSON in a file may be nested."""
-ENDINGS = (".png", ".npz")
+PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
+ENDINGS = (*PICTURES, ".npz")
 
 
 def check_ending(path: str | Path, endings: Sequence[str] = ENDINGS) -> None:
-    """Raises ResultError, before any work, for a file that a result cannot be saved as, or not there."""
+    """Raises ResultError, before any work, for a file that a result cannot be saved as, or not there; MissingExtraError
+    where it takes a package that is not installed."""
     folder, suffix = os.path.isdir(path), Path(path).suffix.lower()
     if folder or suffix not in endings:
         what = "is a folder" if folder else f"ends in {suffix!r}" if suffix else "has no ending"
         *others, last = endings
         known = f"{', '.join(others)} or {last}" if others else last
         raise ResultError(f"{str(path)!r} {what}; results are saved as {known}")
+    if suffix == ".pdf":
+        check_pdf()
     check_place(path)
 
 

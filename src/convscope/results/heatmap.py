@@ -1,20 +1,21 @@
 """What an explanation returns: a map over the photograph."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
 from convscope.errors import ResultError
-from convscope.render.colour import MapName, colourise, scale_of, to_bytes
+from convscope.render.colour import MapName, colourise, scale_of, themed, to_bytes
 from convscope.render.colour_bar import Bar
-from convscope.render.grid import paragraph, stacked
+from convscope.render.figure import Figure
+from convscope.render.grid import paragraph
 from convscope.render.overlay import KINDS, class_figure, framed, heat_figure, overlay
-from convscope.render.text import FAINT, figure
-from convscope.results.facts import Facts, Summary
+from convscope.render.raster import raster
+from convscope.render.style import PLAIN, Style, ThemeName
+from convscope.results.facts import Summary
+from convscope.results.heatmap_facts import HeatmapFacts as HeatmapFacts
 from convscope.results.result import Axes, Result
 
 CLOSE = 0.4
@@ -23,60 +24,9 @@ LEAST = 12
 """Pixels on the short side of such a part, at least."""
 CLIP = 99.5
 """Of maps by the pixel, the percentile from which on values are shown as one: a few pixels outdo all others."""
+SIDES = "blue: against, orange: for"
+"""What the colours of a signed map say, in both themes."""
 CLIPPED = f"clipped at the {CLIP:g}th percentile"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HeatmapFacts(Facts):
-    """target: as text; name: the same with classes by their names. value: of the target. method, method_title: its name
-    and title. display: how the map is shown: "region", "fine" or "coloured". about: what the map tells. from_lowest:
-    whether its scale begins at the least value. layer: that was looked at; channels, made_of: of it, where not all.
-    class_index, label, probability: of a target that is a class. guess: the class named first, where the scores were
-    computed. gap, difference, steps, baseline_score: of integrated gradients. patch, stride, winners, evaluations: of
-    occlusion.
-    """
-
-    target: str = ""
-    name: str = ""
-    value: float | None = None
-    method: str = ""
-    method_title: str = ""
-    display: str = "region"
-    about: str = ""
-    from_lowest: bool | None = None
-    layer: str | None = None
-    channels: Sequence[int] | None = None
-    made_of: str | None = None
-    class_index: int | None = None
-    label: str | None = None
-    probability: float | None = None
-    guess: Mapping[str, Any] | None = None
-    gap: float | None = None
-    difference: float | None = None
-    steps: int | None = None
-    baseline_score: float | None = None
-    patch: Sequence[int] | None = None
-    stride: Sequence[int] | None = None
-    winners: Mapping[str, str] | None = None
-    evaluations: int | None = None
-    title: str = ""
-    subtitle: str = ""
-
-    named: ClassVar[Mapping[str, str]] = {"class_index": "class"}
-    was: ClassVar[Mapping[str, str]] = {"look": "display"}
-
-    def __post_init__(self) -> None:
-        if not self.title:
-            object.__setattr__(self, "title", self._title())
-        if not self.subtitle:
-            of = f", {self.made_of}" if self.made_of else ""
-            at = f" at {self.layer}{of}" if self.layer else ""
-            object.__setattr__(self, "subtitle", f"{self.method_title}{at}; {self.about}")
-
-    def _title(self) -> str:
-        if self.probability is not None:
-            return f"{self.label}  {100 * self.probability:.1f} %"
-        return f"the layer {self.target}" if self.value is None else f"{self.name}  {figure(self.value)}"
 
 
 class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
@@ -132,11 +82,32 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         own_low, own_high, colours = self.scale()
         return own_low if low is None else low, own_high if high is None else high, colours
 
-    def image(self, *, low: float | None = None, high: float | None = None, strength: float = 0.75) -> Image.Image:
-        """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps."""
-        unit = "unscaled" + (f"; {CLIPPED}" if self.display != "region" else "")
-        bar = Bar(*self._between(low, high), unit)
-        tiles = [self.arrays["image"], self.shown(low=low, high=high, strength=strength)]
+    def image(
+        self,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        strength: float = 0.75,
+        theme: ThemeName = "dark",
+        columns: int | None = None,
+        scale: float = 1.0,
+        title: bool = True,
+    ) -> Image.Image:
+        """Photograph and map side by side with a colour bar. `low` and `high` fix the scale, to compare maps.
+
+        strength: how much the colours cover the photograph. The others are those of any result.
+        """
+        style = self.fitting(Style(theme, columns, scale, title))
+        return raster(self.figure(style, low=low, high=high, strength=strength), theme, scale)
+
+    def figure(
+        self, style: Style, *, low: float | None = None, high: float | None = None, strength: float = 0.75
+    ) -> Figure:
+        """Photograph and map side by side with a colour bar, laid out."""
+        least, most, colours = self._between(low, high)
+        bar = Bar(least, most, themed(colours, style.theme, laid=self.display == "region"), self._legend(colours))
+        shown = self._shown(style.theme, low, high, strength)
+        tiles = [self.arrays["image"], shown]
         names = ["the photograph", "the map"]
         if self.display == "coloured":
             tiles.insert(1, self.colours())
@@ -150,13 +121,19 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         figure = heat_figure(
             tiles,
             bar,
-            title=self.facts.title,
-            subtitle=self.facts.subtitle,
+            title=style.named(self.facts.title),
+            subtitle=style.named(self.facts.subtitle),
             captions=names if len(names) > 2 else (),
         )
         if not self.notes:
             return figure
-        return stacked([figure, paragraph([f"Note: {note}." for note in self.notes], figure.width, FAINT)])
+        return Figure.stacked([figure, paragraph([f"Note: {note}." for note in self.notes], figure.width, "faint")])
+
+    def _legend(self, colours: MapName) -> str:
+        """What the colours say."""
+        of = f"{self.facts.method_title}, unscaled".removeprefix(", ")
+        told = of if self.display == "region" else f"attribution, {CLIPPED}"
+        return f"{told}; {SIDES}" if colours == "signed" else told
 
     def seen_part(self) -> tuple[int, int, int, int] | None:
         """Top, bottom, left and right of the part of the picture that a target sees which does not see all of it, as a
@@ -177,13 +154,16 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         left = min(max(0, round(middle[1] - wide / 2)), width - wide)
         return top, top + tall, left, left + wide
 
-    def pictures(self) -> dict[str, Image.Image]:
+    def figures(self, style: Style) -> dict[str, Figure]:
         """The picture; of occlusion of a class also "winners": which class is named first with the window there."""
-        several = {"picture": self.image()}
-        return several | {"winners": self.winners()} if self.facts.winners is not None else several
+        several = {"picture": self.figure(style)}
+        return several | {"winners": self._winners(style)} if self.facts.winners is not None else several
 
     def winners(self) -> Image.Image:
         """The photograph in the colour of the class that is named first when the window is there."""
+        return raster(self._winners(PLAIN))
+
+    def _winners(self, style: Style) -> Figure:
         patch, stride = self.facts.patch, self.facts.stride
         if self.facts.winners is None or patch is None or stride is None:
             raise ResultError("which class wins where is known of occlusion of a class alone")
@@ -192,21 +172,21 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         numbers, counts = np.unique(named, return_counts=True)
         order = [int(numbers[i]) for i in np.argsort(-counts, kind="stable")]
         ranks = np.full(places.shape, -1)
-        for rank, number in enumerate(order):
-            ranks[places == number] = min(rank, len(KINDS))
+        for rank, index in enumerate(order):
+            ranks[places == index] = min(rank, len(KINDS))
         size = self.arrays["image"].shape[:2]
         rows, columns = (
             np.clip(np.rint((np.arange(side) + 0.5 - window / 2) / step), 0, count - 1).astype(int)
             for side, window, step, count in zip(size, patch, stride, places.shape, strict=True)
         )
         shares = dict(zip(numbers.tolist(), (counts / places.size).tolist(), strict=True))
-        legend = [(self.facts.winners[str(number)], shares[number]) for number in order]
+        legend = [(self.facts.winners[str(index)], shares[index]) for index in order]
         return class_figure(
             self.arrays["image"],
             ranks[np.ix_(rows, columns)],
             legend,
-            title="which class wins with a window there",
-            subtitle=f"occlusion, windows of {patch[0]}x{patch[1]} pixels",
+            title=style.named("which class wins with a window there"),
+            subtitle=style.named(f"occlusion, windows of {patch[0]}x{patch[1]} pixels"),
             unknown=1 - len(named) / places.size,
         )
 
@@ -214,9 +194,16 @@ class Heatmap(Result, kind="heatmap", facts=HeatmapFacts):
         self, *, low: float | None = None, high: float | None = None, strength: float = 0.75
     ) -> UInt8[np.ndarray, "h w 3"]:
         """The map as it is shown: laid on the photograph, or one by the pixel by itself."""
+        return self._shown("dark", low, high, strength)
+
+    def _shown(
+        self, theme: ThemeName, low: float | None, high: float | None, strength: float
+    ) -> UInt8[np.ndarray, "h w 3"]:
+        least, most, colours = self._between(low, high)
+        heat = self.arrays["map"]
         if self.display != "region":
-            return colourise(self.arrays["map"], *self._between(low, high))
-        return np.asarray(self.overlay(low=low, high=high, strength=strength))
+            return colourise(heat, least, most, themed(colours, theme))
+        return overlay(self.arrays["image"], heat, least, most, map=colours, strength=strength, theme=theme)
 
     def colours(self) -> UInt8[np.ndarray, "h w 3"]:
         """The attribution as a picture about mid grey: what is brighter or more of a colour speaks for the target."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from PIL import Image
-
 from convscope.render.colour import as_rgb
-from convscope.render.grid import sheet, stacked
+from convscope.render.figure import Figure
+from convscope.render.grid import MIN_WIDTH, sheet
 from convscope.render.plot import line_plot
+from convscope.render.style import Style
 from convscope.render.text import figure
 from convscope.results.facts import Summary
 from convscope.results.pictures import Pictures, PicturesFacts
@@ -42,10 +42,10 @@ class Inversion(Pictures, kind="inversion", facts=InversionFacts):
         columns = ("layer", "total variation", "features' distance", "similarity")
         return Summary({"pictures": pictures}, columns=columns, rows=rows)
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The photograph, a row of pictures for each total variation, and the similarities as a plot."""
         if "frames" in self.arrays:
-            return self.contact_sheet()
+            return self.contact_sheet(style)
         photograph = as_rgb(self.arrays["photograph"])
         factor = min(1.0, MOST_TILE / photograph.shape[1])
         size = max(1, round(photograph.shape[0] * factor)), max(1, round(photograph.shape[1] * factor))
@@ -62,10 +62,10 @@ class Inversion(Pictures, kind="inversion", facts=InversionFacts):
         grid = sheet(
             tiles,
             tile=size,
-            columns=1 + len(layers),
+            columns=style.across(1 + len(layers)),
             captions=captions,
-            title=self.facts.title,
-            subtitle=self.facts.subtitle,
+            title=style.named(self.facts.title),
+            subtitle=style.named(self.facts.subtitle),
         )
         if len(layers) < 2:
             return grid
@@ -75,7 +75,9 @@ class Inversion(Pictures, kind="inversion", facts=InversionFacts):
             ]
             for weight in weights
         }
-        return stacked([grid, line_plot(layers, lines, width=grid.width, title="similarity to the photograph")])
+        return Figure.stacked(
+            [grid, line_plot(layers, lines, width=max(grid.width, MIN_WIDTH), title="similarity to the photograph")]
+        )
 
 
 def _named(weight: float) -> str:

@@ -28,6 +28,15 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> byt
     """Arrays and `about` as one compressed .npz."""
     if KEY in arrays:
         raise ResultError(f"an array cannot be named {KEY!r}; that name holds the recipe")
+    data = npz_within(arrays, about, None)
+    assert data is not None
+    return data
+
+
+def npz_within(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any], most: int | None) -> bytes | None:
+    """The same in at most so many bytes; None where it would have more, or an array has the recipe's name."""
+    if KEY in arrays:
+        return None
     text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=4) as archive:
@@ -37,7 +46,9 @@ def npz_bytes(arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> byt
             entry.compress_type = zipfile.ZIP_DEFLATED
             with archive.open(entry, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
-    return buffer.getvalue()
+            if most is not None and buffer.tell() > most:
+                return None  # before all of them are packed
+    return buffer.getvalue() if most is None or buffer.tell() <= most else None
 
 
 def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -45,8 +56,14 @@ def read_npz(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     Raises ResultError for what is no result.
     """
-    data = read_whole(path, MOST_BYTES)
+    return npz_parts(read_whole(path, MOST_BYTES), path)
+
+
+def npz_parts(data: bytes, path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """`read_npz` of the bytes of an .npz, which came from a file at `path`."""
     try:
+        if not data.startswith(b"PK"):  # an archive inside another file, as a PNG carries one, is not this file
+            raise ValueError("it is no archive")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if f"{KEY}.npy" not in archive.namelist() and KEY not in archive.namelist():
                 raise ResultError(f"{str(path)!r} holds no recipe of convscope")

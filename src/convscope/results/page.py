@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image
 
+from convscope.render.colour import themed
 from convscope.render.colour_bar import Bar
+from convscope.render.figure import Figure
 from convscope.render.grid import sheet
 from convscope.render.overlay import overlay
+from convscope.render.style import Style
 from convscope.results.facts import Facts
 from convscope.results.result import Axes, Result
 
@@ -30,14 +32,15 @@ class Page(Result, kind="page", facts=PageFacts):
     unscaled) and `image` (`h w 3`, bytes). Facts: the page's path, the guesses, the seconds of each part."""
 
     facts: PageFacts
+    in_tiles = True
 
     needs: ClassVar[Axes] = {"probabilities": ("k",), "maps": ("k", "h", "w"), "image": ("h", "w", "c")}
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The maps of the classes side by side, on one scale."""
         maps: np.ndarray = self.arrays["maps"]
         top = float(maps.max())
-        tiles = [overlay(self.arrays["image"], heat, 0.0, top) for heat in maps]
+        tiles = [overlay(self.arrays["image"], heat, 0.0, top, theme=style.theme) for heat in maps]
         captions = [
             f"{guess['label']}\n{100 * guess['probability']:.1f} %" for guess in self.facts.guesses[: len(maps)]
         ]
@@ -45,8 +48,8 @@ class Page(Result, kind="page", facts=PageFacts):
         return sheet(
             tiles,
             tile=(height, width),
-            columns=len(tiles),
-            title=self.facts.network,
+            columns=style.across(len(tiles)),
+            title=style.named(self.facts.network),
             captions=captions,
-            bar=Bar(0.0, top, "inferno", "Grad-CAM, unscaled; one scale for all"),
+            bar=Bar(0.0, top, themed("inferno", style.theme, laid=True), "Grad-CAM, unscaled; one scale for all"),
         )

@@ -8,16 +8,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from convscope.errors import ResultError
 from convscope.render.animation import ENDINGS as MOVING
 from convscope.render.animation import animation_bytes, check_video
+from convscope.render.captions import apart
 from convscope.render.colour import as_rgb
-from convscope.render.grid import columns_for, sheet
+from convscope.render.figure import Figure
+from convscope.render.grid import CAPTION, columns_for, sheet
+from convscope.render.raster import raster
+from convscope.render.style import PLAIN, Style
 from convscope.render.text import figure
 from convscope.results.facts import Facts, Summary
-from convscope.results.files import ENDINGS, check_ending, write_whole
+from convscope.results.files import ENDINGS, check_ending
 from convscope.results.result import Axes, Result, recipe_text
 
 MOST_WIDE = 1440
@@ -50,6 +53,8 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
     frames were kept `frames` (`f n h w c`, bytes)."""
 
     facts: PicturesFacts
+    endings = ENDINGS + MOVING
+    in_tiles = True
 
     needs: ClassVar[Axes] = {"images": ("n", "h", "w", "c"), "values": ("n",)}
 
@@ -76,74 +81,74 @@ class Pictures(Result, kind="pictures", facts=PicturesFacts):
         """Each picture as `h w 3` bytes."""
         return [as_rgb(picture) for picture in self.arrays["images"]]
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """One picture stands alone, pixel for pixel; several make a sheet with captions, frames a contact sheet."""
         if "frames" in self.arrays:
-            return self.contact_sheet()
+            return self.contact_sheet(style)
         tiles = self.tiles()
         if len(tiles) == 1:
-            return Image.fromarray(np.ascontiguousarray(tiles[0]))
+            return Figure.of(tiles[0])
         size = tiles[0].shape[0], tiles[0].shape[1]
         values = [figure(float(value)) for value in self.arrays["values"]]
         captions = [f"{name}\n{value}" for name, value in zip(self.facts.captions, values, strict=True)]
-        columns = columns_for(len(tiles), size)
+        title, under = apart(style.named(self.facts.title), captions)
         return sheet(
             tiles,
             tile=size,
-            columns=columns,
-            captions=captions,
-            title=self.facts.title,
-            subtitle=self.facts.subtitle,
+            columns=style.across(columns_for(len(tiles), (size[0], max(size[1], CAPTION)))),
+            captions=under,
+            title=title,
+            subtitle=style.named(self.facts.subtitle),
         )
 
-    def contact_sheet(self) -> Image.Image:
+    def contact_sheet(self, style: Style) -> Figure:
         """The frames of every picture, a row (or more) each, with the step below."""
         frames = self.arrays["frames"]
         steps = self.facts.frames
         several = frames.shape[1] > 1
         tiles = [as_rgb(frames[f, n] / 255) for n in range(frames.shape[1]) for f in range(len(frames))]
-        names = self.facts.captions
+        title, names = apart(style.named(self.facts.title), self.facts.captions)
         captions = [f"{step}" + (f"\n{names[n]}" if several else "") for n in range(frames.shape[1]) for step in steps]
         height, width = tiles[0].shape[:2]
         factor = min(1.0, 224 / width)
         size = max(1, round(height * factor)), max(1, round(width * factor))
-        columns = min(len(steps), max(1, MOST_WIDE // (size[1] + 3)))
-        title = names[0] if not several else self.facts.title
-        return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle="after so many steps")
+        columns = style.across(min(len(steps), max(1, MOST_WIDE // (max(size[1], CAPTION) + 3))))
+        title = title if several else style.named(names[0])
+        told = style.named("after so many steps")
+        return sheet(tiles, tile=size, columns=columns, captions=captions, title=title, subtitle=told)
 
-    def film(self) -> list[UInt8[np.ndarray, "h w 3"]]:
+    def film(self, style: Style = PLAIN) -> list[UInt8[np.ndarray, "h w 3"]]:
         """The frames as pictures for an animation; several pictures stand side by side."""
         if "frames" not in self.arrays:
             raise ResultError("an animation needs frames: ask for them, as in frames='all'")
         frames = self.arrays["frames"]
         size = frames.shape[2], frames.shape[3]
-        columns = columns_for(frames.shape[1], size)
+        columns = style.across(columns_for(frames.shape[1], size))
         result = []
         for frame in frames:
             tiles = [as_rgb(picture / 255) for picture in frame]
-            result.append(tiles[0] if len(tiles) == 1 else np.asarray(sheet(tiles, tile=size, columns=columns)))
+            figure = Figure.of(tiles[0]) if len(tiles) == 1 else sheet(tiles, tile=size, columns=columns)
+            result.append(np.asarray(raster(figure, style.theme, style.scale)))
         return result
 
-    def save(self, path: str | Path, picture: str | None = None) -> Path:
-        """Write the result: `.npz` and `.png` as any result; `.gif`, `.webp` and `.mp4` show the frames in motion.
+    def file_bytes(self, suffix: str, picture: str | None, style: Style) -> bytes:
+        """`.gif`, `.webp` and `.mp4` show the frames in motion, the others are as of any result.
 
-        Raises ResultError for another ending, where no frames were kept, and where the file cannot be written.
+        Raises ResultError where no frames were kept.
         """
-        suffix = Path(path).suffix.lower()
         if suffix not in MOVING:
-            return super().save(path, picture)
-        check_ending(path, ENDINGS + MOVING)
-        return write_whole(path, animation_bytes(self.film(), suffix, recipe_text(self)))
+            return super().file_bytes(suffix, picture, style)
+        return animation_bytes(self.film(style), suffix, recipe_text(self, style))
 
 
 def preview_png(pictures: Float[np.ndarray, "n h w c"]) -> bytes:
     """Unfinished pictures as a PNG without a recipe; several side by side."""
     tiles = [as_rgb(picture) for picture in pictures]
     size = tiles[0].shape[0], tiles[0].shape[1]
-    one = Image.fromarray(np.ascontiguousarray(tiles[0]))
-    shown = one if len(tiles) == 1 else sheet(tiles, tile=size, columns=columns_for(len(tiles), size))
+    one = len(tiles) == 1
+    shown = Figure.of(tiles[0]) if one else sheet(tiles, tile=size, columns=columns_for(len(tiles), size))
     buffer = io.BytesIO()
-    shown.save(buffer, "PNG", compress_level=1)
+    raster(shown).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 

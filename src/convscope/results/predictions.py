@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from PIL import Image
-
+from convscope.render.figure import Figure
 from convscope.render.guess_bars import bars_beside
+from convscope.render.style import Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
@@ -36,7 +36,7 @@ class Predictions(Result, kind="predictions", facts=PredictionsFacts):
         """The first classes, best first."""
         return list(self.facts.guesses)
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """The photograph, and beside it the first classes with their probabilities."""
         bars = [(guess["label"], guess["probability"]) for guess in self.guesses]
-        return bars_beside(self.arrays["image"], bars, title=self.facts.title)
+        return bars_beside(self.arrays["image"], bars, title=style.named(self.facts.title))

@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from convscope.render.confusion import confusion_picture
-from convscope.render.grid import stacked
+from convscope.render.confusion import confusion_figure
+from convscope.render.figure import Figure
 from convscope.render.plot import line_plot
+from convscope.render.raster import raster
+from convscope.render.style import PLAIN, Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
@@ -69,6 +71,18 @@ class Training(Result, kind="training", facts=TrainingFacts):
 
     def curve(self) -> Image.Image:
         """The accuracy after each epoch, with the line that the most frequent class alone would give."""
+        return raster(self._curve())
+
+    def confusion(self) -> Image.Image:
+        """What the pictures of each class were taken for."""
+        return raster(self._confusion(PLAIN))
+
+    def figure(self, style: Style) -> Figure:
+        """The learning curve above the confusion matrix."""
+        curve = [self._curve()] if len(self.arrays["history"]) else []
+        return Figure.stacked([*curve, self._confusion(style)])
+
+    def _curve(self) -> Figure:
         history = self.arrays["history"]
         places = [str(i + 1) for i in range(len(history))]
         lines = {
@@ -79,13 +93,9 @@ class Training(Result, kind="training", facts=TrainingFacts):
             lines["chance"] = [self.facts.chance] * len(history)
         return line_plot(places, lines, width=720, title="accuracy by epoch", figures=False)
 
-    def confusion(self) -> Image.Image:
-        """What the pictures of each class were taken for."""
-        return confusion_picture(self.arrays["confusion"].astype(int), self.facts.classes, title="pictures held out")
-
-    def image(self) -> Image.Image:
-        """The learning curve above the confusion matrix."""
-        return stacked([self.curve(), self.confusion()] if len(self.arrays["history"]) else [self.confusion()])
+    def _confusion(self, style: Style) -> Figure:
+        title = style.named("pictures held out")
+        return confusion_figure(self.arrays["confusion"].astype(int), self.facts.classes, title=title)
 
 
 def confusion_of(labels: np.ndarray, named: np.ndarray, classes: int) -> np.ndarray:

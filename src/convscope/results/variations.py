@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from PIL import Image
-
+from convscope.render.figure import Figure
 from convscope.render.grid import sheet
+from convscope.render.style import Style
 from convscope.results.facts import Summary
 from convscope.results.pictures import MOST_WIDE, Pictures, PicturesFacts
 from convscope.results.result import Axes
@@ -36,13 +35,13 @@ class Variations(Pictures, kind="variations", facts=VariationsFacts):
         data = {"targets": list(self.facts.targets), "captions": list(self.facts.captions)}
         return Summary(data, [f"{self.facts.title}; {self.facts.subtitle}"])
 
-    def image(self) -> Image.Image:
+    def figure(self, style: Style) -> Figure:
         """One picture stands alone, pixel for pixel; a series makes a sheet, in rows where two options vary."""
         tiles = self.tiles()
         if len(tiles) == 1:
-            return Image.fromarray(np.ascontiguousarray(tiles[0]))
+            return Figure.of(tiles[0])
         height, width = tiles[0].shape[:2]
-        columns = int(self.facts.columns)
+        columns = style.across(int(self.facts.columns))
         factor = min(1.0, LARGEST / max(height, width), MOST_WIDE / (columns * width))
         size = max(1, round(height * factor)), max(1, round(width * factor))
         return sheet(
@@ -50,12 +49,12 @@ class Variations(Pictures, kind="variations", facts=VariationsFacts):
             tile=size,
             columns=columns,
             captions=self.facts.captions,
-            title=self.facts.title,
-            subtitle=self.facts.subtitle,
+            title=style.named(self.facts.title),
+            subtitle=style.named(self.facts.subtitle),
             smooth=True,
         )
 
-    def pictures(self) -> dict[str, Image.Image]:
+    def figures(self, style: Style) -> dict[str, Figure]:
         """Each variation by itself, at its own size."""
         names = [caption.replace("\n", ", ") for caption in self.facts.captions]
-        return {name: Image.fromarray(tile) for name, tile in zip(names, self.tiles(), strict=True)}
+        return {name: Figure.of(tile) for name, tile in zip(names, self.tiles(), strict=True)}

@@ -1,15 +1,16 @@
 """What a layer has learned, as a mosaic."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-from convscope.render.colour import colourise
+from convscope.render.colour import colourise, themed
 from convscope.render.colour_bar import Bar
+from convscope.render.figure import Figure
 from convscope.render.grid import columns_for, sheet, tile_size
+from convscope.render.style import Style
 from convscope.results.facts import Facts, Summary
 from convscope.results.result import Axes, Result
 
@@ -30,64 +31,86 @@ class Weights(Result, kind="weights", facts=WeightsFacts):
     """Arrays: `weights` (`out in kh kw`; a dense layer's have kh = kw = 1)."""
 
     facts: WeightsFacts
+    in_tiles = True
 
     needs: ClassVar[Axes] = {"weights": ("out", "in", "kh", "kw")}
 
     def summary(self) -> Summary:
         return Summary({"layer": self.facts.layer, "shape": list(self.arrays["weights"].shape)})
 
-    def image(self) -> Image.Image:
+    @property
+    def tiled(self) -> bool:
+        """Whether each output channel is a tile: else columns are input channels."""
+        _, ins, height, width = self.arrays["weights"].shape
+        return self.facts.colour or (ins == 1 and height * width > 1)
+
+    def figure(self, style: Style) -> Figure:
         """Kernels that see colours in colour; others signed, on one scale for all.
 
         A layer with one input per channel is one tile per output channel. Of other layers rows are output channels
         and columns input channels, the first 48 by 24 of them; 1x1 and dense layers are one matrix.
         """
-        weights = self.arrays["weights"]
-        reach = float(np.abs(weights).max()) or 1.0
-        outs, ins, height, width = weights.shape
-        about = f"{self.facts.kind}, {outs} out, {ins} in, {height}x{width}"
-        title = f"weights of {self.facts.layer}"
+        _, ins, height, width = self.arrays["weights"].shape
         if self.facts.colour:
-            order = slice(None, None, -1 if self.facts.order == "BGR" else 1)
-            tiles = [_in_colour(kernel[order], reach) for kernel in weights]
-            tile = tile_size((height, width), outs)
-            return sheet(
-                tiles,
-                tile=tile,
-                columns=columns_for(outs, tile),
-                title=title,
-                numbered=True,
-                subtitle=f"{about}; grey is zero, the brightest ±{reach:.3g} in each of red, green and blue",
-            )
-        bar = Bar(-reach, reach, "signed", "weight; one scale for all")
+            return self._in_colour(style)
         if ins == 1 and height * width > 1:
-            tiles = [colourise(kernel[0], -reach, reach, "signed") for kernel in weights]
-            tile = tile_size((height, width), outs)
-            columns = columns_for(outs, tile)
-            return sheet(tiles, tile=tile, columns=columns, title=title, subtitle=about, numbered=True, bar=bar)
-        if height * width == 1:
-            matrix = colourise(weights[:, :, 0, 0], -reach, reach, "signed")
-            each = "" if (many := _in_a_pixel(outs, ins)) <= 1 else f"; a pixel is the mean of about {many:.2g} weights"
-            return sheet(
-                [matrix],
-                tile=_matrix_size(outs, ins),
-                columns=1,
-                title=title,
-                bar=bar,
-                subtitle=f"{about}; a row for each output channel, a column for each input channel{each}",
-            )
+            return self._one_each(style)
+        return self._matrix(style) if height * width == 1 else self._mosaic(style)
+
+    @property
+    def _reach(self) -> float:
+        """The greatest weight, whatever its sign."""
+        return float(np.abs(self.arrays["weights"]).max()) or 1.0
+
+    def _sheet(self, style: Style, tiles: list[UInt8[np.ndarray, "_ _ 3"]], more: str = "", **options: Any) -> Figure:
+        """Tiles with the layer's name and shape."""
+        outs, ins, height, width = self.arrays["weights"].shape
+        about = f"{self.facts.kind}, {outs} out, {ins} in, {height}x{width}{more}"
+        return sheet(tiles, title=style.named(f"weights of {self.facts.layer}"), subtitle=style.named(about), **options)
+
+    def _bar(self, style: Style) -> Bar:
+        return Bar(-self._reach, self._reach, themed("signed", style.theme), "weight; one scale for all")
+
+    def _drawn(self, weights: np.ndarray, style: Style) -> UInt8[np.ndarray, "_ _ 3"]:
+        return colourise(weights, -self._reach, self._reach, themed("signed", style.theme))
+
+    def _in_colour(self, style: Style) -> Figure:
+        """Kernels that see colours, a tile each."""
+        weights, reach = self.arrays["weights"], self._reach
+        order = slice(None, None, -1 if self.facts.order == "BGR" else 1)
+        tiles = [_in_colour(kernel[order], reach) for kernel in weights]
+        tile = tile_size((weights.shape[2], weights.shape[3]), len(tiles))
+        columns = style.across(columns_for(len(tiles), tile))
+        more = f"; grey is zero, the brightest ±{reach:.3g} in each of red, green and blue"
+        return self._sheet(style, tiles, more, tile=tile, columns=columns, numbered=True)
+
+    def _one_each(self, style: Style) -> Figure:
+        """A kernel for each channel."""
+        weights = self.arrays["weights"]
+        tiles = [self._drawn(kernel[0], style) for kernel in weights]
+        tile = tile_size((weights.shape[2], weights.shape[3]), len(tiles))
+        columns = style.across(columns_for(len(tiles), tile))
+        return self._sheet(style, tiles, tile=tile, columns=columns, numbered=True, bar=self._bar(style))
+
+    def _matrix(self, style: Style) -> Figure:
+        """A layer that mixes channels at each place."""
+        outs, ins = self.arrays["weights"].shape[:2]
+        matrix = self._drawn(self.arrays["weights"][:, :, 0, 0], style)
+        each = "" if (many := _in_a_pixel(outs, ins)) <= 1 else f"; a pixel is the mean of about {many:.2g} weights"
+        more = f"; a row for each output channel, a column for each input channel{each}"
+        return self._sheet(style, [matrix], more, tile=_matrix_size(outs, ins), columns=1, bar=self._bar(style))
+
+    def _mosaic(self, style: Style) -> Figure:
+        """A row for each output channel, a column for each input channel."""
+        weights = self.arrays["weights"]
+        outs, ins, height, width = weights.shape
         rows, columns = self._tiles()
-        tiles = [colourise(weights[o, i], -reach, reach, "signed") for o in range(rows) for i in range(columns)]
+        tiles = [self._drawn(weights[o, i], style) for o in range(rows) for i in range(columns)]
         factor = max(1, 24 // max(height, width))
         shown = "" if (rows, columns) == (outs, ins) else f"; the first {rows} out by {columns} in are shown"
-        return sheet(
-            tiles,
-            tile=(height * factor, width * factor),
-            columns=columns,
-            title=title,
-            bar=bar,
-            subtitle=f"{about}; a row for each output channel, a column for each input channel{shown}",
-        )
+        more = f"; a row for each output channel, a column for each input channel{shown}"
+        tile = height * factor, width * factor
+        return self._sheet(style, tiles, more, tile=tile, columns=columns, bar=self._bar(style))
 
     def _tiles(self) -> tuple[int, int]:
         """The rows and columns of a mosaic of kernels."""

@@ -20,6 +20,7 @@ from convscope.options import MOST_SEED, About, check_given, plain_number
 from convscope.progress import Progress, Watch, keeping, unwatched
 from convscope.results.board import Board
 from convscope.results.heatmap import Heatmap
+from convscope.results.heatmap_facts import class_name
 from convscope.verbs.calls import counted, recipe_of
 from convscope.verbs.explain import COARSE, explain
 from convscope.verbs.question import GivenMethod, Question, Target, question_of
@@ -296,7 +297,13 @@ def _about(method: Method, rows: Sequence[Sequence[Heatmap]]) -> str:
 
 
 def _title(heatmap: Heatmap) -> str:
-    return heatmap.facts.label or heatmap.facts.name if heatmap.facts.value is not None else heatmap.facts.title
+    return (
+        class_name(heatmap.facts.label)
+        if heatmap.facts.label
+        else heatmap.facts.name
+        if heatmap.facts.value is not None
+        else heatmap.facts.title
+    )
 
 
 def _share(heatmap: Heatmap) -> str:

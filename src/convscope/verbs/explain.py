@@ -16,7 +16,8 @@ from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.models.reference import NetworkRef
-from convscope.objectives.units import Logit
+from convscope.objectives.expression import Objective
+from convscope.objectives.units import Channel, Logit, Neuron, Probability
 from convscope.objectives.words import in_words
 from convscope.options import About, check_given
 from convscope.progress import Watch, keeping, unwatched
@@ -151,7 +152,10 @@ def heatmap_of(
 
 
 SPREAD = "where the cells of {!r} lie is not known exactly: the map is spread evenly over the picture"
-EMPTY = "the map is zero everywhere: nothing here speaks for the target; signed maps show what speaks against it"
+EMPTY = (
+    "the map is zero everywhere: nothing in the picture speaks for it by this method; a signed map may show what "
+    "speaks against it"
+)
 
 
 def _notes(question: Question, attribution: Attribution, layer: str | None) -> list[str]:
@@ -191,6 +195,13 @@ CELLS = 4
 """A map with fewer cells than a quarter of the picture's pixels on a side is coarse."""
 
 
+def _quantity(asked: Objective) -> str | None:
+    """What the value of an objective is called, where it has a name."""
+    if isinstance(asked, Channel | Neuron):
+        return "activation"
+    return "probability" if isinstance(asked, Probability) else "logit" if isinstance(asked, Logit) else None
+
+
 def _facts(question: Question, attribution: Attribution, layer: str | None) -> HeatmapFacts:
     net, method, asked = question.net, question.method, attribution.objective
     coarse = method.coarse and layer is not None and net.layer(layer).shape[1] * CELLS < net.spec.height
@@ -198,6 +209,7 @@ def _facts(question: Question, attribution: Attribution, layer: str | None) -> H
         "target": str(asked),
         "name": in_words(net, asked),
         "value": attribution.value,
+        "quantity": _quantity(asked),
         "method": method.name,
         "method_title": method.title,
         "display": method.display if layer is None or attribution.pixels is not None else "region",

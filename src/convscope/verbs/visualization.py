@@ -11,6 +11,7 @@ from convscope.models.photograph import Photograph
 from convscope.objectives.expression import Objective
 from convscope.objectives.units import Logit
 from convscope.objectives.words import in_words
+from convscope.results.heatmap_facts import class_name
 from convscope.results.pictures import Pictures
 from convscope.synthesis.ascent import REDIRECT_STEPS
 from convscope.synthesis.batches import Batches
@@ -87,7 +88,7 @@ class Visualization:
 
 def target_caption(net: Network, objective: Objective) -> str:
     """A target as a caption: a class by its name."""
-    return in_words(net, objective) if isinstance(objective, Logit) else str(objective)
+    return class_name(in_words(net, objective)) if isinstance(objective, Logit) else str(objective)
 
 
 def _pictures_of(texts: Sequence[str]) -> str:

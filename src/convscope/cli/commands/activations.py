@@ -5,22 +5,19 @@ from typing import Annotated, Any
 
 import typer
 
-from convscope.cli.command import Common, Outcome, command
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Table, check_many, is_many
 from convscope.cli.telling import told
 from convscope.errors import InputError
-from convscope.results.files import check_place
+from convscope.results.files import ENDINGS, check_ending, check_place
 from convscope.results.result import Result
+from convscope.results.styled import check_unstyled
 from convscope.verbs.activations import activations
 
 NO_FOLDERS = (
-    ".jpg",
-    ".jpeg",
     ".gif",
     ".webp",
     ".mp4",
-    ".pdf",
-    ".svg",
     ".tif",
     ".tiff",
     ".bmp",
@@ -33,6 +30,7 @@ NO_FOLDERS = (
 @command(
     "activations",
     verb=activations,
+    shares=DRAWN,
     examples=[
         "activations cat.jpg --out cat/",
         "activations cat.jpg stem.act 'blocks.*.project' --out cat/",
@@ -47,7 +45,7 @@ def main(
     layers: Annotated[list[str] | None, typer.Argument(help="Names or patterns; all layers unless given.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="A folder for one picture per layer, or FILE.png, FILE.npz."),
+        typer.Option("--out", "-o", help="A folder for one picture per layer, or FILE.png, .jpg, .svg, .pdf, .npz."),
     ] = None,
     table: Table = None,
     batch: BatchOf = None,
@@ -58,20 +56,24 @@ def main(
     Of a folder of photographs the arrays of each, as .npz.
     """
     if out is not None and out.suffix.lower() in NO_FOLDERS:
-        raise InputError(f"--out is {str(out)!r}; expected a folder, or a file that ends in .png or .npz")
+        raise InputError(f"--out is {str(out)!r}; expected a folder, or a file that ends in {', '.join(ENDINGS)}")
     if is_many([photo]):
         folder = out or Path("activations")
         check_many(folder, table)
+        check_unstyled(".npz", common.style())
         many = Many(activations, lambda result, name: _row(result, folder / f"{name}.npz"), COLUMNS, "picture")
         return many.run(common.load(), [photo], layers or None, table=table, batch=batch, **options)
     if table is not None:
         raise InputError("--table is for several pictures: give a folder, or a pattern such as 'photos/*.jpg'")
     target = out or Path(f"{Path(photo).stem}-activations")
-    whole = target.suffix.lower() in (".png", ".npz")
-    check_place(target if whole else target / "layer.png")
+    whole = target.suffix.lower() in ENDINGS
+    if whole:
+        check_ending(target)
+    else:
+        check_place(target / "layer.png")
     net = common.load()
     result = activations(net, photo, layers or None, **options)  # type: ignore[arg-type]
-    files = [result.save(target)] if whole else result.save_pictures(target)
+    files = [result.save(target, **common.look)] if whole else result.save_pictures(target, **common.look)
     return told(result.summary(), files, result.notes_in(target))
 
 

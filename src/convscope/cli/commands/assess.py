@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
-from convscope.cli.command import NETWORK, Common, Outcome, command
-from convscope.cli.telling import saved
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.results.files import check_ending
 from convscope.verbs.assess import assess
 from convscope.verbs.question import method_of
@@ -14,7 +13,7 @@ from convscope.verbs.question import method_of
 @command(
     "assess",
     verb=assess,
-    shares=NETWORK,
+    shares=DRAWN,
     methods=True,
     examples=[
         "assess cat.jpg --out assessed.png",
@@ -38,5 +37,5 @@ def main(
     check_ending(file)
     net = common.load()
     return common.made(
-        assess, net, photo, save=lambda result: saved(result, file), target=target, method=asked, **options
+        assess, net, photo, save=lambda result: common.saved(result, file), target=target, method=asked, **options
     )

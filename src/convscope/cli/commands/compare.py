@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import OfMethod, Photo
-from convscope.cli.command import DEFAULT_MODEL, NETWORK, Common, Outcome, command
-from convscope.cli.telling import saved
+from convscope.cli.command import DEFAULT_MODEL, DRAWN, Common, Outcome, command
 from convscope.results.board import check_board_ending
 from convscope.verbs.compare import USUAL, compare
 
@@ -16,7 +15,7 @@ from convscope.verbs.compare import USUAL, compare
     "compare",
     verb=compare,
     methods=True,
-    shares=NETWORK[1:],
+    shares=DRAWN[1:],
     examples=[
         "compare cat.jpg --out board.html",
         "compare cat.jpg --target class:tabby --target 'class:tiger cat' --out board.png",
@@ -41,7 +40,7 @@ def main(
     models: Annotated[
         list[str] | None, typer.Option("--model", "-m", help="Several: a row each; see convscope models.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.html, FILE.png or FILE.npz.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.html, .png, .jpg, .svg, .pdf or .npz.")] = None,
     of_method: OfMethod = None,
     **options: Any,
 ) -> Outcome:
@@ -54,7 +53,7 @@ def main(
         nets,
         photo,
         target,
-        save=lambda result: saved(result, file),
+        save=lambda result: common.saved(result, file),
         methods=methods or USUAL,
         titles=titles or None,
         **options,

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from convscope.cli.command import NETWORK, Common, Outcome, command
-from convscope.cli.telling import saved
+from convscope.cli.arguments import Saved
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.results.files import check_ending
 from convscope.verbs.diff import diff
 
@@ -15,7 +15,7 @@ from convscope.verbs.diff import diff
 @command(
     "diff",
     verb=diff,
-    shares=NETWORK[1:],
+    shares=DRAWN[1:],
     examples=[
         "diff efficientnet_lite0 trained/ photos/",
         "diff before.pt2 after.pt2 cat.jpg coffee.jpg --trust --out moved.png",
@@ -29,11 +29,11 @@ def main(
     weights_after: Annotated[
         str | None, typer.Option(help="FILE of weights for AFTER; --weights are those of BEFORE.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz.")] = None,
+    out: Saved = None,
     **options: object,
 ) -> Outcome:
     """How two networks see the same pictures: layers, channels, heatmaps, and what channels look for."""
     file = out or Path("diff.png")
     check_ending(file)
     nets = [common.load(before), replace(common, weights=weights_after).load(after)]
-    return common.made(diff, *nets, images, save=lambda result: saved(result, file), **options)
+    return common.made(diff, *nets, images, save=lambda result: common.saved(result, file), **options)

@@ -38,4 +38,4 @@ def main(
     """What a network sees in a photograph, painted into it: Deep Dream of layers, Lucid dream of classes."""
     file = framed(out, f"{Path(photo).stem}-dream.png", options)
     net = common.load()
-    return common.made(dream, net, photo, target, save=lambda result: save_pictures(result, file), **options)
+    return common.made(dream, net, photo, target, save=lambda result: save_pictures(common, result, file), **options)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod
-from convscope.cli.command import NETWORK, Common, Outcome, command
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Photos, Table, check_many, is_many
 from convscope.cli.telling import told
 from convscope.errors import InputError
@@ -21,7 +21,7 @@ from convscope.verbs.question import method_of
 @command(
     "explain",
     verb=explain,
-    shares=NETWORK,
+    shares=DRAWN,
     methods=True,
     examples=[
         "explain cat.jpg --out cam.png",
@@ -42,7 +42,8 @@ def main(
     target: Explained = None,
     method: ByMethod = "grad_cam",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="FILE.png or FILE.npz; of several pictures a folder.")
+        Path | None,
+        typer.Option("--out", "-o", help="FILE.png, .jpg, .svg, .pdf or .npz; of several pictures a folder."),
     ] = None,
     table: Table = None,
     batch: BatchOf = None,
@@ -62,7 +63,11 @@ def main(
             raise InputError("--winners is for one picture; several were given, or a table")
         folder = out or Path("heatmaps")
         check_many(folder, table)
-        many = Many(explain, lambda result, name: _row(result, folder / f"{name}-{asked.name}.png"), COLUMNS, "heatmap")
+
+        def save(result: Result, name: str) -> tuple[list[Path], dict[str, Any]]:
+            return _row(common, result, folder / f"{name}-{asked.name}.png")
+
+        many = Many(explain, save, COLUMNS, "heatmap")
         return many.run(common.load(), photos, target, asked, table=table, batch=batch, **options)
     (photo,) = photos
     file = out or Path(f"{Path(photo).stem}-{asked.name}.png")
@@ -72,27 +77,29 @@ def main(
     if winners is not None and not asked.gives_winners:
         raise InputError(f"--winners is of methods that tell which class wins where; {asked.name} does not")
     net = common.load()
-    return common.made(explain, net, photo, target, asked, save=lambda result: _saved(result, file, winners), **options)
+    return common.made(
+        explain, net, photo, target, asked, save=lambda result: _saved(common, result, file, winners), **options
+    )
 
 
 COLUMNS = ("class", "probability", "target", "score", "file")
 
 
-def _row(result: Result, file: Path) -> tuple[list[Path], dict[str, Any]]:
+def _row(common: Common, result: Result, file: Path) -> tuple[list[Path], dict[str, Any]]:
     """Save one of many heatmaps; its file and its row of the table."""
     facts = result.facts
     guess = facts.get("guess", {})
     row = {"class": guess.get("label"), "probability": guess.get("probability"), "target": facts["target"]}
     score = float(result.arrays["score"]) if "score" in result.arrays else None
-    saved = result.save(file)
+    saved = result.save(file, **common.look)
     return [saved], {**row, "score": score, "file": str(saved)}
 
 
-def _saved(result: Heatmap, file: Path, winners: Path | None) -> Outcome:
+def _saved(common: Common, result: Heatmap, file: Path, winners: Path | None) -> Outcome:
     summary = result.summary()
-    files, lines = [result.save(file)], list(summary.lines)
+    files, lines = [result.save(file, **common.look)], list(summary.lines)
     if winners is not None and result.facts.winners is not None:
-        files.append(result.save(winners, "winners"))
+        files.append(result.save(winners, "winners", **common.look))
     elif winners is not None:
         lines.append(f"{winners} was not written: {result.facts.target} reads no class scores, so none wins")
     return told(replace(summary, lines=lines), files, result.notes)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from convscope.cli.arguments import ByMethod, Explained, OfMethod, Photo, Saved
-from convscope.cli.command import NETWORK, Common, Outcome, command
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.cli.telling import told
 from convscope.results.files import check_ending, check_place
 from convscope.results.variations import Variations
@@ -16,7 +16,7 @@ from convscope.verbs.hybrid import hybrid
 @command(
     "hybrid",
     verb=hybrid,
-    shares=NETWORK,
+    shares=DRAWN,
     methods=True,
     examples=[
         "hybrid cat.jpg --out hot.png",
@@ -46,7 +46,7 @@ def main(
     net = common.load()
 
     def saved(result: Variations) -> Outcome:
-        files = [result.save(file), *(result.save_pictures(each) if each else [])]
+        files = [result.save(file, **common.look), *(result.save_pictures(each, **common.look) if each else [])]
         return told(result.summary(), files, result.notes)
 
     return common.made(hybrid, net, photo, target, save=saved, method=method, **options, **(of_method or {}))

@@ -7,7 +7,6 @@ import typer
 
 from convscope.cli.arguments import Photo, Saved
 from convscope.cli.command import MADE, Common, Outcome, command
-from convscope.cli.telling import saved
 from convscope.results.files import check_ending
 from convscope.verbs.invert import invert
 
@@ -34,4 +33,4 @@ def main(
     file = out or Path(f"{Path(photo).stem}-inversion.png")
     check_ending(file)
     net = common.load()
-    return common.made(invert, net, photo, layers or None, save=lambda result: saved(result, file), **options)
+    return common.made(invert, net, photo, layers or None, save=lambda result: common.saved(result, file), **options)

@@ -6,7 +6,7 @@ from typing import Any
 from rich.table import Table as Lines
 
 from convscope.cli.arguments import Saved
-from convscope.cli.command import Common, Outcome, command
+from convscope.cli.command import DRAWN, Common, Outcome, command
 from convscope.cli.many import BatchOf, Many, Photos, Table, is_many
 from convscope.errors import ResultError
 from convscope.results.files import check_ending
@@ -20,6 +20,7 @@ COLUMNS = ("class", "index", "probability", "score")
 @command(
     "predict",
     verb=predict,
+    shares=DRAWN,
     examples=[
         "predict cat.jpg",
         "predict photos/ --top 1 --table predictions.csv",
@@ -49,7 +50,7 @@ def main(
             lines.add_row(shown, guess["label"], f"{100 * guess['probability']:.1f} %", f"{guess['score']:.2f}")
         first = result.facts["guesses"][0]
         row = {"class": first["label"], **{key: first[key] for key in COLUMNS[1:]}}
-        return [result.save(out)] if out else [], {**row, "guesses": result.facts["guesses"]}
+        return [result.save(out, **common.look)] if out else [], {**row, "guesses": result.facts["guesses"]}
 
     outcome = Many(predict, save, COLUMNS, "picture").run(net, photos, table=table, batch=batch, **options)
     return Outcome(outcome.files, outcome.data, [lines], outcome.notes, outcome.stopped)

@@ -6,18 +6,21 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from convscope.cli.command import Common, Outcome, command
+from convscope.cli.command import PICTURE, Common, Outcome, command
 from convscope.cli.progress import Watcher
 from convscope.errors import ResultError
-from convscope.render.animation import ENDINGS as MOVING
+from convscope.render.style import PLAIN, Style
 from convscope.results.pictures import check_picture_ending
-from convscope.results.store import load_result, picture_of
+from convscope.results.result import Result
+from convscope.results.saved import SavedPicture
+from convscope.results.store import DRAWN, load_picture, load_result, picture_of, pixels_in, style_of
+from convscope.results.styled import UNDRAWN
 from convscope.verbs.replay import replay
 
 
 @command(
     "replay",
-    shares=("device", "trust"),
+    shares=("device", "trust", *PICTURE),
     examples=[
         "replay zebra.png --out again.png",
         "replay cam.png --image cat.jpg",
@@ -27,7 +30,7 @@ from convscope.verbs.replay import replay
 )
 def main(
     common: Common,
-    file: Annotated[Path, typer.Argument(help="A result of convscope: .png, .npz, .gif, .webp or .mp4.")],
+    file: Annotated[Path, typer.Argument(help="A result of convscope: a picture, .npz, .gif, .webp or .mp4.")],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write, as for the original.")] = None,
     image: Annotated[str | None, typer.Option(help="The photograph, if it is no longer where the recipe says.")] = None,
     networks: Annotated[
@@ -44,10 +47,14 @@ def main(
     Of what the recipe names, files in the folder of the result and below are read; others, and downloads, only when
     asked for.
     """
-    original = load_result(file)
+    suffix = file.suffix.lower()
+    original = load_result(file) if suffix == ".npz" else load_picture(file)
     target = out or file.with_name(f"{file.stem}-again{file.suffix}")
     check_picture_ending(target)
-    before = np.asarray(picture_of(original, file))
+    was = style_of(original, file) if isinstance(original, SavedPicture) else PLAIN
+    style = common.style(PLAIN if target.suffix.lower() in UNDRAWN else was)
+    common.check_look(None, target)
+    before = None if suffix in DRAWN else np.asarray(picture_of(original, file))
     with Watcher() as watch:
         result = replay(
             file,
@@ -59,26 +66,33 @@ def main(
             download=download,
             watch=watch,
         )
-    which = original.facts.get("picture") if file.suffix.lower() == ".png" else None
-    again = result.pictures() if which is not None else {}
-    if which is not None and which not in again:
+    which = original.facts.get("picture") if suffix != ".npz" else None
+    if which is not None and which not in (again := result.pictures()):
         raise ResultError(f"the recipe in {str(file)!r} gives no picture {which!r}; it gives {', '.join(again)}")
-    saved = result.save(target, which)
-    if file.suffix.lower() in MOVING and target.suffix.lower() == file.suffix.lower():
-        after = np.asarray(load_result(saved).image())  # the last frames of the two files
-    else:
-        after = np.asarray(again[which] if which is not None else result.image())
-    same = before.shape == after.shape and bool((before == after).all())
-    said = "the same pixels"
-    if not same:
-        batch = original.recipe.machine.get("batch", 1)
-        why = (
-            "what was made then was stopped before it was done"
-            if original.recipe.stopped
-            else f"it was made in a batch of {batch}, whose last digits differ"
-            if batch > 1
-            else "another machine, version or number of threads?"
-        )
-        said = f"NOT the same pixels ({why})"
+    saved = result.save(target, which, **style.options)
+    same = None if before is None else _same(before, result, suffix, which, was)
     notes = result.notes if which is not None else result.notes_in(saved)
-    return Outcome([saved], {"same_pixels": same}, [said], notes)
+    return Outcome([saved], {"same_pixels": same}, [_said(same, original)], notes)
+
+
+def _same(before: np.ndarray, result: Result, suffix: str, which: str | None, style: Style) -> bool:
+    """Whether a result shows the pixels of the file that it was made again from."""
+    after = pixels_in(result.file_bytes(".png" if suffix == ".npz" else suffix, which, style), suffix)
+    return after is not None and before.shape == after.shape and bool((before == after).all())
+
+
+def _said(same: bool | None, original: Result) -> str:
+    """Whether the result came out the same, and if not why that may be."""
+    if same is None:
+        return "made again; the file holds no pixels to compare"
+    if same:
+        return "the same pixels"
+    batch = original.recipe.machine.get("batch", 1)
+    why = (
+        "what was made then was stopped before it was done"
+        if original.recipe.stopped
+        else f"it was made in a batch of {batch}, whose last digits differ"
+        if batch > 1
+        else "another machine, version or number of threads?"
+    )
+    return f"NOT the same pixels ({why})"

@@ -47,7 +47,7 @@ def main(
         net,
         photo,
         styles,
-        save=lambda result: save_pictures(result, file),
+        save=lambda result: save_pictures(common, result, file),
         shares=numbers,
         regions=regions,
         **options,

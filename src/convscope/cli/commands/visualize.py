@@ -45,6 +45,6 @@ def main(
         visualize,
         net,
         targets,
-        save=lambda result: save_pictures(result, target),
+        save=lambda result: save_pictures(common, result, target),
         **options,
     )
