@@ -7,6 +7,7 @@ from pathlib import Path
 from convscope.attribution.method import method_class
 from convscope.attribution.table import METHODS
 from convscope.options import NEEDED, Field, fields_of
+from convscope.render.style import Style
 from convscope.verbs.calls import function_of
 from convscope.verbs.table import VERBS
 
@@ -15,6 +16,14 @@ HEAD = """# All options
 
 What each verb and each attribution method takes, in Python and on the command line (there with two dashes, and a dash
 for `_`). Written by `docs/make_tables.py` from the signatures.
+"""
+
+
+PICTURES = """## Pictures
+
+For `result.image`, `result.save` and every command that writes a picture; there `--no-title`, and `--picture-scale`
+where the verb has a `scale` of its own. `columns` is refused where rows mean something, all of them for `.npz` and
+`.html`.
 """
 
 
@@ -55,6 +64,7 @@ def text() -> str:
         fields = fields_of(function_of(name))
         if fields:
             parts.append(f"### {name}\n\n{verb.summary}\n\n{_table(fields.values())}\n")
+    parts.append(f"{PICTURES}\n{_table(fields_of(Style).values())}\n")
     parts.append("## Attribution methods\n\nFor `explain`, `compare`, `hybrid` and `assess`.\n")
     for method in map(method_class, METHODS):
         call = f"`cs.{method.__name__}(...)`, `--method {method.name}`"

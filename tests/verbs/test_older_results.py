@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import fftconvolve
 
 import convscope as cs
+from convscope.render.figure import Picture
+from convscope.render.style import PLAIN
 
 FOLDER = Path(__file__).parents[1] / "data" / "format1"
 PHOTOGRAPHS = ("cat.png", "ramp.png")
@@ -17,6 +20,8 @@ ROUNDING = 2e-3
 """Of another processor's sums, in parts of an array's greatest value: a step of ascent carries it on."""
 COLOURED = ("explain.png", "compare.png", "compare-two.png", "activations.png", "weights.png", "hybrid.png")
 """Pictures in colour maps, whose rows are exact since."""
+LAID_OUT_ANEW = ("activations.png", "hybrid.png", "visualize.png")
+"""Pictures on which words stand elsewhere since, or others: their tiles are compared."""
 
 
 THEN = ("activations", "assess", "compare", "dream", "explain", "hybrid", "invert", "stylize", "visualize", "weights")
@@ -30,6 +35,16 @@ def test_every_verb_that_could_be_replayed_is_kept() -> None:
     assert VERBS.keys() >= set(THEN)
 
 
+def apart(whole: np.ndarray, tile: np.ndarray) -> float:
+    """How far a tile is from where it is most like a part of a picture: the mean difference of their pixels."""
+    grey, small = (pixels.astype(float).mean(2) for pixels in (whole, tile))
+    ones = np.ones(small.shape)
+    squares = fftconvolve(grey**2, ones, "valid") - 2 * fftconvolve(grey, small[::-1, ::-1], "valid")
+    y, x = np.unravel_index(squares.argmin(), squares.shape)
+    part = whole[y : y + tile.shape[0], x : x + tile.shape[1]].astype(int)
+    return float(np.abs(part - tile).mean())
+
+
 @pytest.mark.parametrize("file", KEPT)
 def test_replays_to_what_it_was(file: str) -> None:
     then = cs.load_result(FOLDER / file)
@@ -39,6 +54,11 @@ def test_replays_to_what_it_was(file: str) -> None:
         for name, array in then.arrays.items():
             most = float(np.nanmax(np.abs(array.astype(np.float64))))
             assert np.allclose(again.arrays[name], array, rtol=0, atol=ROUNDING * most, equal_nan=True), name
+    elif file in LAID_OUT_ANEW:
+        tiles = [item for item in again.figure(PLAIN).items if isinstance(item, Picture)]
+        for tile in tiles[:: max(1, len(tiles) // 4)]:
+            drawn = np.asarray(tile.resized(round(tile.size[0]), round(tile.size[1])))
+            assert apart(np.asarray(then.image()), drawn) < (3 if file in COLOURED else 0.5)
     else:
         before, after = (np.asarray(one.image()).astype(int) for one in (then, again))
         assert before.shape == after.shape

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from convscope.errors import InputError
+from convscope.options import About
 
 ThemeName = Literal["dark", "light"]
 Colour = tuple[int, int, int]
@@ -53,16 +54,12 @@ THEMES: Mapping[ThemeName, Theme] = {
 
 @dataclass(frozen=True)
 class Style:
-    """How a result is drawn.
+    """How a result is drawn. scale: how many pixels one of the layout becomes."""
 
-    theme: "dark" or "light". columns: how many tiles stand in a row, of a result that is a sheet of tiles; as suits it
-    unless given. scale: how many pixels one of the layout becomes. title: with title and subtitle.
-    """
-
-    theme: ThemeName = "dark"
-    columns: int | None = None
-    scale: float = 1.0
-    title: bool = True
+    theme: Annotated[ThemeName, About("the paper")] = "dark"
+    columns: Annotated[int | None, About("tiles in a row, of a sheet of tiles", 1, unset="as many as suit it")] = None
+    scale: Annotated[float, About("how many times as large; words stay sharp", 0.01, MOST_SCALE)] = 1.0
+    title: Annotated[bool, About("with title and subtitle")] = True
 
     def __post_init__(self) -> None:
         if self.theme not in get_args(ThemeName):
