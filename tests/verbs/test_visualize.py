@@ -104,11 +104,13 @@ def test_variants_differ_and_each_drives_the_target() -> None:
     assert (result.arrays["values"] > start).all()
 
 
+@pytest.mark.parametrize("kind", ["plain", "residual"])
 @pytest.mark.parametrize("preset", VISUALIZE)
-def test_every_preset_runs_and_its_recipe_says_all(preset: str) -> None:
-    result = cs.visualize(shared("plain"), "class:bee", preset=preset, steps=2)
-    said = dict(VISUALIZE[preset].options) | {"steps": 2, "preset": preset}
-    said["views"] = "crops" if said["views"] == "auto" else said["views"]
+def test_every_preset_runs_and_its_recipe_says_all(preset: str, kind: str) -> None:
+    result = cs.visualize(shared(kind), "class:bee", preset=preset, steps=2)
+    plain = VISUALIZE[preset].plain if kind == "plain" else {}
+    said = {**VISUALIZE[preset].options, **plain, "steps": 2, "preset": preset}
+    said["views"] = "crops(2,192)" if said["views"] == "auto(2,192)" else said["views"]
     assert {name: result.recipe.options[name] for name in said} == said
 
 
@@ -210,7 +212,7 @@ def test_what_was_chosen_for_the_target_is_in_the_recipe() -> None:
     net = shared("plain")
     for target in ("class:bee", "conv1:2", ["class:bee", "class:ant"]):
         made = cs.visualize(net, target, steps=1)
-        assert made.recipe.options["views"] in ("crops", "wobble")
+        assert made.recipe.options["views"] in ("crops(2,192)", "wobble")
         assert made.recipe.options["size"] == min(made.arrays["images"].shape[1:3])
         again = cs.visualize(net, target, steps=1, views=made.recipe.options["views"], size=made.recipe.options["size"])
         assert np.array_equal(made.arrays["images"], again.arrays["images"])
@@ -226,3 +228,17 @@ def test_photographs_to_compare_with_may_be_a_folder_a_pattern_or_a_list_of_thes
         for real in (tmp_path, [str(tmp_path)], f"{tmp_path}/*.png", [tmp_path / f"{i}.png" for i in range(3)])
     ]
     assert all(one == found[0] for one in found)
+
+
+def test_without_damped_branches_the_rates_are_those_of_plain_networks() -> None:
+    residual = shared("residual")
+    for options in ({"branches": 1.0}, {}):
+        made = cs.visualize(residual, "class:bee", steps=1, **options)  # type: ignore[arg-type]
+        assert made.recipe.options["lr"] == (0.05 if options else 0.1)
+    assert cs.visualize(residual, "class:bee", steps=1, lr=0.02).recipe.options["lr"] == 0.02
+
+
+def test_crops_by_number_and_size() -> None:
+    made = cs.visualize(shared("plain"), "class:bee", steps=1, views="crops(3,16)")
+    assert list(made.facts.transform["size"]) == [16, 16]
+    assert (made.facts.transform["looks"], made.recipe.options["views"]) == (3, "crops(3,16)")

@@ -16,9 +16,8 @@ from convscope.taps.record import record
 from convscope.taps.tap import SCORES_TAP, Tap
 
 VIEWS = ("auto", "crops", "wobble", "plain")
-_CROPS = re.compile(r"crops\((\d{1,3}), ?(\d{1,4})\)")
-CROPS_OF_CLASSES = "crops(2,192)"
-"""What "auto" is for classes: few and large crops cost less, and lose little."""
+_CROPS = re.compile(r"(crops|auto)\((\d{1,3}), ?(\d{1,4})\)")
+"""So many crops, of so many pixels; with "auto" those are of classes."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,14 @@ class Plan:
 def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: int | None) -> Plan:
     """Crops for units that see most of the picture, wobble for those that see a part or have a position.
 
-    views: one of VIEWS, "crops(2,192)" (so many, of so many pixels), or a chain of transforms as text. Raises
-    InputError.
+    views: one of VIEWS, "crops(2,192)" (so many, of so many pixels), "auto(2,192)" (these for classes), or a chain of
+    transforms as text. Raises InputError.
     """
     given = _CROPS.fullmatch(views)
-    links = () if views in VIEWS or given else parse_chain(views)
-    if given:
-        return _crops(net, objectives, int(given[1]), int(given[2]), size, views)
+    if given and (given[1] == "crops" or _are_classes(objectives)):
+        return _crops(net, objectives, int(given[2]), int(given[3]), size)
+    views = "auto" if given else views
+    links = () if views in VIEWS else parse_chain(views)
     if views not in VIEWS and not links:
         raise InputError(f"views is {views!r}; expected one of {', '.join(VIEWS)}, or transforms such as {ROBUST!r}")
     taps = taps_of(objectives)
@@ -50,8 +50,6 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     kind = views if views != "auto" else "crops" if whole and not placed else "wobble"
     classes = SCORES_TAP in taps
     spec = net.spec.hw
-    if views == "auto" and kind == "crops" and classes:
-        return plan_for(net, objectives, CROPS_OF_CLASSES, size)
     natural = spec if classes or placed else smallest_side(spec, 192 if kind == "crops" else 128)
     if size is not None:
         natural = _sized(spec, size)
@@ -71,13 +69,18 @@ def plan_for(net: Network, objectives: Sequence[Objective], views: str, size: in
     return Plan(natural, Wobble() if kind == "wobble" else Plain(), natural, kind)
 
 
-def _crops(net: Network, objectives: Sequence[Objective], count: int, side: int, size: int | None, views: str) -> Plan:
+def _are_classes(objectives: Sequence[Objective]) -> bool:
+    """Whether classes are among what is asked for, and nothing at a place."""
+    return SCORES_TAP in taps_of(objectives) and not any(objective.has_place for objective in objectives)
+
+
+def _crops(net: Network, objectives: Sequence[Objective], count: int, side: int, size: int | None) -> Plan:
     """So many crops in each step, of so many pixels on the short side, at most the picture's own."""
     taps = taps_of(objectives)
     placed = any(objective.has_place for objective in objectives)
     natural = net.spec.hw if size is None else _sized(net.spec.hw, size)
     crop = net.spec.hw if placed else runs_at(net, taps, smallest_side(net.spec.hw, side))
-    return Plan(natural, Crops(views=count, size=crop), crop, views)
+    return Plan(natural, Crops(views=count, size=crop), crop, f"crops({count},{side})")
 
 
 def plans_for(

@@ -91,8 +91,8 @@ def visualize(
     Targets of several depths each get the transforms that suit them, at the size of the largest.
     views: "crops(2,192)" shows two random crops of all scales, of 192 pixels, in each step, which makes pictures that
     other networks recognise too ("crops" are four of 128); "wobble" shifts, scales and turns the whole a little, which
-    suits units that see a small part; "auto" takes crops for classes and for units that see more than half of the
-    picture.
+    suits units that see a small part; "auto(2,192)" takes these crops for classes, others for units that see more than
+    half of the picture, and wobble for the rest ("auto": four crops of 128 for classes).
     parameterisation: "fourier" (decorrelated frequencies and colours), "pixels" (through a sigmoid), "raw" (held in
     [0,1]), "phase" (under a fixed Fourier magnitude), "pyramid" (Laplacian).
     branches: below 1, more of the gradient comes back through what goes past the branches of a residual network, and
