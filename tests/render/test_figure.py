@@ -208,6 +208,7 @@ def test_a_picture_that_would_be_too_large_is_refused() -> None:
         ("net: what", ["class:1", "class:2"], None),
         ("net: what", ["a:0 - a:1", "a:0 - a:2"], None),
         ("net: what", ["a:", "a:"], None),
+        ("net: what", ["dog: small", "dog: large"], None),
         ("net: what", [], None),
     ],
 )

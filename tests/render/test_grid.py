@@ -145,12 +145,20 @@ def test_short_words_are_written_as_they_are(written: Written) -> None:
 
 
 def test_a_long_caption_stays_within_its_tile(written: Written) -> None:
-    sheet(tiles(3, 10, 60), tile=(10, 60), columns=3, captions=["blocks.10.project:345\n1.23e-05"] * 3)
+    sheet(tiles(3, 10, 90), tile=(10, 90), columns=3, captions=["blocks.10.project:345\n1.23e-05"] * 3)
     for i, (text, left, right) in enumerate(written):
-        assert left == 16 + i // 2 * 63
-        assert right <= left + 60
+        assert left == 16 + i // 2 * 93
+        assert right <= left + 90
         assert text
     assert [text for text in texts(written) if not text.startswith("blo")] == ["1.23e-05"] * 3
+
+
+def test_small_tiles_stand_apart_for_their_captions(written: Written) -> None:
+    """A number of which a part is left out is another number."""
+    picture = sheet(tiles(3, 10, 20), tile=(10, 20), columns=3, captions=["tiger cat\n-0.00279"] * 3)
+    assert texts(written) == ["tiger cat", "-0.00279"] * 3
+    assert all(one < other for (_, _, one), (_, other, _) in pairwise(written[::2]))
+    assert picture.width >= written[-1][2]
 
 
 @pytest.mark.parametrize("title", ["two\nlines", "tabby\n  99 %", "\n", "a\r\nb", "a\tb"])

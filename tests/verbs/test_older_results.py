@@ -20,7 +20,7 @@ ROUNDING = 2e-3
 """Of another processor's sums, in parts of an array's greatest value: a step of ascent carries it on."""
 COLOURED = ("explain.png", "compare.png", "compare-two.png", "activations.png", "weights.png", "hybrid.png")
 """Pictures in colour maps, whose rows are exact since."""
-LAID_OUT_ANEW = ("activations.png", "hybrid.png", "visualize.png")
+LAID_OUT_ANEW = ("activations.png", "hybrid.png", "invert.png", "visualize.png")
 """Pictures on which words stand elsewhere since, or others: their tiles are compared."""
 
 

@@ -18,4 +18,5 @@ def apart(title: str, captions: Sequence[str]) -> tuple[str, Sequence[str]]:
 def _layer(caption: str) -> str:
     """The layer in the first line of a caption, up to the last colon; empty where it is more than a unit's name."""
     layer, _, rest = caption.split("\n")[0].rpartition(":")
-    return "" if not rest or layer == "class" or any(letter in " *+(" for letter in layer) else layer
+    plain = rest[:1].isdigit() and layer != "class" and not any(letter in " *+(" for letter in layer)
+    return layer if plain else ""

@@ -13,7 +13,7 @@ from convscope.render.text import shortened, width_of
 MARGIN, GAP = 16, 3
 TITLE, SMALL, WORDS = 19, 13, 14
 MIN_WIDTH = 360
-CAPTION = 60
+CAPTION = 90
 """Pixels that a caption has, at least, as far as it needs them: a number that is cut is another number."""
 
 

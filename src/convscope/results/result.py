@@ -216,7 +216,7 @@ class Result(ABC):
         shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.arrays.items())
         return f"<convscope {self.recipe.verb}: {shapes if len(shapes) < 400 else f'{len(self.arrays)} arrays'}>"
 
-    def _repr_png_(self) -> bytes:
+    def _repr_png_(self) -> bytes | None:
         buffer = io.BytesIO()
         self.image().save(buffer, "PNG")
         return buffer.getvalue()

@@ -1,5 +1,6 @@
 """A result of which a file holds the picture and the recipe, but not the numbers."""
 
+import html
 from typing import NoReturn
 
 import numpy as np
@@ -34,6 +35,12 @@ class SavedPicture(Result, kind="picture"):
     def numbers(self) -> bytes:
         """None: all there is, is the picture."""
         return b""
+
+    def _repr_png_(self) -> bytes | None:
+        return super()._repr_png_() if "picture" in self.arrays else None
+
+    def _repr_html_(self) -> str:
+        return super()._repr_html_() if "picture" in self.arrays else f"<p>{html.escape(f'{self!r}: {NO_PICTURE}')}</p>"
 
     @staticmethod
     def of(picture: np.ndarray | None, recipe: Recipe, facts: dict[str, object]) -> "SavedPicture":
