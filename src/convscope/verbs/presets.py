@@ -22,7 +22,8 @@ class Preset:
 
 
 _VISUALIZE: dict[str, Any] = {
-    "start": "noise", "steps": 72, "lr": 0.1, "views": "auto(2,192)", "parameterisation": "fourier", "optimiser": "adam",
+    "start": "noise", "steps": 72, "lr": 0.1, "views": "auto(2,192)", "parameterisation": "fourier",
+    "optimiser": "adam",
     "gradient": "plain", "branches": 0.5, "schedule": "single", "penalty": "",
 }  # fmt: skip
 
