@@ -18,6 +18,7 @@ from convscope.models.class_scores import SQUASHED, ClassScores, Output, check_o
 from convscope.models.fitting import Fit
 from convscope.models.folding import PLAIN, Folding
 from convscope.models.labels import Labels
+from convscope.models.layer_table import Layers, table
 from convscope.models.layers import Layer, layer_named
 from convscope.models.photograph import ImageLike, Photograph, open_photograph
 from convscope.models.recommended_layer import Recommended, recommended
@@ -79,14 +80,11 @@ class Network:
         return f"<convscope network {self.name}: {self.spec.channels}x{height}x{width}, {len(self.layers())} layers>"
 
     def _repr_html_(self) -> str:
-        """A notebook shows the network as the table of its layers."""
-        rows = "".join(
-            f"<tr><td>{html.escape(layer.name)}</td><td>{html.escape(layer.kind)}</td>"
-            f"<td>{'×'.join(map(str, layer.shape))}</td><td>{layer.parameters:,}</td></tr>"
-            for layer in self.layers()
-        )
-        head = "<tr><th>layer</th><th>kind</th><th>output</th><th>parameters</th></tr>"
-        return f"<p><b>{html.escape(self.name)}</b> {html.escape(self.note)}</p><table>{head}{rows}</table>"
+        """A notebook shows the network as the table of its layers, which can be opened."""
+        height, width = self.spec.hw
+        told = f"{self.spec.channels}x{height}x{width}, {len(self.layers())} layers; {self.note}"
+        head = f"<b>{html.escape(self.name)}</b> {html.escape(told)}"
+        return f"<details><summary>{head}</summary>{table(self.layers())}</details>"
 
     @property
     def adapter(self) -> Adapter:
@@ -139,23 +137,23 @@ class Network:
         """SHA-256 of all weights (parameters and buffers) with their names; computed again once they have changed."""
         return self._runner.weights_hash()
 
-    def layers(self, *, inner: bool = False) -> tuple[Layer, ...]:
-        """Every layer that can be looked at, in the order in which a forward pass completes them. inner: with the parts
-        of layers, too."""
+    def layers(self, *, inner: bool = False) -> Layers:
+        """Every layer that can be looked at, in the order in which a forward pass completes them; printed, they are a
+        table. inner: with the parts of layers, too."""
         return self._layers if inner else self._whole_layers
 
     @cached_property
-    def _whole_layers(self) -> tuple[Layer, ...]:
-        return tuple(layer for layer in self._layers if not layer.inner)
+    def _whole_layers(self) -> Layers:
+        return Layers(layer for layer in self._layers if not layer.inner)
 
     @cached_property
-    def _layers(self) -> tuple[Layer, ...]:
+    def _layers(self) -> Layers:
         layers = self._runner.trace.layers
         if not self.aliases:
-            return layers
+            return Layers(layers)
         taken = {layer.name for layer in layers}
         named = {name: alias for alias, name in self.aliases.items() if alias not in taken}
-        return tuple(replace(layer, alias=named.get(layer.name, "")) for layer in layers)
+        return Layers(replace(layer, alias=named.get(layer.name, "")) for layer in layers)
 
     @cached_property
     def _by_name(self) -> dict[str, Layer]:

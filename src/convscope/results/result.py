@@ -1,7 +1,6 @@
 """What every method returns: named arrays with axes, and the recipe that made them."""
 
 import html
-import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -32,6 +31,8 @@ FACTS_IN_PNG = 100_000
 """Facts longer than this many characters stay out of PNG files (they are always in the .npz)."""
 
 
+NOTEBOOK = 90
+"""JPEG quality of pictures in notebooks, which hold one copy of each."""
 KINDS: dict[str, type["Result"]] = {}
 """The kinds of results, by what files call them."""
 
@@ -216,18 +217,13 @@ class Result(ABC):
         shapes = ", ".join(f"{name} {'x'.join(map(str, array.shape))}" for name, array in self.arrays.items())
         return f"<convscope {self.recipe.verb}: {shapes if len(shapes) < 400 else f'{len(self.arrays)} arrays'}>"
 
-    def _repr_png_(self) -> bytes | None:
-        buffer = io.BytesIO()
-        self.image().save(buffer, "PNG")
-        return buffer.getvalue()
-
     def _repr_html_(self) -> str:
         from convscope.render.page import data_uri
 
         notes = "".join(f"<p>⚠ {html.escape(note)}</p>" for note in self.notes)
         text = html.escape(repr(self))
-        picture = f'<img alt="{text}" src="{data_uri(self.image())}" style="max-width:100%">'
-        return f"{picture}<p><small>{text}</small></p>{notes}"
+        picture = f'<img alt="{text}" src="{data_uri(self.image(), quality=NOTEBOOK)}" style="max-width:100%">'
+        return f"{picture}{notes}"
 
 
 def recipe_and_facts(result: Result, style: Style = PLAIN) -> dict[str, Any]:

@@ -36,9 +36,6 @@ class SavedPicture(Result, kind="picture"):
         """None: all there is, is the picture."""
         return b""
 
-    def _repr_png_(self) -> bytes | None:
-        return super()._repr_png_() if "picture" in self.arrays else None
-
     def _repr_html_(self) -> str:
         return super()._repr_html_() if "picture" in self.arrays else f"<p>{html.escape(f'{self!r}: {NO_PICTURE}')}</p>"
 

@@ -14,6 +14,7 @@ from convscope.errors import InputError, NetworkError
 from convscope.images.ranks import rank_correlation
 from convscope.memory import memory_watched
 from convscope.models.fitting import Fit
+from convscope.models.layers import Layer
 from convscope.models.network import Network
 from convscope.models.photograph import ImageLike, Photograph
 from convscope.objectives.expression import Objective
@@ -245,7 +246,7 @@ class _Assessment:
 def _stages(net: Network, asked: Objective, count: int) -> list[list[str]]:
     """The layers with weights from the last that the target rests on to the first, in so many groups; the first group
     is the last layer, unless there is one group alone."""
-    layers = net.layers()
+    layers: Sequence[Layer] = net.layers()
     ends = [i for i, layer in enumerate(layers) if Tap(layer.name) in asked.taps()]
     if SCORES_TAP not in asked.taps() and ends:
         layers = layers[: max(ends) + 1]

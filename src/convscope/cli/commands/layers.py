@@ -5,6 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from convscope.cli.command import Common, Outcome, command
+from convscope.models.layer_table import COLUMNS, row
 
 
 @command(
@@ -20,13 +21,16 @@ def main(common: Common) -> Outcome:
     net = common.load()
     recommended = net.recommended_layer().name
     table = Table(box=None, pad_edge=False, header_style="dim")
-    rows = [_row(layer, layer.name == recommended) for layer in net.layers()]
-    for i, title in enumerate(("layer", "kind", "output", "params", "stride", "field")):
+    rows: list[tuple[str, ...]] = []
+    for layer in net.layers():
+        name, *others = row(layer)
+        rows.append((name + (" *" if layer.name == recommended else ""), *others))
+    for i, title in enumerate(COLUMNS):
         # Where the terminal is narrow the kind is shortened, never a name or a number.
-        widest = None if title == "kind" else max(len(title), *(len(row[i]) for row in rows))
+        widest = None if title == "kind" else max(len(title), *(len(cells[i]) for cells in rows))
         table.add_column(title, justify="left" if i < 2 else "right", no_wrap=True, min_width=widest)
-    for layer, row in zip(net.layers(), rows, strict=True):
-        table.add_row(*row, style="dim" if layer.container else "")
+    for layer, cells in zip(net.layers(), rows, strict=True):
+        table.add_row(*cells, style="dim" if layer.container else "")
     adapter = net.adapter
     total = sum(value.numel() for name, value in adapter.root.named_parameters() if adapter.is_weight(name))
     height, width = net.spec.hw
@@ -40,23 +44,6 @@ def main(common: Common) -> Outcome:
     }
     notes = [net.spec.warning] if net.spec.warning else []
     return Outcome(data=data, shown=[headline, table], notes=notes)
-
-
-def _row(layer: Any, recommended: bool) -> tuple[str, ...]:
-    return (
-        layer.name + (" *" if recommended else ""),
-        layer.kind,
-        "x".join(map(str, layer.shape)),
-        f"{layer.parameters:,}" if layer.parameters else "",
-        _pair(layer.stride),
-        _pair(layer.receptive_field),
-    )
-
-
-def _pair(pair: tuple[int, int] | None) -> str:
-    if pair is None:
-        return ""
-    return str(pair[0]) if pair[0] == pair[1] else f"{pair[0]}x{pair[1]}"
 
 
 def _described(layer: Any) -> dict[str, Any]:
