@@ -118,7 +118,7 @@ def test_a_head_of_other_classes(net: cs.Network) -> None:
     from convscope.models.new_head import with_classes
 
     if "squeezenet" in str(net.source):  # whose last convolution is followed by a rectifier and a mean
-        with pytest.raises(cs.ConvscopeError, match="gives the class scores by itself"):
+        with pytest.raises(cs.ConvscopeError, match="give the class scores by itself"):
             with_classes(net, Labels(("a", "b", "c")), 0)
         return
     new = with_classes(net, Labels(("a", "b", "c")), 0)

@@ -91,7 +91,7 @@ def test_the_head_of_the_output_that_was_asked_for() -> None:
 
 @pytest.mark.parametrize("kind", ["shared", "turned"])
 def test_heads_that_do_not_give_the_scores_alone(kind: str, colours: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="gives the class scores by itself"):
+    with pytest.raises(InputError, match="give the class scores by itself"):
         cs.train(odd(kind), colours, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 

@@ -276,7 +276,7 @@ def test_arguments_that_cannot_be(options: dict[str, object], told: str, colours
 
 def test_networks_whose_head_cannot_be_replaced(colours: Path, tmp_path: Path) -> None:
     odd = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    with pytest.raises(InputError, match="gives the class scores by itself"):
+    with pytest.raises(InputError, match="give the class scores by itself"):
         cs.train(cs.load_model(odd, input=SPEC), colours, tmp_path / "out")
     assert not list(tmp_path.iterdir())
 
