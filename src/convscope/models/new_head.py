@@ -44,8 +44,8 @@ def head_of(net: Network) -> Head:
         if not layer.call and _gives_the_scores(net, head, kernel):
             return head
     raise InputError(
-        f"the last layer of {net.name} does not give the class scores by itself (several may share in them, or something is done to "
-        "what it gives): it cannot be replaced"
+        f"the last layer of {net.name} does not give the class scores by itself (several may share in "
+        "them, or something is done to what it gives): it cannot be replaced"
     )
 
 
