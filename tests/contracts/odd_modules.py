@@ -153,7 +153,7 @@ KINDS: dict[str, Kind] = {
     "a NaN layer": Kind(
         lambda: with_modules(lambda net, x: net.extra(x * torch.nan).nan_to_num(1), extra=nn.ReLU()), FINITE
     ),
-    "zero scores": Kind(after(lambda x: x * 0)),
+    "zero scores": Kind(after(lambda x: x * 0), "does not give the class scores by itself"),
     "constant scores": Kind(after(lambda x: torch.ones_like(x)), "does not depend on"),
     "dead activations": Kind(inside(lambda x: F.relu(x - 1e4))),
     # inputs

@@ -16,8 +16,8 @@ from convscope.models.state_files import seeded
 
 TRIED = 6
 """Of the layers with weights, how many from the end may be the one that gives the scores."""
-CLOSE, CLOSE_IN_HALF, ROUNDING = 0.01, 0.2, 1e-5
-"""How near to each other differences of scores are that are the same, of 32 bits and of 16; and what a sum rounds."""
+CLOSE, ROUNDING, ROUNDING_IN_HALF = 0.2, 1e-5, 0.05
+"""How near differences of scores are that are the same; and what a sum rounds, in 32 bits and in 16."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,18 @@ def _gives_the_scores(net: Network, head: Head, kernel: Tensor) -> bool:
     moved = moved[-len(expected) :]
     if moved.shape != expected.shape:
         return False
-    close = CLOSE if net.dtype in (torch.float32, torch.float64) else CLOSE_IN_HALF
-    near = max(close * float(torch.cat([moved, expected]).abs().max()), ROUNDING * float(scores.abs().max()))
+    half = not _exact(scores)
+    near = max(
+        CLOSE * float(torch.cat([moved, expected]).abs().max()),
+        (ROUNDING_IN_HALF if half else ROUNDING) * float(scores.abs().max()),
+    )
     centred = len(expected) > 1 and torch.allclose(moved - moved.mean(), expected - expected.mean(), atol=near, rtol=0)
     return centred or torch.allclose(moved, expected, atol=near, rtol=0)
+
+
+def _exact(scores: Tensor) -> bool:
+    """Whether scores hold more than 16 bits can."""
+    return not torch.equal(scores, scores.bfloat16().float()) and not torch.equal(scores, scores.half().float())
 
 
 def _given(net: Network, head: Head, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b f"]:
